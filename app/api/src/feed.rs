@@ -1,0 +1,217 @@
+//! Streams of live data: the one table of feeds, and the frames that carry them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::{Error, ErrorBody, Permission, ServiceId, Timestamp};
+
+/// Whether a feed may leave out what a slow reader can't take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// Only the newest frame for each key matters: a slow reader gets fewer.
+    Conflated,
+    /// Every frame is delivered, or the reader is told how many are missing by a `gap` frame.
+    Lossless,
+}
+
+/// Declares the feeds once: variant with its parameter, text, permission, delivery, whether `seq` outlives a restart.
+macro_rules! feeds {
+    ($($(#[$doc:meta])* $name:ident $(($param:ty))? = $text:literal, $permission:ident, $delivery:ident, $durable:literal;)+) => {
+        /// A stream that can be subscribed to.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Topic {
+            $($(#[$doc])* $name $(($param))?,)+
+        }
+
+        impl Topic {
+            /// The texts before the parameter, for messages.
+            pub const NAMES: &[&str] = &[$($text),+];
+
+            /// What one must be allowed to subscribe to it.
+            pub const fn permission(self) -> Permission {
+                match self { $(feeds!(@pattern $name $(($param))?) => Permission::$permission),+ }
+            }
+
+            /// Whether it may leave something out.
+            pub const fn delivery(self) -> Delivery {
+                match self { $(feeds!(@pattern $name $(($param))?) => Delivery::$delivery),+ }
+            }
+
+            /// Whether its sequence goes on after a restart of Pilothouse.
+            pub const fn is_durable(self) -> bool {
+                match self { $(feeds!(@pattern $name $(($param))?) => $durable),+ }
+            }
+        }
+
+        impl fmt::Display for Topic {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                $(feeds!(@write self, f, $name $(($param))?, $text);)+
+                Ok(())
+            }
+        }
+
+        impl FromStr for Topic {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self, Error> {
+                let (name, param) = text.split_once('/').map_or((text, None), |(name, param)| (name, Some(param)));
+                $(feeds!(@parse name, param, $name $(($param))?, $text);)+
+                let text: String = text.chars().take(80).collect();
+                Err(Error::invalid("topic", format!("there is no feed '{text}'; the feeds are {}", Self::NAMES.join(", "))))
+            }
+        }
+    };
+    (@pattern $name:ident) => { Topic::$name };
+    (@pattern $name:ident ($param:ty)) => { Topic::$name(_) };
+    (@write $self:ident, $f:ident, $name:ident, $text:literal) => { if let Topic::$name = $self { $f.write_str($text)?; } };
+    (@write $self:ident, $f:ident, $name:ident ($param:ty), $text:literal) => {
+        if let Topic::$name(param) = $self { write!($f, concat!($text, "/{}"), param)?; }
+    };
+    (@parse $found:ident, $value:ident, $name:ident, $text:literal) => {
+        if $found == $text && $value.is_none() { return Ok(Topic::$name); }
+    };
+    (@parse $found:ident, $value:ident, $name:ident ($param:ty), $text:literal) => {
+        if let (true, Some(value)) = ($found == $text, $value) { return value.parse::<$param>().map(Topic::$name); }
+    };
+}
+
+feeds! {
+    /// Every service as the list shows it. Frames: `service` with a `Service`, `removed` with `{id}`.
+    Dashboard = "dashboard", ServicesRead, Conflated, false;
+    /// One service as its page shows it. Frames: `service` with a `ServiceDetail`, `health` with a `HealthResult`, `removed` with `{id}`.
+    Service(ServiceId) = "services", ServicesRead, Conflated, false;
+    /// Figures of all services and the machine. Frames: `point` with a `MetricsPoint`, `system` with a `SystemPoint`.
+    Metrics = "metrics", MetricsRead, Conflated, false;
+    /// The log of one service. Frames: `line` with a `LogLine`.
+    Logs(ServiceId) = "logs", LogsRead, Lossless, true;
+    /// What happens to services. Frames: `event` with an `Event`. Account events are not in it.
+    Events = "events", ActivityRead, Lossless, false;
+}
+
+impl Serialize for Topic {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Topic {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(|error: Error| de::Error::custom(error.message))
+    }
+}
+
+/// One message of a feed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Frame<T = serde_json::Value> {
+    /// The feed.
+    pub topic: Topic,
+    /// Grows by one per topic; `hello` and `gap` carry the number of the last frame before the ones that follow.
+    pub seq: u64,
+    /// When it was made.
+    pub ts: Timestamp,
+    /// What `data` is: `hello`, `gap`, `error`, or a type that the feed names.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The message itself.
+    pub data: T,
+}
+
+/// The data of the first frame of a subscription.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Names the life of the sequence: it changes when the numbers begin anew.
+    pub epoch: String,
+    /// The number of the newest frame.
+    pub seq: u64,
+}
+
+/// The data of a frame that says what is missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// Why.
+    pub reason: GapReason,
+    /// How many frames are missing, if known.
+    pub missed: Option<u64>,
+}
+
+/// Why frames are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GapReason {
+    /// The sequence began anew, at a restart of Pilothouse.
+    NewEpoch,
+    /// They are older than what is kept.
+    TooOld,
+    /// The reader was too slow.
+    SlowReader,
+}
+
+/// Where to go on after a break.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resume {
+    /// The number of the last frame seen.
+    pub since: Option<u64>,
+    /// The epoch it belongs to.
+    pub epoch: Option<String>,
+}
+
+/// What a client says on `/ws`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ClientMessage {
+    /// Begin, or go on with, a feed. At most 64 at a time on one socket.
+    Subscribe {
+        /// The feed.
+        topic: String,
+        /// Where to go on.
+        #[serde(flatten)]
+        resume: Resume,
+    },
+    /// End a feed.
+    Unsubscribe {
+        /// The feed.
+        topic: String,
+    },
+    /// Answered by `pong`.
+    Ping,
+}
+
+/// What the server says on `/ws` beside frames.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ServerMessage {
+    /// The answer to `ping`.
+    Pong,
+    /// A message was refused. The socket stays open unless the code is `session_ended`.
+    Error {
+        /// The feed it was about.
+        topic: Option<String>,
+        /// Why.
+        data: ErrorBody,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ClientMessage, Topic};
+
+    #[test]
+    fn a_topic_reads_back_as_it_was_written() {
+        let id = crate::ServiceId(uuid::Uuid::from_u128(7));
+        for topic in [Topic::Dashboard, Topic::Service(id), Topic::Metrics, Topic::Logs(id), Topic::Events] {
+            assert_eq!(topic.to_string().parse::<Topic>().unwrap(), topic);
+        }
+        for wrong in ["", "logs", "logs/", "logs/x", "dashboard/1", "nothing"] {
+            assert!(wrong.parse::<Topic>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_subscription_may_leave_out_where_to_go_on() {
+        let message: ClientMessage = serde_json::from_str(r#"{"type":"subscribe","topic":"events"}"#).unwrap();
+        assert!(matches!(message, ClientMessage::Subscribe { resume, .. } if resume.since.is_none()));
+    }
+}

@@ -1,0 +1,40 @@
+//! What every part of Pilothouse agrees on: ids, models, errors, permissions, feeds and ports.
+//!
+//! Plain data and traits only. This crate compiles to native code and to WebAssembly, knows no database, no HTTP server and
+//! no browser. A rule that both the engine and the interface need (`status.can_stop()`) is a function here: the engine calls
+//! it with `?`, a button calls it for `disabled` and its tooltip.
+//!
+//! To add an operation: a method on a port in [`ports`], its input and output here, its permission in [`Permission`].
+
+#[macro_use]
+mod ids;
+mod auth;
+mod caller;
+mod error;
+mod event;
+mod feed;
+mod log;
+mod metrics;
+mod page;
+pub mod ports;
+mod service;
+mod spec;
+mod status;
+mod system;
+mod timestamp;
+
+pub use auth::*;
+pub use caller::*;
+pub use error::*;
+pub use event::*;
+pub use feed::*;
+pub use ids::*;
+pub use log::*;
+pub use metrics::*;
+pub use page::*;
+pub use ports::Backend;
+pub use service::*;
+pub use spec::*;
+pub use status::*;
+pub use system::*;
+pub use timestamp::*;

@@ -1,0 +1,152 @@
+//! The ports: what Pilothouse can do, one trait for each manager.
+//!
+//! A REST handler, a server function and a test call the same method. Every method takes the caller first, and the engine
+//! behind it checks the permission, validates, acts, and records the event, once.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::{
+    Caller, Credentials, DiscoveryReport, Event, EventQuery, HealthReport, LogLine, LogQuery, Me, MetricsQuery, MetricsSeries, NewService,
+    NewUser, Origin, Page, Result, Secret, Service, ServiceDetail, ServiceId, ServicePatch, ServiceQuery, Session, SessionId, Setup,
+    SystemReport, SystemSeries, Tokens, User, UserId, UserPatch,
+};
+
+/// All ports together: what pages and handlers take from their context.
+#[derive(Clone)]
+pub struct Backend {
+    /// Services and their life cycle.
+    pub services: Arc<dyn Services>,
+    /// Figures over time.
+    pub monitoring: Arc<dyn Monitoring>,
+    /// Log lines.
+    pub logs: Arc<dyn Logs>,
+    /// What happened.
+    pub activity: Arc<dyn Activity>,
+    /// Sign-in and sessions.
+    pub auth: Arc<dyn Auth>,
+    /// Accounts.
+    pub users: Arc<dyn Users>,
+    /// The health of Pilothouse.
+    pub system: Arc<dyn System>,
+}
+
+/// Services and their life cycle.
+#[async_trait]
+pub trait Services: Send + Sync {
+    /// One page of services. Needs `services:read`. `total` counts all that match.
+    async fn list(&self, caller: &Caller, query: ServiceQuery) -> Result<Page<Service>>;
+
+    /// One service with all that its page shows. Needs `services:read`.
+    async fn get(&self, caller: &Caller, id: ServiceId) -> Result<ServiceDetail>;
+
+    /// Makes a service; it is stopped. Needs `services:create`, and `services:command` for a command or a folder outside the services folder.
+    async fn create(&self, caller: &Caller, new: NewService) -> Result<ServiceDetail>;
+
+    /// Changes a service; takes effect at its next start. Needs `services:change`.
+    async fn change(&self, caller: &Caller, id: ServiceId, patch: ServicePatch) -> Result<ServiceDetail>;
+
+    /// Deletes a stopped service with its logs and figures; its folder stays. Needs `services:delete`. A discovered one is not
+    /// found again until its folder is given to `create`.
+    async fn delete(&self, caller: &Caller, id: ServiceId) -> Result<()>;
+
+    /// Asks for a start and answers at once. Needs `services:operate`. Fails with `conflict` when it runs.
+    async fn start(&self, caller: &Caller, id: ServiceId) -> Result<Service>;
+
+    /// Asks for a stop and answers at once. Needs `services:operate`. Fails with `conflict` when it is stopped.
+    async fn stop(&self, caller: &Caller, id: ServiceId) -> Result<Service>;
+
+    /// Asks for a stop and a start and answers at once. Needs `services:operate`. Fails with `conflict` when it is stopped.
+    async fn restart(&self, caller: &Caller, id: ServiceId) -> Result<Service>;
+
+    /// Its health and what its last checks found. Needs `services:read`.
+    async fn health(&self, caller: &Caller, id: ServiceId) -> Result<HealthReport>;
+
+    /// Looks through the services folder now. Needs `services:create`.
+    async fn discover(&self, caller: &Caller) -> Result<DiscoveryReport>;
+}
+
+/// Figures over time.
+#[async_trait]
+pub trait Monitoring: Send + Sync {
+    /// Figures of one service. Needs `metrics:read`.
+    async fn service(&self, caller: &Caller, id: ServiceId, query: MetricsQuery) -> Result<MetricsSeries>;
+
+    /// Figures of the machine and of Pilothouse. Needs `metrics:read`.
+    async fn system(&self, caller: &Caller, query: MetricsQuery) -> Result<SystemSeries>;
+}
+
+/// Log lines.
+#[async_trait]
+pub trait Logs: Send + Sync {
+    /// One page of lines, oldest first within it; the newest page unless the query says otherwise. Needs `logs:read`.
+    async fn page(&self, caller: &Caller, id: ServiceId, query: LogQuery) -> Result<Page<LogLine>>;
+}
+
+/// What happened.
+#[async_trait]
+pub trait Activity: Send + Sync {
+    /// One page of events, newest first. Needs `activity:read`; events of accounts are only there with `audit:read`.
+    async fn list(&self, caller: &Caller, query: EventQuery) -> Result<Page<Event>>;
+}
+
+/// Sign-in and sessions. What comes before there is a caller takes none.
+#[async_trait]
+pub trait Auth: Send + Sync {
+    /// Whether there is a user at all; without one the set-up page is shown.
+    async fn is_set_up(&self) -> Result<bool>;
+
+    /// Makes the first user with the one-time link, and signs them in. Of two racing set-ups one wins.
+    async fn set_up(&self, setup: Setup, origin: Origin) -> Result<Tokens>;
+
+    /// Signs in. Fails with `bad_credentials`, the same for unknown users and wrong passwords, or `rate_limited`.
+    async fn sign_in(&self, credentials: Credentials, origin: Origin) -> Result<Tokens>;
+
+    /// Exchanges a refresh token. The previous one gets the same answer for 30 s; later use ends the session.
+    async fn refresh(&self, refresh_token: Secret, origin: Origin) -> Result<Tokens>;
+
+    /// Ends the session that a refresh token belongs to; succeeds when it has ended already.
+    async fn sign_out(&self, refresh_token: Secret) -> Result<()>;
+
+    /// Who an access token belongs to, with the rights they have now. Fails with `not_signed_in` or `session_ended`.
+    async fn authenticate(&self, access_token: &Secret) -> Result<Caller>;
+
+    /// Who is signed in. Needs `sessions:own`.
+    async fn me(&self, caller: &Caller) -> Result<Me>;
+
+    /// The caller's sessions, newest first. Needs `sessions:own`.
+    async fn sessions(&self, caller: &Caller) -> Result<Vec<Session>>;
+
+    /// Ends one of the caller's sessions; with `users:manage` anybody's. Needs `sessions:own`.
+    async fn revoke(&self, caller: &Caller, id: SessionId) -> Result<()>;
+
+    /// Changes the caller's password and ends their other sessions. Needs `sessions:own`.
+    async fn change_password(&self, caller: &Caller, old: Secret, new: Secret) -> Result<()>;
+}
+
+/// Accounts.
+#[async_trait]
+pub trait Users: Send + Sync {
+    /// Every user, by name. Needs `users:manage`.
+    async fn list(&self, caller: &Caller) -> Result<Vec<User>>;
+
+    /// Makes a user. Needs `users:manage`. Fails with `conflict` when the name is taken.
+    async fn create(&self, caller: &Caller, new: NewUser) -> Result<User>;
+
+    /// Changes a user, at once on all their sessions. Needs `users:manage`. The last active Admin can't be lost.
+    async fn change(&self, caller: &Caller, id: UserId, patch: UserPatch) -> Result<User>;
+
+    /// Deletes a user and ends their sessions. Needs `users:manage`. The last active Admin can't be lost.
+    async fn delete(&self, caller: &Caller, id: UserId) -> Result<()>;
+}
+
+/// The health of Pilothouse.
+#[async_trait]
+pub trait System: Send + Sync {
+    /// Pilothouse and its parts. Needs `system:read`.
+    async fn report(&self, caller: &Caller) -> Result<SystemReport>;
+
+    /// Whether sign-in works; for `/readyz`. Fails with `unavailable`, saying which part is down.
+    async fn ready(&self) -> Result<()>;
+}

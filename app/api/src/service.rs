@@ -1,0 +1,316 @@
+//! Services as lists and pages show them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Desired, Health, HealthCheck, Limit, RuntimeKind, ServiceId, ServiceSpec, Source, Status, Timestamp};
+
+/// A service as the list shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Service {
+    /// Its id, kept for life.
+    pub id: ServiceId,
+    /// Its name, unique among services.
+    pub name: String,
+    /// What kind of program it is: `fastapi`, `python`, `command` or `demonstration`.
+    pub template_type: String,
+    /// What runs it.
+    pub runtime: RuntimeKind,
+    /// What it is doing.
+    pub status: Status,
+    /// Why it is doing that, when it isn't evident: the real cause of an error, the step of a start.
+    pub status_reason: Option<String>,
+    /// What is wanted of it.
+    pub desired: Desired,
+    /// Whether it answers its health check.
+    pub health_status: Health,
+    /// The port that it listens on, or will.
+    pub port: Option<u16>,
+    /// Where it can be reached from the machine Pilothouse runs on.
+    pub url: Option<String>,
+    /// What it is for, read from its folder or set.
+    pub description: Option<String>,
+    /// Its version, read from its folder.
+    pub version: Option<String>,
+    /// When it was first seen.
+    pub created_at: Timestamp,
+    /// When its specification or state changed last.
+    pub last_updated: Timestamp,
+    /// When its present run began.
+    pub started_at: Option<Timestamp>,
+    /// What it uses now; absent figures are not known.
+    pub resource_usage: ResourceUsage,
+    /// What its own metrics say of its requests; none when it exposes none.
+    pub traffic: Option<Traffic>,
+    /// The last minutes, for sparklines.
+    pub trend: Trend,
+    /// Whether it is the demonstration that Pilothouse brings along.
+    pub is_demonstration: bool,
+}
+
+/// What a service uses now; absent figures are not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ResourceUsage {
+    /// Per cent of one core, over the last sampling interval, for the whole process tree.
+    pub cpu_percent: Option<f64>,
+    /// Resident bytes of the whole process tree.
+    pub memory_bytes: Option<u64>,
+    /// Bytes on disk.
+    pub disk_bytes: Option<u64>,
+    /// Bytes received since the start.
+    pub network_in_bytes: Option<u64>,
+    /// Bytes sent since the start.
+    pub network_out_bytes: Option<u64>,
+}
+
+/// What a service's own metrics say of its requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Traffic {
+    /// Requests since the service started.
+    pub request_count: u64,
+    /// Requests a second over the last scrape interval.
+    pub request_rate: f64,
+    /// Mean milliseconds a response took over the last scrape interval; none without requests.
+    pub response_time: Option<f64>,
+    /// The share of responses with a 5xx status over the last scrape interval, 0 to 1; none without requests.
+    pub error_rate: Option<f64>,
+}
+
+/// Figures of the last ten minutes at 15 s steps, oldest first, at most 40 of each; none where nothing was measured.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Trend {
+    /// Per cent of one core.
+    pub cpu_percent: Vec<Option<f32>>,
+    /// Requests a second.
+    pub request_rate: Vec<Option<f32>>,
+}
+
+/// A service with all that its page shows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ServiceDetail {
+    /// What the list shows.
+    #[serde(flatten)]
+    pub service: Service,
+    /// What it is.
+    pub spec: ServiceSpec,
+    /// The command that runs it, as found or set; none when no way to run it was found.
+    pub command: Option<Vec<String>>,
+    /// The process ids of its tree.
+    pub pids: Vec<u32>,
+    /// Every TCP port that its process tree listens on.
+    pub listening_ports: Vec<u16>,
+    /// How the last run ended.
+    pub last_exit: Option<LastExit>,
+    /// What the health check found last.
+    pub last_check: Option<HealthResult>,
+    /// Why it isn't well; empty when it is.
+    pub diagnosis: Vec<Diagnosis>,
+    /// What it depends on, by name.
+    pub dependencies: Vec<String>,
+    /// Where it can be reached.
+    pub endpoints: Vec<String>,
+    /// Why request figures are missing and how to have them, when they are.
+    pub metrics_hint: Option<String>,
+}
+
+/// How a run of a service ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LastExit {
+    /// The exit code, when it ended by itself and was seen.
+    pub code: Option<i32>,
+    /// The signal that killed it.
+    pub signal: Option<i32>,
+    /// Whether the kernel killed it for want of memory.
+    pub oom: bool,
+    /// When.
+    pub at: Timestamp,
+    /// The last lines it wrote, at most 20.
+    pub last_lines: Vec<String>,
+}
+
+/// One cause of why a service isn't well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Diagnosis {
+    /// The cause in plain words.
+    pub cause: String,
+    /// What shows it.
+    pub evidence: Vec<String>,
+    /// What mends it.
+    pub actions: Vec<String>,
+}
+
+/// What one health check found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HealthResult {
+    /// When it was made.
+    pub at: Timestamp,
+    /// Whether it succeeded.
+    pub ok: bool,
+    /// What the service counts as after it.
+    pub health: Health,
+    /// Milliseconds it took.
+    pub latency_ms: f64,
+    /// What was asked and what came back: `GET /health: 200`, `TCP 8001: connection refused`.
+    pub message: String,
+}
+
+/// The health of a service with its history.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HealthReport {
+    /// The service.
+    pub service_id: ServiceId,
+    /// What it counts as now.
+    pub health_status: Health,
+    /// How it is checked.
+    pub check: HealthCheck,
+    /// The last checks, newest first, at most 100.
+    pub history: Vec<HealthResult>,
+    /// The share of successful checks among `history`, in per cent; none without history.
+    pub uptime_percent: Option<f64>,
+}
+
+/// A service to be made. `health` and `environment` go into its specification.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewService {
+    /// Its name: 1 to 63 of `a-z A-Z 0-9 . _ -`.
+    pub name: String,
+    /// What shall run it.
+    #[serde(default = "default_runtime")]
+    pub runtime: RuntimeKind,
+    /// Where its code comes from.
+    pub source: Source,
+    /// The port it shall listen on; none lets Pilothouse choose.
+    #[serde(default)]
+    pub port: Option<u16>,
+    /// Variables set for it, at most 200 of at most 32 KiB each.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// How its health is found out.
+    #[serde(default)]
+    pub health: HealthCheck,
+    /// What it is for, at most 500 characters.
+    #[serde(default)]
+    pub description: Option<String>,
+}
+
+const fn default_runtime() -> RuntimeKind {
+    RuntimeKind::Process
+}
+
+/// A change of a service: what is absent stays. It takes effect at the next start.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct ServicePatch {
+    /// The new name.
+    pub name: Option<String>,
+    /// The new description; empty removes it.
+    pub description: Option<String>,
+    /// The new port; 0 lets Pilothouse choose again.
+    pub port: Option<u16>,
+    /// The new variables, in place of all the old ones.
+    pub environment: Option<BTreeMap<String, String>>,
+    /// The new health check.
+    pub health: Option<HealthCheck>,
+    /// The new metrics path.
+    pub metrics_path: Option<String>,
+    /// Seconds that `stop` waits before SIGKILL, 0 to 600.
+    pub stop_grace_seconds: Option<u32>,
+}
+
+/// Which services to list, and how.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ServiceQuery {
+    /// Only those with this status.
+    pub status: Option<Status>,
+    /// Only those with this health.
+    pub health: Option<Health>,
+    /// Only those whose name or description contains this, in any case; at most 200 characters.
+    pub q: Option<String>,
+    /// In this order.
+    pub sort: ServiceSort,
+    /// At most this many.
+    pub limit: Limit,
+    /// From here on.
+    pub cursor: Option<String>,
+}
+
+/// The order of a list of services; ties by name. `-` before a field turns it round.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum ServiceSort {
+    /// By name, A to Z.
+    #[default]
+    #[serde(rename = "name")]
+    Name,
+    /// By name, Z to A.
+    #[serde(rename = "-name")]
+    NameDown,
+    /// What needs attention first.
+    #[serde(rename = "status")]
+    Status,
+    /// What needs attention last.
+    #[serde(rename = "-status")]
+    StatusDown,
+    /// The least CPU first.
+    #[serde(rename = "cpu")]
+    Cpu,
+    /// The most CPU first.
+    #[serde(rename = "-cpu")]
+    CpuDown,
+    /// The least memory first.
+    #[serde(rename = "memory")]
+    Memory,
+    /// The most memory first.
+    #[serde(rename = "-memory")]
+    MemoryDown,
+    /// The oldest first.
+    #[serde(rename = "created_at")]
+    Created,
+    /// The newest first.
+    #[serde(rename = "-created_at")]
+    CreatedDown,
+    /// What changed longest ago first.
+    #[serde(rename = "last_updated")]
+    Updated,
+    /// What changed last first.
+    #[serde(rename = "-last_updated")]
+    UpdatedDown,
+}
+
+/// What a look through the services folder found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DiscoveryReport {
+    /// The folder that was looked through; none when none is configured.
+    pub folder: Option<String>,
+    /// Services seen for the first time.
+    pub added: Vec<String>,
+    /// Services whose folder is gone.
+    pub missing: Vec<String>,
+    /// Folders that were passed over, each with why.
+    pub skipped: Vec<SkippedFolder>,
+}
+
+/// A folder that discovery passed over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SkippedFolder {
+    /// Its path.
+    pub folder: String,
+    /// Why.
+    pub reason: String,
+}

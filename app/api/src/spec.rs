@@ -1,0 +1,191 @@
+//! The service specification: what a service is, whatever runs it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Detail, RuntimeKind};
+
+/// What a service is, independent of the runtime that runs it. Each runtime renders it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ServiceSpec {
+    /// Where its code comes from.
+    pub source: Source,
+    /// What runs it.
+    pub runtime: RuntimeKind,
+    /// The command, when it is set and not found by reading the folder.
+    #[serde(default)]
+    pub command: Option<Vec<String>>,
+    /// The port it shall listen on; none lets Pilothouse read or assign one.
+    #[serde(default)]
+    pub port: Option<u16>,
+    /// Variables set for it, over those of its `.env`.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// How its health is found out.
+    #[serde(default)]
+    pub health: HealthCheck,
+    /// The path of its Prometheus metrics.
+    #[serde(default = "default_metrics_path")]
+    pub metrics_path: String,
+    /// The path of its OpenAPI document.
+    #[serde(default = "default_openapi_path")]
+    pub openapi_path: String,
+    /// Seconds that `stop` waits after SIGTERM before SIGKILL, 0 to 600.
+    #[serde(default = "default_stop_grace")]
+    pub stop_grace_seconds: u32,
+}
+
+fn default_metrics_path() -> String {
+    "/metrics".into()
+}
+
+fn default_openapi_path() -> String {
+    "/openapi.json".into()
+}
+
+const fn default_stop_grace() -> u32 {
+    10
+}
+
+impl ServiceSpec {
+    /// The specification of `source` with the defaults.
+    pub fn new(source: Source) -> Self {
+        Self {
+            source,
+            runtime: RuntimeKind::Process,
+            command: None,
+            port: None,
+            environment: BTreeMap::new(),
+            health: HealthCheck::default(),
+            metrics_path: default_metrics_path(),
+            openapi_path: default_openapi_path(),
+            stop_grace_seconds: default_stop_grace(),
+        }
+    }
+}
+
+/// Where the code of a service comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(untagged)]
+pub enum Source {
+    /// A folder; how it is run is found by reading it.
+    Folder {
+        /// Absolute path.
+        folder: String,
+    },
+    /// A command.
+    Command {
+        /// Program and arguments; no shell reads them.
+        command: Vec<String>,
+        /// Absolute path that it runs in.
+        working_dir: String,
+    },
+    /// The demonstration service that Pilothouse brings along.
+    Demonstration {
+        /// Always true.
+        demonstration: bool,
+    },
+}
+
+impl Source {
+    /// The folder it runs in, when it has one.
+    pub fn folder(&self) -> Option<&str> {
+        match self {
+            Source::Folder { folder } => Some(folder),
+            Source::Command { working_dir, .. } => Some(working_dir),
+            Source::Demonstration { .. } => None,
+        }
+    }
+}
+
+/// How the health of a service is found out: HTTP on its port; a TCP connection decides when no path answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct HealthCheck {
+    /// The path; none tries `/health`, `/health/` and `/healthz`, and keeps the one that answers.
+    pub path: Option<String>,
+    /// Seconds between checks, 1 to 3600.
+    pub interval_seconds: u32,
+    /// Seconds that one check may take, 1 to 60.
+    pub timeout_seconds: u32,
+    /// Failures in a row that make it unhealthy, 1 to 20.
+    pub unhealthy_threshold: u32,
+    /// Successes in a row that make it healthy again, 1 to 20.
+    pub healthy_threshold: u32,
+}
+
+impl Default for HealthCheck {
+    fn default() -> Self {
+        Self { path: None, interval_seconds: 15, timeout_seconds: 5, unhealthy_threshold: 3, healthy_threshold: 1 }
+    }
+}
+
+impl HealthCheck {
+    /// What is wrong with it, field by field, below the JSON Pointer `at`.
+    pub fn faults(&self, at: &str) -> Vec<Detail> {
+        let mut faults = Vec::new();
+        let mut check = |field: &str, right: bool, message: &str| {
+            if !right {
+                faults.push(Detail { field: format!("{at}/{field}"), message: message.into() });
+            }
+        };
+        if let Some(path) = &self.path {
+            check("path", is_http_path(path), "the health path starts with '/', has no spaces and at most 1024 characters");
+        }
+        check("interval_seconds", (1..=3600).contains(&self.interval_seconds), "the interval is 1 to 3600 seconds");
+        check("timeout_seconds", (1..=60).contains(&self.timeout_seconds), "the timeout is 1 to 60 seconds");
+        check("unhealthy_threshold", (1..=20).contains(&self.unhealthy_threshold), "the threshold is 1 to 20");
+        check("healthy_threshold", (1..=20).contains(&self.healthy_threshold), "the threshold is 1 to 20");
+        faults
+    }
+}
+
+/// Whether `path` can stand in a request line: visible ASCII, starting with one `/`.
+pub fn is_http_path(path: &str) -> bool {
+    path.starts_with('/') && !path.starts_with("//") && path.len() <= 1024 && path.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Whether `name` can name a service: 1 to 63 of `a-z A-Z 0-9 . _ -`, starting with a letter or digit.
+pub fn is_service_name(name: &str) -> bool {
+    (1..=63).contains(&name.len())
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
+
+/// Whether `name` can name an environment variable that a user sets; Pilothouse's own (`PILOTHOUSE_`) can't be.
+pub fn is_variable_name(name: &str) -> bool {
+    (1..=256).contains(&name.len())
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && !name.starts_with("PILOTHOUSE_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HealthCheck, is_http_path, is_service_name, is_variable_name};
+
+    #[test]
+    fn names_and_paths_that_could_hurt_are_refused() {
+        for name in ["", "-rf", "a/b", "a b", "..", "ünïcode", &"x".repeat(64)] {
+            assert!(!is_service_name(name), "{name}");
+        }
+        assert!(is_service_name("orders-v2.eu"));
+        for path in ["", "health", "//evil.example/", "/a b", "/a\r\nHost: x"] {
+            assert!(!is_http_path(path), "{path}");
+        }
+        assert!(
+            !is_variable_name("PILOTHOUSE_KEY") && !is_variable_name("1A") && !is_variable_name("A=B") && is_variable_name("DATABASE_URL")
+        );
+    }
+
+    #[test]
+    fn each_wrong_field_of_a_health_check_is_named() {
+        let check = HealthCheck { path: Some("x".into()), interval_seconds: 0, ..HealthCheck::default() };
+        let fields: Vec<_> = check.faults("/health").into_iter().map(|fault| fault.field).collect();
+        assert_eq!(fields, ["/health/path", "/health/interval_seconds"]);
+    }
+}

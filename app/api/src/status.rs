@@ -1,0 +1,174 @@
+//! The states of a service, and what each of them allows.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// Declares an enum of states once: variant, text on the wire, word that people see.
+macro_rules! states {
+    ($(#[$doc:meta])* $name:ident, $noun:literal { $($(#[$variant_doc:meta])* $variant:ident = $text:literal, $label:literal;)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        pub enum $name {
+            $($(#[$variant_doc])* #[serde(rename = $text)] $variant,)+
+        }
+
+        impl $name {
+            /// Every one of them.
+            pub const ALL: &[$name] = &[$($name::$variant),+];
+
+            /// The text on the wire and in `data-state`.
+            pub const fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $text),+ }
+            }
+
+            /// The word that people see.
+            pub const fn label(self) -> &'static str {
+                match self { $($name::$variant => $label),+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self> {
+                $name::ALL.iter().copied().find(|one| one.as_str() == text).ok_or_else(|| {
+                    let all: Vec<_> = $name::ALL.iter().map(|one| one.as_str()).collect();
+                    Error::invalid($noun, format!("{} is one of {}", $noun, all.join(", ")))
+                })
+            }
+        }
+    };
+}
+
+states! {
+    /// What a service is doing, as its runtime sees it.
+    Status, "status" {
+        /// Its processes run.
+        Running = "running", "Running";
+        /// It doesn't run, as wanted.
+        Stopped = "stopped", "Stopped";
+        /// It is being prepared or started.
+        Starting = "starting", "Starting";
+        /// It has been asked to end and hasn't yet.
+        Stopping = "stopping", "Stopping";
+        /// It should run and doesn't, or can't be started.
+        Error = "error", "Error";
+        /// Its runtime doesn't answer.
+        Unknown = "unknown", "Unknown";
+    }
+}
+
+states! {
+    /// Whether a running service answers its health check.
+    Health, "health" {
+        /// It answers.
+        Healthy = "healthy", "Healthy";
+        /// It answers sometimes, or has failed fewer times in a row than the threshold.
+        Degraded = "degraded", "Degraded";
+        /// It has failed as many times in a row as the threshold says.
+        Unhealthy = "unhealthy", "Unhealthy";
+        /// It doesn't run, or hasn't been checked yet.
+        Unknown = "unknown", "Unknown";
+    }
+}
+
+states! {
+    /// What is wanted of a service.
+    Desired, "desired" {
+        /// It shall run.
+        Running = "running", "Running";
+        /// It shall not run.
+        Stopped = "stopped", "Stopped";
+    }
+}
+
+states! {
+    /// What runs a service. A closed set: adding a runtime touches this table and one driver.
+    RuntimeKind, "runtime" {
+        /// A process on this machine.
+        Process = "process", "Process";
+    }
+}
+
+/// Why an action is not possible now: a sentence for a tooltip or an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocked(pub &'static str);
+
+impl From<Blocked> for Error {
+    fn from(blocked: Blocked) -> Self {
+        Error::conflict(blocked.0)
+    }
+}
+
+impl Status {
+    /// Whether `start` would do something.
+    pub const fn can_start(self) -> Result<(), Blocked> {
+        match self {
+            Status::Stopped | Status::Error => Ok(()),
+            Status::Running => Err(Blocked("it is running already")),
+            Status::Starting => Err(Blocked("it is being started already")),
+            Status::Stopping => Err(Blocked("it is being stopped; wait for it, then start it")),
+            Status::Unknown => Err(Blocked("its runtime doesn't answer; see the system health page")),
+        }
+    }
+
+    /// Whether `stop` would do something.
+    pub const fn can_stop(self) -> Result<(), Blocked> {
+        match self {
+            Status::Running | Status::Starting | Status::Error => Ok(()),
+            Status::Stopped => Err(Blocked("it is stopped already")),
+            Status::Stopping => Err(Blocked("it is being stopped already")),
+            Status::Unknown => Err(Blocked("its runtime doesn't answer; see the system health page")),
+        }
+    }
+
+    /// Whether `restart` would do something.
+    pub const fn can_restart(self) -> Result<(), Blocked> {
+        match self {
+            Status::Running | Status::Error => Ok(()),
+            Status::Stopped => Err(Blocked("it is stopped; start it")),
+            Status::Starting => Err(Blocked("it is being started already")),
+            Status::Stopping => Err(Blocked("it is being stopped; wait for it, then start it")),
+            Status::Unknown => Err(Blocked("its runtime doesn't answer; see the system health page")),
+        }
+    }
+
+    /// Whether the service may be deleted: only when nothing of it runs.
+    pub const fn can_delete(self) -> Result<(), Blocked> {
+        match self {
+            Status::Stopped | Status::Error => Ok(()),
+            _ => Err(Blocked("it runs or may run; stop it first")),
+        }
+    }
+
+    /// Whether it changes by itself soon, so that a page shows it as moving.
+    pub const fn is_moving(self) -> bool {
+        matches!(self, Status::Starting | Status::Stopping)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Status;
+
+    #[test]
+    fn in_each_state_but_unknown_something_can_be_done_or_waited_for() {
+        for status in Status::ALL {
+            let acts = status.can_start().is_ok() || status.can_stop().is_ok();
+            assert!(acts || status.is_moving() || *status == Status::Unknown, "{status}");
+        }
+    }
+
+    #[test]
+    fn what_moves_is_not_restarted() {
+        assert!(Status::Starting.can_restart().is_err() && Status::Stopping.can_restart().is_err());
+    }
+}

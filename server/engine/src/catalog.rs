@@ -1,0 +1,152 @@
+//! Every service with its present state, in memory: what lists, feeds and tasks read. The store has what must outlive a restart.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use api::{HealthResult, LastExit, Service, ServiceDetail, ServiceId, ServiceSpec, Topic};
+
+use crate::Clock;
+use crate::bus::Bus;
+
+/// One service as the engine knows it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// What lists show; the source of truth for its present state.
+    pub service: Service,
+    /// What it is.
+    pub spec: ServiceSpec,
+    /// The command that runs it, as found or set.
+    pub command: Option<Vec<String>>,
+    /// The process ids of its tree; the first is its root.
+    pub pids: Vec<u32>,
+    /// Every TCP port that its process tree listens on.
+    pub listening_ports: Vec<u16>,
+    /// How its last run ended.
+    pub last_exit: Option<LastExit>,
+    /// The last checks, newest last, at most 100.
+    pub checks: Vec<HealthResult>,
+    /// Why request figures are missing and how to have them.
+    pub metrics_hint: Option<String>,
+    /// Why it isn't well.
+    pub diagnosis: Vec<api::Diagnosis>,
+    /// Names of services that it depends on.
+    pub dependencies: Vec<String>,
+}
+
+impl Entry {
+    /// What the service's page shows.
+    pub fn detail(&self) -> ServiceDetail {
+        ServiceDetail {
+            service: self.service.clone(),
+            spec: self.spec.clone(),
+            command: self.command.clone(),
+            pids: self.pids.clone(),
+            listening_ports: self.listening_ports.clone(),
+            last_exit: self.last_exit.clone(),
+            last_check: self.checks.last().cloned(),
+            diagnosis: self.diagnosis.clone(),
+            dependencies: self.dependencies.clone(),
+            endpoints: self.service.url.iter().cloned().collect(),
+            metrics_hint: self.metrics_hint.clone(),
+        }
+    }
+}
+
+/// Every service, by id. Entries are shared and replaced whole, so that readers never wait for writers' work.
+pub struct Catalog {
+    entries: RwLock<HashMap<ServiceId, Arc<Entry>>>,
+    bus: Arc<Bus>,
+    clock: Clock,
+}
+
+impl Catalog {
+    /// An empty one that tells `bus` of each change.
+    pub fn new(bus: Arc<Bus>, clock: Clock) -> Self {
+        Self { entries: RwLock::default(), bus, clock }
+    }
+
+    /// The service of that id.
+    pub fn find(&self, id: ServiceId) -> Option<Arc<Entry>> {
+        self.read().get(&id).cloned()
+    }
+
+    /// The service of that id, or `not_found`.
+    pub fn get(&self, id: ServiceId) -> api::Result<Arc<Entry>> {
+        self.find(id).ok_or_else(|| api::Error::not_found("service", id))
+    }
+
+    /// Every service, in no order.
+    pub fn all(&self) -> Vec<Arc<Entry>> {
+        self.read().values().cloned().collect()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.read().len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Puts a service in, in place of one of the same id, and tells the feeds.
+    pub fn insert(&self, entry: Entry) {
+        let entry = Arc::new(entry);
+        self.write().insert(entry.service.id, entry.clone());
+        self.announce(&entry);
+    }
+
+    /// Takes a service out and tells the feeds.
+    pub fn remove(&self, id: ServiceId) {
+        if self.write().remove(&id).is_some() {
+            let data = serde_json::json!({ "id": id });
+            self.bus.publish(Topic::Dashboard, "removed", Some(id), &data);
+            self.bus.publish(Topic::Service(id), "removed", None, &data);
+        }
+    }
+
+    /// Changes a service in place and tells the feeds when anything that they show is different. `last_updated` moves when
+    /// status, health, desired state, reason, port or name does; figures alone don't move it. Answers what is there now.
+    pub fn update(&self, id: ServiceId, change: impl FnOnce(&mut Entry)) -> Option<Arc<Entry>> {
+        let (before, after) = {
+            let mut entries = self.write();
+            let slot = entries.get_mut(&id)?;
+            let before = slot.clone();
+            let mut next = Entry::clone(slot);
+            change(&mut next);
+            if standing(&before.service) != standing(&next.service) {
+                next.service.last_updated = self.clock.now();
+            }
+            *slot = Arc::new(next);
+            (before, slot.clone())
+        };
+        if before.service != after.service
+            || before.pids != after.pids
+            || before.last_exit != after.last_exit
+            || before.diagnosis != after.diagnosis
+        {
+            self.announce(&after);
+        }
+        Some(after)
+    }
+
+    fn announce(&self, entry: &Entry) {
+        let id = entry.service.id;
+        self.bus.publish(Topic::Dashboard, "service", Some(id), &entry.service);
+        self.bus.publish_with(Topic::Service(id), "service", None, || entry.detail());
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<ServiceId, Arc<Entry>>> {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<ServiceId, Arc<Entry>>> {
+        self.entries.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What of a service changes by an act or an event, not by measuring.
+fn standing(service: &Service) -> impl PartialEq + use<'_> {
+    (&service.name, service.status, &service.status_reason, service.desired, service.health_status, service.port, &service.description)
+}

@@ -1,0 +1,47 @@
+//! What all managers share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::bus::Bus;
+use crate::{Catalog, Clock};
+
+/// What an engine is told at its start; the server makes it from flags, environment and file.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// Where everything is kept; created with mode 0700.
+    pub data_dir: PathBuf,
+    /// `sqlite:PATH` or `postgres://..`; none is SQLite in the data folder.
+    pub database_url: Option<String>,
+    /// The folder that is looked through for services; none finds none.
+    pub services_dir: Option<PathBuf>,
+    /// The program that supervises services (`pilothouse`, called with `supervise`) and serves the demonstration (`demo-service`).
+    pub program: PathBuf,
+    /// Whether the demonstration service is there when no other is.
+    pub demonstration: bool,
+    /// The password of the user `admin`, made when there is no user.
+    pub admin_password: Option<api::Secret>,
+    /// Sign-ins a minute for each address and account; none is no limit.
+    pub login_limit: Option<u32>,
+    /// Days that logs and figures of a minute are kept.
+    pub retention_days: u32,
+}
+
+/// What all managers share. Cheap to clone as an `Arc`.
+pub struct Core {
+    /// What the engine was told.
+    pub config: EngineConfig,
+    /// The time.
+    pub clock: Clock,
+    /// Live data.
+    pub bus: Arc<Bus>,
+    /// Every service with its present state, in memory.
+    pub catalog: Arc<Catalog>,
+    /// Background tasks: spawned here, so that a shutdown can wait for them.
+    pub tasks: TaskTracker,
+    /// Cancelled at shutdown.
+    pub shutdown: CancellationToken,
+}

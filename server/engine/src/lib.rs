@@ -1,0 +1,14 @@
+//! What Pilothouse does: services, runtimes, monitoring, logs, accounts, events and the store.
+//!
+//! The engine can't tell REST from a server function from a test: all of them call the ports of [`api::ports`], and permission,
+//! validation, action and event happen here, once. Managers share one [`Core`]; `Engine` puts them together.
+
+pub mod bus;
+mod catalog;
+pub mod clock;
+mod core;
+pub mod runtime;
+
+pub use catalog::{Catalog, Entry};
+pub use clock::Clock;
+pub use core::{Core, EngineConfig};
