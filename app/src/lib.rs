@@ -1,1 +1,20 @@
-//! Placeholder of the first slice.
+//! What people see: routes, pages, components, server functions and the live client.
+//!
+//! The same components render on the server (feature `ssr`) and come alive in the browser (feature `hydrate`). This crate
+//! reaches Pilothouse only through the ports in [`api::Backend`], which the server puts into the context of a request as
+//! [`context::RequestContext`].
+
+#[cfg(feature = "ssr")]
+pub mod context;
+pub mod path;
+pub mod rpc;
+pub mod session;
+mod shell;
+mod theme;
+
+mod routes;
+
+pub use routes::App;
+#[cfg(feature = "ssr")]
+pub use shell::shell;
+pub use theme::{THEME_COOKIE, Theme};

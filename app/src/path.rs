@@ -1,0 +1,79 @@
+//! Every address of the interface is spelled here, once.
+
+use api::ServiceId;
+
+/// The first page: services at a glance.
+pub const OVERVIEW: &str = "/";
+/// The list of services.
+pub const SERVICES: &str = "/services";
+/// What happened.
+pub const ACTIVITY: &str = "/activity";
+/// The health of Pilothouse itself.
+pub const HEALTH: &str = "/health";
+/// Own sessions and, for an Admin, users.
+pub const SETTINGS: &str = "/settings";
+/// Where one signs in; takes `next`, the page to go on to.
+pub const SIGN_IN: &str = "/sign-in";
+/// Where the first user is made; takes `token`.
+pub const SETUP: &str = "/setup";
+/// The documentation of the REST API, served outside of the app.
+pub const API_DOCS: &str = "/api/docs";
+
+/// The overview tab of one service.
+pub fn service(id: ServiceId) -> String {
+    format!("{SERVICES}/{id}")
+}
+
+/// A named tab of one service: `logs`, `activity`.
+pub fn service_tab(id: ServiceId, tab: &str) -> String {
+    format!("{SERVICES}/{id}/{tab}")
+}
+
+/// The sign-in page that leads on to `next`, a local path with its query.
+pub fn sign_in(next: &str) -> String {
+    match local(next) {
+        OVERVIEW => SIGN_IN.to_owned(),
+        next => format!("{SIGN_IN}?next={}", escape(next)),
+    }
+}
+
+/// `next` when it is a path of this site, else the overview: nothing that a link says leads elsewhere.
+pub fn local(next: &str) -> &str {
+    let is_local = next.starts_with('/') && !next.starts_with("//") && next.bytes().all(|byte| byte > b' ' && byte < 0x7f && byte != b'\\');
+    let is_entry = next.starts_with(SIGN_IN) || next.starts_with(SETUP) || next.starts_with("/rpc/");
+    if is_local && !is_entry { next } else { OVERVIEW }
+}
+
+/// `text` as the value of a query parameter.
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => escaped.push(char::from(byte)),
+            _ => {
+                escaped.push('%');
+                escaped.extend([byte >> 4, byte & 15].map(|nibble| char::from(b"0123456789ABCDEF"[usize::from(nibble)])));
+            }
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{escape, local, sign_in};
+
+    #[test]
+    fn a_next_page_elsewhere_is_not_followed() {
+        for wrong in ["//evil.example", "https://evil.example", "/\\evil.example", "", "services", "/\tx", "/sign-in", "/rpc/sign_out"] {
+            assert_eq!(local(wrong), "/", "{wrong}");
+        }
+        assert_eq!(local("/services?q=a"), "/services?q=a");
+    }
+
+    #[test]
+    fn a_query_value_is_escaped() {
+        assert_eq!(escape("a b&c=ü"), "a%20b%26c%3D%C3%BC");
+        assert_eq!(sign_in("/services?q=a&sort=-cpu"), "/sign-in?next=/services%3Fq%3Da%26sort%3D-cpu");
+    }
+}

@@ -1,0 +1,97 @@
+//! Who looks at the page, signing in and out, and the theme.
+#![allow(missing_docs, reason = "the fields of the types that #[server] makes are the documented functions' arguments")]
+
+use api::Role;
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::RpcResult;
+#[cfg(feature = "ssr")]
+use super::*;
+use crate::Theme;
+
+/// Who looks at the page, and what its forms need.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Viewer {
+    /// The one who is signed in.
+    pub user: Option<SignedIn>,
+    /// What every form that changes something sends back.
+    pub form_token: String,
+    /// How the page looks.
+    pub theme: Theme,
+}
+
+/// The one who is signed in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedIn {
+    /// Their name.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+}
+
+impl Viewer {
+    /// Whether they may do `permission`; nobody may do nothing.
+    pub fn may(&self, permission: api::Permission) -> bool {
+        self.user.as_ref().is_some_and(|user| user.role.may(permission))
+    }
+}
+
+/// Who looks at the page.
+#[server(prefix = "/rpc", endpoint = "viewer")]
+pub async fn get_viewer() -> RpcResult<Viewer> {
+    let context = RequestContext::current();
+    let user = context.caller.map(|caller| SignedIn { name: caller.name, role: caller.role });
+    Ok(Viewer { user, form_token: context.form_token, theme: Theme::of_request() })
+}
+
+/// Whether there is a user at all.
+#[server(prefix = "/rpc", endpoint = "is_set_up")]
+pub async fn is_set_up() -> RpcResult<bool> {
+    Ok(RequestContext::current().backend.auth.is_set_up().await?)
+}
+
+/// Signs in and goes on to `next`.
+#[server(prefix = "/rpc", endpoint = "sign_in")]
+pub async fn sign_in(username: String, password: api::Secret, #[server(default)] next: String) -> RpcResult<()> {
+    let context = RequestContext::current();
+    let credentials = api::Credentials { username, password };
+    let tokens = context.backend.auth.sign_in(credentials, context.origin).await?;
+    add_cookies(&crate::session::set_cookies(&tokens));
+    leptos_axum::redirect(crate::path::local(&next));
+    Ok(())
+}
+
+/// Makes the first user with the one-time link and signs them in.
+#[server(prefix = "/rpc", endpoint = "set_up")]
+pub async fn set_up(token: api::Secret, username: String, password: api::Secret) -> RpcResult<()> {
+    let context = RequestContext::current();
+    let setup = api::Setup { token, username, password };
+    let tokens = context.backend.auth.set_up(setup, context.origin).await?;
+    add_cookies(&crate::session::set_cookies(&tokens));
+    leptos_axum::redirect(crate::path::OVERVIEW);
+    Ok(())
+}
+
+/// Ends the session of this browser.
+#[server(prefix = "/rpc", endpoint = "sign_out")]
+pub async fn sign_out(#[server(default)] form_token: String) -> RpcResult<()> {
+    let context = RequestContext::current();
+    if context.caller.is_some() {
+        context.check_form_token(&form_token)?;
+    }
+    if let Some(token) = request_cookie(crate::session::REFRESH_COOKIE) {
+        context.backend.auth.sign_out(api::Secret::new(token)).await?;
+    }
+    add_cookies(&crate::session::clear_cookies());
+    leptos_axum::redirect(crate::path::SIGN_IN);
+    Ok(())
+}
+
+/// Remembers the theme for a year.
+#[server(prefix = "/rpc", endpoint = "set_theme")]
+pub async fn set_theme(theme: Theme) -> RpcResult<()> {
+    let cookie = format!("{}={}; Path=/; Max-Age=31536000; SameSite=Lax", crate::THEME_COOKIE, theme.as_str());
+    add_cookies(&[cookie]);
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! Server functions: what pages ask of Pilothouse, and the targets of their forms. All are below `/rpc/`.
+//!
+//! A read calls one port method with the caller of the request. What changes something takes the form token
+//! and checks it first; the server has refused requests of other sites before. A form without JavaScript is answered by a
+//! redirect: back to where it came from, with the error in the address when it failed.
+
+mod account;
+#[cfg(feature = "ssr")]
+mod answer;
+mod error;
+mod services;
+
+pub use account::*;
+#[cfg(feature = "ssr")]
+pub use answer::*;
+pub use error::*;
+pub use services::*;
+
+#[cfg(feature = "ssr")]
+use crate::context::RequestContext;
