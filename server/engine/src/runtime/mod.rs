@@ -11,6 +11,12 @@ use api::{ResourceUsage, Result, RuntimeKind, ServiceId, Timestamp};
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
+#[cfg(any(test, feature = "testing"))]
+mod fake;
+
+#[cfg(any(test, feature = "testing"))]
+pub use fake::FakeRuntime;
+
 /// One way of running services.
 #[async_trait]
 pub trait Runtime: Send + Sync {

@@ -1,0 +1,147 @@
+//! A runtime without processes, for tests of what stands on the runtimes.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use api::{Result, RuntimeKind, ServiceId};
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+
+use super::{Capabilities, Ended, Launch, Observation, Runtime, Stats};
+use crate::Clock;
+
+/// Keeps in memory what a runtime would run. Starts and stops succeed at once, unless a test says otherwise.
+pub struct FakeRuntime {
+    clock: Clock,
+    state: Mutex<State>,
+    next_pid: AtomicU32,
+    events: mpsc::UnboundedSender<(ServiceId, Observation)>,
+    receiver: Mutex<Option<mpsc::UnboundedReceiver<(ServiceId, Observation)>>>,
+}
+
+#[derive(Default)]
+struct State {
+    observations: HashMap<ServiceId, Observation>,
+    launches: HashMap<ServiceId, Vec<Launch>>,
+    stats: HashMap<ServiceId, Stats>,
+    refusals: HashMap<ServiceId, String>,
+}
+
+impl FakeRuntime {
+    /// One that runs nothing.
+    pub fn new(clock: Clock) -> Self {
+        let (events, receiver) = mpsc::unbounded_channel();
+        Self { clock, state: Mutex::default(), next_pid: AtomicU32::new(1000), events, receiver: Mutex::new(Some(receiver)) }
+    }
+
+    /// Every launch of a service, oldest first.
+    pub fn launches(&self, id: ServiceId) -> Vec<Launch> {
+        self.lock().launches.get(&id).cloned().unwrap_or_default()
+    }
+
+    /// Says what a service is doing, as if it had changed by itself.
+    pub fn set(&self, id: ServiceId, observation: Observation) {
+        self.lock().observations.insert(id, observation.clone());
+        let _ = self.events.send((id, observation));
+    }
+
+    /// Ends a running service by itself, with this exit code.
+    pub fn crash(&self, id: ServiceId, code: i32) {
+        self.set(id, Observation::Ended(Ended { code: Some(code), ..self.ended() }));
+    }
+
+    /// Lets the next starts of a service end with this `start_failure`; none lets them succeed again.
+    pub fn refuse_starts(&self, id: ServiceId, failure: Option<&str>) {
+        match failure {
+            Some(failure) => self.lock().refusals.insert(id, failure.into()),
+            None => self.lock().refusals.remove(&id),
+        };
+    }
+
+    /// Says what a service uses while it runs.
+    pub fn set_stats(&self, id: ServiceId, stats: Stats) {
+        self.lock().stats.insert(id, stats);
+    }
+
+    fn ended(&self) -> Ended {
+        Ended { code: None, signal: None, oom: false, at: self.clock.now(), was_asked: false, start_failure: None }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Runtime for FakeRuntime {
+    fn kind(&self) -> RuntimeKind {
+        RuntimeKind::Process
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { outlives_pilothouse: false, notes: vec!["it is a fake, for tests".into()] }
+    }
+
+    async fn probe(&self) -> Result<String> {
+        Ok("a fake, for tests".into())
+    }
+
+    async fn start(&self, id: ServiceId, launch: Launch) -> Result<()> {
+        if matches!(self.observe(id).await?, Observation::Running { .. } | Observation::Preparing { .. }) {
+            return Ok(());
+        }
+        let refusal = {
+            let mut state = self.lock();
+            state.launches.entry(id).or_default().push(launch);
+            state.refusals.get(&id).cloned()
+        };
+        self.set(
+            id,
+            match refusal {
+                Some(failure) => Observation::Ended(Ended { start_failure: Some(failure), ..self.ended() }),
+                None => {
+                    let pid = self.next_pid.fetch_add(1, Ordering::Relaxed);
+                    Observation::Running { pid, started_at: self.clock.now() }
+                }
+            },
+        );
+        Ok(())
+    }
+
+    async fn stop(&self, id: ServiceId, _grace: Duration) -> Result<()> {
+        if matches!(self.observe(id).await?, Observation::Running { .. } | Observation::Preparing { .. }) {
+            self.set(id, Observation::Ended(Ended { signal: Some(15), was_asked: true, ..self.ended() }));
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, id: ServiceId) -> Result<()> {
+        if matches!(self.observe(id).await?, Observation::Running { .. } | Observation::Preparing { .. }) {
+            return Err(api::Error::conflict("it runs; stop it first"));
+        }
+        let mut state = self.lock();
+        state.observations.remove(&id);
+        state.stats.remove(&id);
+        Ok(())
+    }
+
+    async fn observe(&self, id: ServiceId) -> Result<Observation> {
+        Ok(self.lock().observations.get(&id).cloned().unwrap_or(Observation::Absent))
+    }
+
+    async fn observe_all(&self) -> Result<Vec<(ServiceId, Observation)>> {
+        Ok(self.lock().observations.iter().map(|(id, observation)| (*id, observation.clone())).collect())
+    }
+
+    async fn stats(&self, id: ServiceId) -> Result<Option<Stats>> {
+        let Observation::Running { pid, .. } = self.observe(id).await? else { return Ok(None) };
+        let known = self.lock().stats.get(&id).cloned();
+        Ok(Some(known.unwrap_or_else(|| Stats { pids: vec![pid], ..Stats::default() })))
+    }
+
+    fn take_events(&self) -> Option<mpsc::UnboundedReceiver<(ServiceId, Observation)>> {
+        self.receiver.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
