@@ -94,6 +94,7 @@ pub struct Event {
 
 /// Which events to list, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(default)]
 pub struct EventQuery {
     /// Only those of this service.
@@ -105,6 +106,7 @@ pub struct EventQuery {
     /// Only before this.
     pub to: Option<Timestamp>,
     /// At most this many.
+    #[cfg_attr(feature = "openapi", param(value_type = Option<u32>, minimum = 1, maximum = 1000))]
     pub limit: Limit,
     /// From here on, towards older ones.
     pub cursor: Option<String>,

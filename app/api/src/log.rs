@@ -108,9 +108,11 @@ pub struct LogLine {
 
 /// Which lines to answer: the newest page unless a cursor or a time says otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(default)]
 pub struct LogQuery {
     /// At most this many.
+    #[cfg_attr(feature = "openapi", param(value_type = Option<u32>, minimum = 1, maximum = 10_000))]
     pub limit: Limit<10_000>,
     /// `next_cursor` of the page before: goes on towards older lines.
     pub cursor: Option<String>,

@@ -124,6 +124,7 @@ impl std::str::FromStr for Range {
 
 /// Which figures to answer: a range that ends now, or both ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(default)]
 pub struct MetricsQuery {
     /// The range that ends now; ignored when `from` is given.

@@ -232,6 +232,7 @@ pub struct ServicePatch {
 
 /// Which services to list, and how.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(default)]
 pub struct ServiceQuery {
     /// Only those with this status.
@@ -243,6 +244,7 @@ pub struct ServiceQuery {
     /// In this order.
     pub sort: ServiceSort,
     /// At most this many.
+    #[cfg_attr(feature = "openapi", param(value_type = Option<u32>, minimum = 1, maximum = 1000))]
     pub limit: Limit,
     /// From here on.
     pub cursor: Option<String>,

@@ -69,7 +69,7 @@ impl ServiceSpec {
 /// Where the code of a service comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a source is {\"folder\": path} or {\"command\": [program, ..], \"working_dir\": path}")]
 pub enum Source {
     /// A folder; how it is run is found by reading it.
     Folder {
