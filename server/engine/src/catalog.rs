@@ -23,8 +23,8 @@ pub struct Entry {
     pub listening_ports: Vec<u16>,
     /// How its last run ended.
     pub last_exit: Option<LastExit>,
-    /// The last checks, newest last, at most 100.
-    pub checks: Vec<HealthResult>,
+    /// The last checks, newest last, at most 100. Shared, so that changing figures doesn't copy them.
+    pub checks: Arc<Vec<HealthResult>>,
     /// Why request figures are missing and how to have them.
     pub metrics_hint: Option<String>,
     /// Why it isn't well.
