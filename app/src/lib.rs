@@ -4,6 +4,7 @@
 //! reaches Pilothouse only through the ports in [`api::Backend`], which the server puts into the context of a request as
 //! [`context::RequestContext`].
 
+pub mod charts;
 #[cfg(feature = "ssr")]
 pub mod context;
 pub mod path;

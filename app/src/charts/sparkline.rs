@@ -32,7 +32,8 @@ fn sparkline_paths(values: &[Option<f32>], floor: f32) -> (String, String) {
     let top = values.iter().flatten().copied().filter(|value| value.is_finite()).fold(floor, f32::max);
     let step = SIZE.0 / (values.len().max(2) - 1) as f32;
     let point = |(n, value): (usize, f32)| (n as f32 * step, SIZE.1 - 1.0 - (value.max(0.0) / top) * (SIZE.1 - 2.0));
-    let measured: Vec<_> = values.iter().enumerate().map(|(n, value)| value.filter(|value| value.is_finite()).map(|value| point((n, value)))).collect();
+    let measured: Vec<_> =
+        values.iter().enumerate().map(|(n, value)| value.filter(|value| value.is_finite()).map(|value| point((n, value)))).collect();
     for run in measured.split(Option::is_none).filter(|run| !run.is_empty()) {
         let run: Vec<_> = run.iter().flatten().collect();
         let (first, last) = (run[0].0, run[run.len() - 1].0.max(run[0].0 + 0.8));

@@ -16,7 +16,8 @@ pub enum Unit {
 }
 
 /// The powers of 1024.
-const BINARY: [(f64, &str); 5] = [(1.0, "B"), (1024.0, "KiB"), (1_048_576.0, "MiB"), (1_073_741_824.0, "GiB"), (1_099_511_627_776.0, "TiB")];
+const BINARY: [(f64, &str); 5] =
+    [(1.0, "B"), (1024.0, "KiB"), (1_048_576.0, "MiB"), (1_073_741_824.0, "GiB"), (1_099_511_627_776.0, "TiB")];
 
 impl Unit {
     /// The figure with its unit, three digits at most behind which nobody looks: `3.2 %`, `512 MiB`, `1.4 s`, `0.25 req/s`.
