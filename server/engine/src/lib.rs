@@ -8,6 +8,7 @@ mod catalog;
 pub mod clock;
 mod core;
 pub mod runtime;
+pub mod services;
 
 pub use catalog::{Catalog, Entry};
 pub use clock::Clock;

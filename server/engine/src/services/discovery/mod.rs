@@ -1,0 +1,109 @@
+//! Discovery: finds services in the folders of the services folder, by reading only.
+//!
+//! Nothing is imported or run, no link is followed, folders that others may write are passed over. Limits, each reported when it is
+//! met: 5,000 folders are looked at, and 1 MiB is read of each file.
+
+pub(crate) mod environment;
+mod folder;
+mod guarded;
+mod port;
+mod python;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use api::SkippedFolder;
+
+pub use folder::{Found, Requirements};
+use guarded::{Fingerprint, Guarded};
+
+/// Folders that are looked at.
+const FOLDERS: usize = 5_000;
+
+/// What a look through the services folder has found.
+#[derive(Clone, Debug, Default)]
+pub struct Scan {
+    /// Each folder with a service, in order, with what it says.
+    pub found: Vec<(PathBuf, Found)>,
+    /// Folders that were passed over.
+    pub skipped: Vec<SkippedFolder>,
+    /// Whether the services folder itself could be read; when not, nothing is known of any service in it.
+    pub is_complete: bool,
+}
+
+/// Remembers what was read, so that looking again reads only what has changed.
+#[derive(Debug, Default)]
+pub struct Discovery {
+    known: HashMap<PathBuf, (Fingerprint, Found)>,
+}
+
+impl Discovery {
+    /// Looks through `root`. Reads files: call it where blocking is allowed.
+    pub fn scan(&mut self, root: &Path) -> Scan {
+        let mut scan = Scan { is_complete: true, ..Scan::default() };
+        let listed = Guarded::root(root).and_then(|guarded| Ok((guarded.folders(FOLDERS)?, guarded)));
+        let ((names, is_cut), guarded) = match listed {
+            Ok(listed) => listed,
+            Err(reason) => {
+                let skipped = vec![SkippedFolder { folder: root.display().to_string(), reason }];
+                return Scan { skipped, ..Scan::default() };
+            }
+        };
+        if is_cut {
+            let reason = format!("it has more than {FOLDERS} folders; only {FOLDERS} were looked at. Move some elsewhere");
+            scan.skipped.push(SkippedFolder { folder: root.display().to_string(), reason });
+            scan.is_complete = false;
+        }
+        let mut known = HashMap::with_capacity(names.len());
+        for name in names {
+            let path = root.join(&name);
+            match self.look(&guarded, &name, &path) {
+                Ok(None) => {}
+                Ok(Some((fingerprint, found))) => {
+                    known.insert(path.clone(), (fingerprint, found.clone()));
+                    scan.found.push((path, found));
+                }
+                Err(reason) => scan.skipped.push(SkippedFolder { folder: path.display().to_string(), reason }),
+            }
+        }
+        self.known = known;
+        scan
+    }
+
+    fn look(&self, root: &Guarded, name: &std::ffi::OsStr, path: &Path) -> Result<Option<(Fingerprint, Found)>, String> {
+        if name.to_str().is_none() {
+            return Err("its name isn't UTF-8; rename it".into());
+        }
+        let folder = root.folder(name)?;
+        let Some(entry) = folder::entry(&folder) else { return Ok(None) };
+        let fingerprint = folder::fingerprint(&folder);
+        if let Some((same, found)) = self.known.get(path).filter(|(known, _)| *known == fingerprint) {
+            return Ok(Some((same.clone(), found.clone())));
+        }
+        Ok(Some((fingerprint, folder::read(&folder, entry)?)))
+    }
+}
+
+/// Reads the one folder `path`; none when it holds no service. Fails with why it is passed over.
+pub fn read_folder(path: &Path) -> Result<Option<Found>, String> {
+    let folder = Guarded::root(path)?;
+    folder::entry(&folder).map(|entry| folder::read(&folder, entry)).transpose()
+}
+
+/// A valid service name made of `name`, and different from all that `is_taken` knows.
+pub fn free_name(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let cleaned: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
+    let trimmed = cleaned.trim_start_matches(|c: char| !c.is_ascii_alphanumeric()).trim_end_matches('-');
+    let base: String = if trimmed.is_empty() { "service".into() } else { trimmed.chars().take(63).collect() };
+    if !is_taken(&base) {
+        return base;
+    }
+    let numbered = (2u32..).map(|n| {
+        let suffix = format!("-{n}");
+        format!("{}{suffix}", &base[..base.len().min(63 - suffix.len())])
+    });
+    numbered.into_iter().find(|name| !is_taken(name)).unwrap_or(base)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,3 @@
+//! Services: found in folders or made by people, started, watched and stopped.
+
+pub mod discovery;
