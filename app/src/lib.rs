@@ -5,13 +5,16 @@
 //! [`context::RequestContext`].
 
 pub mod charts;
+mod components;
 #[cfg(feature = "ssr")]
 pub mod context;
+mod pages;
 pub mod path;
 pub mod rpc;
 pub mod session;
 mod shell;
 mod theme;
+mod viewer;
 
 mod routes;
 

@@ -2,18 +2,30 @@
 
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
-use leptos_router::components::{Route, Router, Routes};
+use leptos_router::components::{Outlet, ParentRoute, Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
-/// The app: every page and the frame around it.
+use crate::components::{Frame, provide_clock};
+use crate::pages::{NotFoundPage, OverviewPage, ServicesPage, SetupPage, SignInPage};
+use crate::viewer::Viewer;
+
+/// The app: every page and the frame around it. Every page is rendered whole before it is sent, so that its status is right and it
+/// reads the same without JavaScript.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
+    let viewer = Viewer::provide();
+    provide_clock(viewer.now);
     view! {
         <Title formatter=|title: String| if title.is_empty() { "Pilothouse".to_owned() } else { format!("{title} · Pilothouse") } />
         <Router>
-            <Routes fallback=|| view! { <main><h1>"There is no such page"</h1></main> }>
-                <Route path=path!("/") ssr=SsrMode::Async view=|| view! { <main><h1>"Overview"</h1></main> } />
+            <Routes fallback=|| view! { <Frame><NotFoundPage /></Frame> }>
+                <Route path=path!("/sign-in") ssr=SsrMode::Async view=SignInPage />
+                <Route path=path!("/setup") ssr=SsrMode::Async view=SetupPage />
+                <ParentRoute path=path!("") ssr=SsrMode::Async view=|| view! { <Frame><Outlet /></Frame> }>
+                    <Route path=path!("") ssr=SsrMode::Async view=OverviewPage />
+                    <Route path=path!("services") ssr=SsrMode::Async view=ServicesPage />
+                </ParentRoute>
             </Routes>
         </Router>
     }

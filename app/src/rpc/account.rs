@@ -1,49 +1,12 @@
-//! Who looks at the page, signing in and out, and the theme.
+//! Signing in and out, and the theme.
 #![allow(missing_docs, reason = "the fields of the types that #[server] makes are the documented functions' arguments")]
 
-use api::Role;
 use leptos::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use super::RpcResult;
 #[cfg(feature = "ssr")]
 use super::*;
 use crate::Theme;
-
-/// Who looks at the page, and what its forms need.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Viewer {
-    /// The one who is signed in.
-    pub user: Option<SignedIn>,
-    /// What every form that changes something sends back.
-    pub form_token: String,
-    /// How the page looks.
-    pub theme: Theme,
-}
-
-/// The one who is signed in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SignedIn {
-    /// Their name.
-    pub name: String,
-    /// What they may do.
-    pub role: Role,
-}
-
-impl Viewer {
-    /// Whether they may do `permission`; nobody may do nothing.
-    pub fn may(&self, permission: api::Permission) -> bool {
-        self.user.as_ref().is_some_and(|user| user.role.may(permission))
-    }
-}
-
-/// Who looks at the page.
-#[server(prefix = "/rpc", endpoint = "viewer")]
-pub async fn get_viewer() -> RpcResult<Viewer> {
-    let context = RequestContext::current();
-    let user = context.caller.map(|caller| SignedIn { name: caller.name, role: caller.role });
-    Ok(Viewer { user, form_token: context.form_token, theme: Theme::of_request() })
-}
 
 /// Whether there is a user at all.
 #[server(prefix = "/rpc", endpoint = "is_set_up")]

@@ -1,7 +1,7 @@
 //! The error of server functions: that of the ports, with the body and the status of the REST API.
 
 use api::{ErrorBody, ErrorCode};
-use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
+use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr, ServerFnUrlError};
 use leptos::server_fn::{ContentType, Decodes, Encodes, Format, FormatType};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,13 @@ pub struct RpcError(pub api::Error);
 impl From<api::Error> for RpcError {
     fn from(error: api::Error) -> Self {
         Self(error)
+    }
+}
+
+impl RpcError {
+    /// The error that a plain form's redirect carries in the address as `__err`.
+    pub fn from_url(text: &str) -> Self {
+        ServerFnUrlError::decode_err(text)
     }
 }
 

@@ -1,0 +1,28 @@
+//! The parts that pages are made of. Each is named by a noun, and its style has the same name in kebab case.
+
+mod ago;
+mod confirm;
+mod empty;
+mod failure;
+mod frame;
+mod icon;
+mod nav;
+mod notices;
+mod page_head;
+mod service_actions;
+mod skeleton;
+mod state_mark;
+mod theme_switch;
+mod user_menu;
+
+pub use ago::{Ago, Clock, provide_clock};
+pub use confirm::{Confirm, ConfirmDialog, Question};
+pub use empty::Empty;
+pub use failure::Failure;
+pub use frame::{Brand, FormFailure, Frame};
+pub use icon::{Icon, Symbol};
+pub use notices::{Notices, NoticesPlace};
+pub use page_head::PageHead;
+pub use service_actions::{Performer, ServiceAction, ServiceActions};
+pub use skeleton::Skeleton;
+pub use state_mark::{HealthMark, StatusMark};

@@ -1,0 +1,42 @@
+//! The way between the pages.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_location;
+
+use super::{Icon, Symbol};
+use crate::path;
+
+/// The pages, in the order of the navigation.
+const ITEMS: [(&str, &str, Symbol); 3] = [
+    (path::OVERVIEW, "Overview", Symbol::Overview),
+    (path::SERVICES, "Services", Symbol::Services),
+    (path::ACTIVITY, "Activity", Symbol::Activity),
+];
+
+/// The links to all pages: at the side, or at the foot of a narrow screen.
+#[component]
+pub fn Nav() -> impl IntoView {
+    let location = use_location();
+    let items = ITEMS.map(|(href, label, symbol)| {
+        let pathname = location.pathname;
+        let current = move || {
+            let here = pathname.with(|pathname| pathname == href || (href != path::OVERVIEW && pathname.starts_with(&format!("{href}/"))));
+            here.then_some("page")
+        };
+        view! {
+            <li>
+                <a class="nav-item" href=href aria-current=current><Icon symbol=symbol /><span>{label}</span></a>
+            </li>
+        }
+    });
+    view! {
+        <nav class="nav" aria-label="Main">
+            <ul class="nav-list">{items.into_iter().collect_view()}</ul>
+            <ul class="nav-list nav-foot">
+                <li>
+                    <a class="nav-item" href=path::API_DOCS rel="external"><Icon symbol=Symbol::Docs /><span>"API"</span></a>
+                </li>
+            </ul>
+        </nav>
+    }
+}

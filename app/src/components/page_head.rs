@@ -1,0 +1,29 @@
+//! The head of a page: title, a line about it, and what can be done.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+/// The title of the page and of the window.
+#[component]
+pub fn PageHead(
+    /// What the page is.
+    #[prop(into)]
+    title: Signal<String>,
+    /// A line about it.
+    #[prop(optional, into)]
+    about: ViewFn,
+    /// What can be done on the whole page.
+    #[prop(optional)]
+    children: Option<Children>,
+) -> impl IntoView {
+    view! {
+        <Title text=move || title.get() />
+        <header class="page-head">
+            <div class="page-head-text">
+                <h1 class="page-head-title">{move || title.get()}</h1>
+                <div class="page-head-about">{about.run()}</div>
+            </div>
+            <div class="page-head-actions">{children.map(|children| children())}</div>
+        </header>
+    }
+}

@@ -1,0 +1,189 @@
+//! Start, stop and restart of one service: forms that post, and calls once the page is alive.
+
+use api::{Blocked, Permission, Service, Status};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use super::failure::sentence;
+use super::{Confirm, Icon, Question, Symbol};
+use crate::rpc::{RpcResult, restart_service, start_service, stop_service};
+use crate::viewer::Viewer;
+
+/// What can be done to a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServiceAction {
+    /// Start it.
+    Start,
+    /// Stop it.
+    Stop,
+    /// Stop and start it.
+    Restart,
+}
+
+impl ServiceAction {
+    /// Every action, in the order of the buttons.
+    pub const ALL: [ServiceAction; 3] = [ServiceAction::Start, ServiceAction::Stop, ServiceAction::Restart];
+
+    /// The word on the button.
+    pub const fn label(self) -> &'static str {
+        match self {
+            ServiceAction::Start => "Start",
+            ServiceAction::Stop => "Stop",
+            ServiceAction::Restart => "Restart",
+        }
+    }
+
+    /// Where its form posts to.
+    pub const fn url(self) -> &'static str {
+        match self {
+            ServiceAction::Start => "/rpc/start_service",
+            ServiceAction::Stop => "/rpc/stop_service",
+            ServiceAction::Restart => "/rpc/restart_service",
+        }
+    }
+
+    /// Whether it would do something now, or why not.
+    pub const fn allowed(self, status: Status) -> Result<(), Blocked> {
+        match self {
+            ServiceAction::Start => status.can_start(),
+            ServiceAction::Stop => status.can_stop(),
+            ServiceAction::Restart => status.can_restart(),
+        }
+    }
+
+    const fn symbol(self) -> Symbol {
+        match self {
+            ServiceAction::Start => Symbol::Start,
+            ServiceAction::Stop => Symbol::Stop,
+            ServiceAction::Restart => Symbol::Restart,
+        }
+    }
+
+    /// What the service shows until its runtime says more.
+    const fn expected(self) -> Status {
+        match self {
+            ServiceAction::Start => Status::Starting,
+            ServiceAction::Stop | ServiceAction::Restart => Status::Stopping,
+        }
+    }
+
+    /// What is lost by it; nothing needs no question.
+    const fn loss(self) -> Option<&'static str> {
+        match self {
+            ServiceAction::Start => None,
+            ServiceAction::Stop => {
+                Some("Its requests in flight get the time of its stop grace to finish. It stays stopped until somebody starts it.")
+            }
+            ServiceAction::Restart => {
+                Some("It doesn't answer until it is up again. Requests in flight get the time of its stop grace to finish.")
+            }
+        }
+    }
+
+    async fn run(self, id: api::ServiceId, form_token: String) -> RpcResult<Service> {
+        match self {
+            ServiceAction::Start => start_service(id, form_token).await,
+            ServiceAction::Stop => stop_service(id, form_token).await,
+            ServiceAction::Restart => restart_service(id, form_token).await,
+        }
+    }
+}
+
+/// Does actions for the viewer; made where there is a context, used in event handlers, where there is none.
+#[derive(Clone)]
+pub struct Performer {
+    form_token: String,
+    confirm: Option<Confirm>,
+}
+
+impl Performer {
+    /// For the viewer of the page.
+    pub fn from_context() -> Self {
+        Self { form_token: expect_context::<Viewer>().form_token, confirm: use_context() }
+    }
+
+    /// Does it, after asking when something is lost: shows in `service` what is expected, and in `failure` why it didn't work.
+    pub fn perform(&self, action: ServiceAction, service: RwSignal<Service>, failure: RwSignal<Option<String>>) {
+        let form_token = self.form_token.clone();
+        let then = Callback::new(move |()| {
+            let before = service.get_untracked();
+            let form_token = form_token.clone();
+            failure.set(None);
+            service.update(|service| service.status = action.expected());
+            spawn_local(async move {
+                match action.run(before.id, form_token).await {
+                    Ok(after) => service.set(after),
+                    Err(error) => {
+                        service.set(before);
+                        failure.set(Some(format!("{} failed. {}", action.label(), sentence(&error.0.message))));
+                    }
+                }
+            });
+        });
+        match (action.loss(), self.confirm) {
+            (Some(text), Some(confirm)) => {
+                let title = format!("{} {}?", action.label(), service.with_untracked(|service| service.name.clone()));
+                confirm.ask(Question { title, text: text.to_owned(), action: action.label(), then });
+            }
+            _ => then.run(()),
+        }
+    }
+}
+
+/// The three buttons of one service; nothing for those who may only look. A blocked one says why.
+#[component]
+pub fn ServiceActions(
+    /// The service; shows what is expected while an action is under way.
+    service: RwSignal<Service>,
+    /// Where the page shows why an action didn't work.
+    failure: RwSignal<Option<String>>,
+    /// Whether the buttons show their words, or icons only.
+    #[prop(default = false)]
+    has_words: bool,
+) -> impl IntoView {
+    let viewer = expect_context::<Viewer>();
+    if !viewer.may(Permission::ServicesOperate) {
+        return ().into_any();
+    }
+    let performer = Performer::from_context();
+    let (id, name) = service.with_untracked(|service| (service.id.to_string(), service.name.clone()));
+    let status = Memo::new(move |_| service.with(|service| service.status));
+    let buttons = ServiceAction::ALL.map(|action| {
+        let blocked = move || action.allowed(status.get()).err().map(|blocked| blocked.0);
+        let label = format!("{} {name}", action.label());
+        let title = {
+            let label = label.clone();
+            move || blocked().map_or(label.clone(), |why| format!("{label}: {why}"))
+        };
+        let performer = performer.clone();
+        let click = move |event: leptos::ev::MouseEvent| {
+            event.prevent_default();
+            if blocked().is_none() {
+                performer.perform(action, service, failure);
+            }
+        };
+        view! {
+            <button
+                type="submit"
+                class=if has_words { "button" } else { "button-icon" }
+                formaction=action.url()
+                aria-label=label
+                aria-disabled=move || blocked().is_some().to_string()
+                title=title
+                data-action=action.label()
+                on:click=click
+            >
+                <Icon symbol=action.symbol() />
+                {has_words.then(|| action.label())}
+            </button>
+        }
+    });
+    view! {
+        <form class="service-actions" method="post">
+            <input type="hidden" name="id" value=id />
+            <input type="hidden" name="form_token" value=viewer.form_token />
+            {buttons.into_iter().collect_view()}
+        </form>
+    }
+    .into_any()
+}
