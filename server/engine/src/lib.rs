@@ -7,9 +7,12 @@ pub mod bus;
 mod catalog;
 pub mod clock;
 mod core;
+mod engine;
+mod pending;
 pub mod runtime;
 pub mod services;
 
 pub use catalog::{Catalog, Entry};
 pub use clock::Clock;
 pub use core::{Core, EngineConfig};
+pub use engine::Engine;
