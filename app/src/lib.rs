@@ -8,6 +8,7 @@ pub mod charts;
 mod components;
 #[cfg(feature = "ssr")]
 pub mod context;
+pub mod live;
 mod pages;
 pub mod path;
 pub mod rpc;
