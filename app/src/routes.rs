@@ -6,6 +6,7 @@ use leptos_router::components::{Outlet, ParentRoute, Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
 use crate::components::{Frame, provide_clock};
+use crate::live::provide_live;
 use crate::pages::{NotFoundPage, OverviewPage, ServicesPage, SetupPage, SignInPage};
 use crate::viewer::Viewer;
 
@@ -16,6 +17,7 @@ pub fn App() -> impl IntoView {
     provide_meta_context();
     let viewer = Viewer::provide();
     provide_clock(viewer.now);
+    provide_live();
     view! {
         <Title formatter=|title: String| if title.is_empty() { "Pilothouse".to_owned() } else { format!("{title} · Pilothouse") } />
         <Router>

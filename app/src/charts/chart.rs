@@ -21,7 +21,7 @@ pub fn provide_cursor() {
 pub fn local_offset() -> Signal<i64> {
     let offset = RwSignal::new(0);
     #[cfg(feature = "hydrate")]
-    Effect::new(move |_| offset.set(-(js_sys::Date::new_0().get_timezone_offset() as i64) * 60));
+    Effect::new(move |_| offset.set(-(web_sys::js_sys::Date::new_0().get_timezone_offset() as i64) * 60));
     offset.into()
 }
 

@@ -7,6 +7,7 @@ use super::failure::sentence;
 use super::nav::Nav;
 use super::user_menu::UserMenu;
 use super::{Confirm, ConfirmDialog, Icon, Notices, NoticesPlace, Symbol};
+use crate::live::ConnectionChip;
 use crate::path;
 use crate::rpc::RpcError;
 use crate::viewer::Viewer;
@@ -28,6 +29,7 @@ pub fn Frame(
             <header class="frame-head">
                 <a class="brand" href=path::OVERVIEW aria-label="Pilothouse, overview"><Brand /><span class="brand-name">"Pilothouse"</span></a>
                 <div class="frame-tools">
+                    <ConnectionChip />
                     <UserMenu user=user />
                 </div>
             </header>

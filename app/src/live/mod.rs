@@ -12,7 +12,7 @@ mod connection;
 mod feed;
 #[cfg(feature = "hydrate")]
 mod refresh;
-#[cfg(any(feature = "hydrate", test))]
+#[cfg(feature = "hydrate")]
 mod table;
 #[cfg(feature = "hydrate")]
 mod timer;

@@ -16,7 +16,7 @@ pub async fn sleep(duration: Duration) {
 
 /// The browser's clock, in milliseconds.
 pub fn now() -> f64 {
-    js_sys::Date::now()
+    web_sys::js_sys::Date::now()
 }
 
 /// The browser's clock as a time.
@@ -26,5 +26,5 @@ pub fn timestamp() -> api::Timestamp {
 
 /// A number from 0 to 1, to keep many tabs from acting at once.
 pub fn jitter() -> f64 {
-    js_sys::Math::random()
+    web_sys::js_sys::Math::random()
 }
