@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bus::Bus;
+use crate::store::Store;
 use crate::{Catalog, Clock};
 
 /// What an engine is told at its start; the server makes it from flags, environment and file.
@@ -40,6 +41,8 @@ pub struct Core {
     pub bus: Arc<Bus>,
     /// Every service with its present state, in memory.
     pub catalog: Arc<Catalog>,
+    /// What must outlive a restart.
+    pub store: Arc<Store>,
     /// Background tasks: spawned here, so that a shutdown can wait for them.
     pub tasks: TaskTracker,
     /// Cancelled at shutdown.

@@ -7,6 +7,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::bus::Bus;
 use crate::pending::Pending;
+use crate::store::Store;
 use crate::{Catalog, Clock, Core, EngineConfig};
 
 /// All of Pilothouse behind the doors.
@@ -22,7 +23,8 @@ impl Engine {
     pub async fn open(config: EngineConfig, clock: Clock) -> api::Result<Self> {
         let bus = Arc::new(Bus::new(clock.clone()));
         let catalog = Arc::new(Catalog::new(bus.clone(), clock.clone()));
-        let core = Core { config, clock, bus, catalog, tasks: TaskTracker::new(), shutdown: CancellationToken::new() };
+        let store = Arc::new(Store::open(&config).await?);
+        let core = Core { config, clock, bus, catalog, store, tasks: TaskTracker::new(), shutdown: CancellationToken::new() };
         let core = Arc::new(core);
         let pending = Arc::new(Pending);
         let backend = api::Backend {
@@ -60,5 +62,6 @@ impl Engine {
         self.core.shutdown.cancel();
         self.core.tasks.close();
         self.core.tasks.wait().await;
+        self.core.store.close().await;
     }
 }

@@ -11,6 +11,10 @@ mod engine;
 mod pending;
 pub mod runtime;
 pub mod services;
+pub mod store;
+#[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+pub mod testing;
 
 pub use catalog::{Catalog, Entry};
 pub use clock::Clock;
