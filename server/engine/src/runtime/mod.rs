@@ -83,8 +83,10 @@ pub struct Prepare {
     pub lock: PathBuf,
     /// Exists when it is complete.
     pub marker: PathBuf,
-    /// What is done, each with words for people ("installing 12 requirements").
+    /// What is done, each with words for people ("installing 12 requirements"). Run in the service's folder.
     pub steps: Vec<PrepareStep>,
+    /// The whole environment of the steps. It may hold passwords of package indexes, which the service itself doesn't get.
+    pub environment: BTreeMap<String, String>,
 }
 
 /// One step of a preparation.

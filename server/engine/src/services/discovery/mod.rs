@@ -90,6 +90,11 @@ pub fn read_folder(path: &Path) -> Result<Option<Found>, String> {
     folder::entry(&folder).map(|entry| folder::read(&folder, entry)).transpose()
 }
 
+/// The text of the `.env` of the folder `path`, read with the same care.
+pub(crate) fn read_environment(path: &Path) -> Option<String> {
+    Guarded::root(path).ok()?.read(".env")
+}
+
 /// A valid service name made of `name`, and different from all that `is_taken` knows.
 pub fn free_name(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
     let cleaned: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();

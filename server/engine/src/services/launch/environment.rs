@@ -1,0 +1,83 @@
+//! The environment of a service: never all of Pilothouse's own, which has its secrets.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::blocking;
+use crate::services::discovery::environment::variables;
+
+/// What services get of Pilothouse's own environment: where programs and certificates are, language, time zone, proxies.
+const ALLOWED: [&str; 25] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "TMPDIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "LD_LIBRARY_PATH",
+    "XDG_RUNTIME_DIR",
+    "XDG_CACHE_HOME",
+];
+
+/// What is handed on of Pilothouse's own environment.
+#[derive(Clone, Debug, Default)]
+pub struct Inherited {
+    services: BTreeMap<String, String>,
+    preparation: BTreeMap<String, String>,
+}
+
+impl Inherited {
+    /// Takes what is allowed of `all`. The settings of pip, which may hold the password of an index, are for preparations only.
+    pub fn of(all: impl IntoIterator<Item = (String, String)>) -> Self {
+        let (mut services, mut preparation) = (BTreeMap::new(), BTreeMap::new());
+        for (name, value) in all {
+            let is_allowed = ALLOWED.contains(&name.as_str()) || name.starts_with("LC_");
+            if is_allowed {
+                services.insert(name.clone(), value.clone());
+            }
+            if is_allowed || name.starts_with("PIP_") {
+                preparation.insert(name, value);
+            }
+        }
+        Self { services, preparation }
+    }
+
+    /// [`Inherited::of`] this process; variables that aren't UTF-8 are left out.
+    pub fn of_process() -> Self {
+        Self::of(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))))
+    }
+
+    /// For services.
+    pub fn for_services(&self) -> &BTreeMap<String, String> {
+        &self.services
+    }
+
+    /// For the making of virtual environments.
+    pub fn for_preparation(&self) -> &BTreeMap<String, String> {
+        &self.preparation
+    }
+}
+
+/// The variables of the `.env` of a folder, without Pilothouse's own names and those no environment can have.
+pub(super) async fn of_folder(folder: &Path) -> Vec<(String, String)> {
+    let folder = folder.to_owned();
+    let text = blocking(move || crate::services::discovery::read_environment(&folder)).await.ok().flatten().unwrap_or_default();
+    let fits = |(name, value): &(String, String)| api::is_variable_name(name) && !value.contains('\0');
+    variables(&text).into_iter().filter(fits).collect()
+}

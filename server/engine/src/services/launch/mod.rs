@@ -1,0 +1,147 @@
+//! From what a service is to what its runtime runs: folder, interpreter, preparation, port, environment.
+
+mod environment;
+mod port;
+mod python;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use api::{Error, Result, ServiceSpec, Source};
+
+pub use environment::Inherited;
+pub use port::{Holder, holder};
+use python::Python;
+
+use super::discovery::{Found, read_folder};
+use crate::runtime::{Launch, Prepare};
+
+/// What a launch is planned from.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    /// The service's name.
+    pub name: &'a str,
+    /// What it is.
+    pub spec: &'a ServiceSpec,
+    /// The port that it had at its last run, to be had again when nothing else is said.
+    pub last_port: Option<u16>,
+    /// Ports that other services have or are about to have, with their names.
+    pub reserved: &'a BTreeMap<u16, String>,
+}
+
+/// A launch, ready for the runtime.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// For the runtime.
+    pub launch: Launch,
+    /// The port that it is told to listen on.
+    pub port: u16,
+    /// Why that isn't the port that it says, when it isn't.
+    pub note: Option<String>,
+    /// What reading its folder has found now.
+    pub found: Option<Found>,
+}
+
+/// Plans launches.
+pub struct Planner {
+    inherited: Inherited,
+    python: Python,
+    data_dir: PathBuf,
+    program: PathBuf,
+}
+
+impl Planner {
+    /// One for services of this data folder; `program` is Pilothouse itself.
+    pub fn new(inherited: Inherited, data_dir: &Path, program: &Path) -> Self {
+        let python = Python::new(inherited.for_preparation().clone(), data_dir.join("venvs"));
+        Self { inherited, python, data_dir: data_dir.to_owned(), program: program.to_owned() }
+    }
+
+    /// Plans the launch of one service. Reads its folder anew; fails with `service_failed` or `conflict`, saying what is in the way:
+    /// a folder that is gone or that others may write, no Python, a port that is taken.
+    pub async fn plan(&self, plan: Plan<'_>) -> Result<Planned> {
+        let (working_dir, found) = self.folder(&plan.spec.source).await?;
+        let (port, note) = port::choose(plan.spec.port, found.as_ref().and_then(|found| found.port), plan.last_port, plan.reserved).await?;
+        let mut environment = self.inherited.for_services().clone();
+        if plan.spec.source.folder().is_some() {
+            environment.extend(environment::of_folder(&working_dir).await);
+        }
+        environment.insert("PYTHONUNBUFFERED".into(), "1".into());
+        environment.extend(plan.spec.environment.iter().map(|(name, value)| (name.clone(), value.clone())));
+        environment.insert("PORT".into(), port.to_string());
+
+        let (mut command, prepare) = match (&plan.spec.source, &plan.spec.command, &found) {
+            (Source::Demonstration { .. }, ..) => (self.demonstration(), None),
+            (Source::Command { command, .. }, None, _) => (command.clone(), None),
+            (_, Some(command), found) => self.with_python(command, found.as_ref(), &working_dir, &mut environment).await?,
+            (_, None, Some(found)) => self.with_python(&found.command, Some(found), &working_dir, &mut environment).await?,
+            (Source::Folder { folder }, None, None) => {
+                return Err(Error::service(format!("nothing in '{folder}' says how to run it: it has neither main.py nor app.py")));
+            }
+        };
+        for word in &mut command {
+            *word = word.replace("${PORT}", &port.to_string()).replace("$PORT", &port.to_string());
+        }
+        let launch = Launch { name: plan.name.to_owned(), prepare, command, working_dir, environment };
+        Ok(Planned { launch, port, note, found })
+    }
+
+    async fn folder(&self, source: &Source) -> Result<(PathBuf, Option<Found>)> {
+        let (path, is_read) = match source {
+            Source::Demonstration { .. } => return Ok((self.data_dir.clone(), None)),
+            Source::Folder { folder } => (PathBuf::from(folder), true),
+            Source::Command { working_dir, .. } => (PathBuf::from(working_dir), false),
+        };
+        let looked = path.clone();
+        let found = blocking(move || match is_read {
+            true => read_folder(&looked),
+            false if looked.is_dir() => Ok(None),
+            false => Err("the folder isn't there".into()),
+        })
+        .await?
+        .map_err(|reason| Error::service(format!("'{}' can't be run from: {reason}", path.display())))?;
+        Ok((path, found))
+    }
+
+    /// A command that may begin with `python`, which is then the interpreter of its environment.
+    async fn with_python(
+        &self,
+        command: &[String],
+        found: Option<&Found>,
+        folder: &Path,
+        environment: &mut BTreeMap<String, String>,
+    ) -> Result<(Vec<String>, Option<Prepare>)> {
+        let requirements = found.and_then(|found| found.requirements.as_ref());
+        let is_python = matches!(command.first().map(String::as_str), Some("python" | "python3"));
+        if !is_python && requirements.is_none() {
+            return Ok((command.to_vec(), None));
+        }
+        let chosen = self.python.choose(folder, requirements).await?;
+        if let Some(venv) = &chosen.venv {
+            let bin = venv.join("bin").display().to_string();
+            let path = environment.get("PATH").map_or_else(|| bin.clone(), |path| format!("{bin}:{path}"));
+            environment.insert("PATH".into(), path);
+            environment.insert("VIRTUAL_ENV".into(), venv.display().to_string());
+        }
+        let mut command = command.to_vec();
+        if is_python && let Some(program) = command.first_mut() {
+            *program = chosen.interpreter.display().to_string();
+        }
+        Ok((command, chosen.prepare))
+    }
+
+    fn demonstration(&self) -> Vec<String> {
+        vec![self.program.display().to_string(), "demo-service".into(), "--port".into(), "$PORT".into()]
+    }
+}
+
+/// Runs what blocks off the async threads.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::error!(%error, "blocking_work_failed");
+        Error::internal()
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+
+use api::{ErrorCode, ServiceSpec, Source};
+
+use super::{Inherited, Plan, Planned, Planner, holder};
+
+const MAIN: &str = "from fastapi import FastAPI\napp = FastAPI()\n";
+
+struct Folder {
+    root: tempfile::TempDir,
+    inherited: Vec<(String, String)>,
+}
+
+impl Folder {
+    fn with(files: &[(&str, &str)]) -> Self {
+        let root = tempfile::tempdir().expect("a folder");
+        fs::create_dir(root.path().join("service")).expect("a folder");
+        for (name, text) in files {
+            fs::write(root.path().join("service").join(name), text).expect("a file");
+        }
+        let path = std::env::var("PATH").unwrap_or_default();
+        Self { root, inherited: vec![("PATH".into(), path)] }
+    }
+
+    fn path(&self) -> String {
+        self.root.path().join("service").display().to_string()
+    }
+
+    fn spec(&self) -> ServiceSpec {
+        ServiceSpec::new(Source::Folder { folder: self.path() })
+    }
+
+    async fn plan(&self, spec: &ServiceSpec) -> api::Result<Planned> {
+        self.plan_beside(spec, &BTreeMap::new()).await
+    }
+
+    async fn plan_beside(&self, spec: &ServiceSpec, reserved: &BTreeMap<u16, String>) -> api::Result<Planned> {
+        let inherited = Inherited::of(self.inherited.iter().cloned());
+        let planner = Planner::new(inherited, &self.root.path().join("data"), Path::new("/opt/pilothouse"));
+        planner.plan(Plan { name: "service", spec, last_port: None, reserved }).await
+    }
+}
+
+#[tokio::test]
+async fn the_environment_is_the_short_list_the_file_the_services_own_and_the_port() {
+    let mut folder = Folder::with(&[("main.py", MAIN), (".env", "A=file\nB=file\nPILOTHOUSE_ADMIN_PASSWORD=x\nPORT=1\nBAD-NAME=x\n")]);
+    for (name, value) in [
+        ("PILOTHOUSE_ADMIN_PASSWORD", "secret"),
+        ("PILOTHOUSE_DATABASE_URL", "secret"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ("PIP_INDEX_URL", "https://user:secret@index"),
+        ("LC_ALL", "C.UTF-8"),
+        ("A", "inherited"),
+    ] {
+        folder.inherited.push((name.into(), value.into()));
+    }
+    let mut spec = folder.spec();
+    spec.environment = BTreeMap::from([("B".into(), "own".into()), ("C".into(), "own".into())]);
+    let planned = folder.plan(&spec).await.expect("a plan");
+    let environment = planned.launch.environment;
+    let names: Vec<&str> = environment.keys().map(String::as_str).collect();
+    assert_eq!(names, ["A", "B", "C", "LC_ALL", "PATH", "PORT", "PYTHONUNBUFFERED"]);
+    assert_eq!((environment["A"].as_str(), environment["B"].as_str(), environment["C"].as_str()), ("file", "own", "own"));
+    assert_eq!(environment["PORT"], planned.port.to_string());
+}
+
+#[tokio::test]
+async fn requirements_are_installed_into_an_environment_that_they_name() {
+    let mut folder = Folder::with(&[("main.py", MAIN), ("requirements.txt", "fastapi\nuvicorn\n")]);
+    folder.inherited.push(("PIP_INDEX_URL".into(), "https://index".into()));
+    let first = folder.plan(&folder.spec()).await.expect("a plan").launch;
+    let prepare = first.prepare.clone().expect("a preparation");
+    assert!(first.command[0].starts_with(&folder.root.path().join("data/venvs").display().to_string()), "{:?}", first.command);
+    assert_eq!(first.command[1..4], ["-m", "uvicorn", "main:app"]);
+    assert_eq!(prepare.steps[1].label, "installing 2 requirements");
+    assert!(prepare.steps[1].command.contains(&format!("{}/requirements.txt", folder.path())));
+    assert_eq!(prepare.environment["PIP_INDEX_URL"], "https://index");
+    assert!(!first.environment.contains_key("PIP_INDEX_URL"), "an index may have a password");
+    assert!(first.environment["PATH"].starts_with(first.command[0].trim_end_matches("/python")));
+
+    let same = folder.plan(&folder.spec()).await.expect("a plan").launch;
+    assert_eq!(same.command[0], first.command[0]);
+    fs::write(Path::new(&folder.path()).join("requirements.txt"), "fastapi\n").expect("a change");
+    let other = folder.plan(&folder.spec()).await.expect("a plan").launch;
+    assert_ne!(other.command[0], first.command[0]);
+}
+
+#[tokio::test]
+async fn an_included_file_is_part_of_what_names_the_environment() {
+    let folder = Folder::with(&[("main.py", MAIN), ("requirements.txt", "-r more.txt\n"), ("more.txt", "-r requirements.txt\na\n")]);
+    let before = folder.plan(&folder.spec()).await.expect("a plan").launch.command;
+    fs::write(Path::new(&folder.path()).join("more.txt"), "b\n").expect("a change");
+    assert_ne!(folder.plan(&folder.spec()).await.expect("a plan").launch.command[0], before[0]);
+}
+
+#[tokio::test]
+async fn without_requirements_nothing_is_prepared_and_an_environment_of_the_folder_is_used() {
+    let folder = Folder::with(&[("main.py", "print(1)")]);
+    let plain = folder.plan(&folder.spec()).await.expect("a plan").launch;
+    assert!(plain.prepare.is_none() && plain.command[0].ends_with("/python3"), "{:?}", plain.command);
+
+    let bin = Path::new(&folder.path()).join(".venv/bin");
+    fs::create_dir_all(&bin).expect("folders");
+    symlink(&plain.command[0], bin.join("python")).expect("a link, as venv makes it");
+    fs::write(Path::new(&folder.path()).join("requirements.txt"), "fastapi\n").expect("a file");
+    let own = folder.plan(&folder.spec()).await.expect("a plan").launch;
+    assert_eq!(own.command, [bin.join("python").display().to_string(), "main.py".into()]);
+    assert!(own.prepare.is_none());
+
+    fs::set_permissions(&bin, fs::Permissions::from_mode(0o777)).expect("a mode");
+    let refused = folder.plan(&folder.spec()).await.expect_err("others may write");
+    assert!(refused.message.contains("chmod go-w"), "{}", refused.message);
+}
+
+#[tokio::test]
+async fn a_machine_without_python_is_told_what_to_install() {
+    let mut folder = Folder::with(&[("main.py", "print(1)")]);
+    folder.inherited = vec![("PATH".into(), folder.path())];
+    let error = folder.plan(&folder.spec()).await.expect_err("no Python");
+    assert!(error.message.contains("install it") && error.message.contains("python3"), "{}", error.message);
+}
+
+#[tokio::test]
+async fn a_python_without_venv_is_told_what_to_install() {
+    let mut folder = Folder::with(&[("main.py", "print(1)"), ("requirements.txt", "fastapi")]);
+    let python = folder.root.path().join("python3");
+    fs::write(&python, "#!/bin/sh\necho 3.11.2\nexit 1\n").expect("a program");
+    fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).expect("a mode");
+    folder.inherited = vec![("PATH".into(), folder.root.path().display().to_string())];
+    let error = folder.plan(&folder.spec()).await.expect_err("no venv");
+    assert!(error.message.contains("python3-venv") && error.message.contains("3.11.2"), "{}", error.message);
+}
+
+#[tokio::test]
+async fn a_configured_port_that_is_taken_is_an_error_that_says_by_whom() {
+    let folder = Folder::with(&[("main.py", MAIN)]);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let mut spec = folder.spec();
+    spec.port = Some(port);
+    let error = folder.plan(&spec).await.expect_err("it is taken");
+    assert_eq!(error.code, ErrorCode::Conflict);
+    assert!(error.message.contains(&format!("(pid {})", std::process::id())), "{}", error.message);
+    assert_eq!(holder(port).map(|holder| holder.pid), Some(std::process::id()));
+    drop(listener);
+    assert_eq!(folder.plan(&spec).await.expect("it is free now").port, port);
+    let taken = BTreeMap::from([(port, "orders".to_owned())]);
+    let error = folder.plan_beside(&spec, &taken).await.expect_err("it is reserved");
+    assert!(error.message.contains("'orders'"), "{}", error.message);
+}
+
+#[tokio::test]
+async fn a_port_that_was_read_gives_way_to_an_assigned_one_with_a_note() {
+    let listener = std::net::TcpListener::bind("0.0.0.0:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let folder = Folder::with(&[("main.py", MAIN), ("config.py", &format!("PORT = {port}"))]);
+    let planned = folder.plan(&folder.spec()).await.expect("a plan");
+    assert_ne!(planned.port, port);
+    let note = planned.note.expect("a note");
+    assert!(note.starts_with(&format!("port {port} is taken by ")) && note.ends_with(&planned.port.to_string()), "{note}");
+    assert_eq!(planned.launch.command.last(), Some(&planned.port.to_string()));
+}
+
+#[tokio::test]
+async fn a_folder_that_others_may_write_or_that_is_gone_is_not_run() {
+    let folder = Folder::with(&[("main.py", MAIN)]);
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("a mode");
+    let error = folder.plan(&folder.spec()).await.expect_err("others may write");
+    assert!(error.message.contains("chmod go-w"), "{}", error.message);
+    fs::remove_dir_all(folder.path()).expect("removed");
+    let error = folder.plan(&folder.spec()).await.expect_err("it is gone");
+    assert!(error.message.contains("isn't there"), "{}", error.message);
+}
+
+#[tokio::test]
+async fn commands_and_the_demonstration_get_their_port() {
+    let folder = Folder::with(&[(".env", "A=1")]);
+    let command = vec!["/bin/serve".into(), "--listen=:${PORT}".into(), "$PORT".into()];
+    let spec = ServiceSpec::new(Source::Command { command, working_dir: folder.path() });
+    let planned = folder.plan(&spec).await.expect("a plan");
+    let port = planned.port.to_string();
+    assert_eq!(planned.launch.command, ["/bin/serve".to_owned(), format!("--listen=:{port}"), port]);
+    assert_eq!(planned.launch.environment["A"], "1");
+    let spec = ServiceSpec::new(Source::Demonstration { demonstration: true });
+    let planned = folder.plan(&spec).await.expect("a plan");
+    assert_eq!(planned.launch.command, ["/opt/pilothouse", "demo-service", "--port", &planned.port.to_string()]);
+}
