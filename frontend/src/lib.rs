@@ -1,9 +1,9 @@
-//! The WebAssembly entry point: brings the server-rendered page to life as soon as the module is initialised.
+//! The WebAssembly entry point: makes the server-rendered page come alive.
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// Called by the generated JavaScript once the module is ready.
+/// Hydrates the document, once its module has loaded.
 #[wasm_bindgen(start)]
-pub fn start() {
+pub fn hydrate() {
     leptos::mount::hydrate_body(app::App);
 }

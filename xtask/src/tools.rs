@@ -1,0 +1,85 @@
+//! Tools of the build, installed once into the cache folder.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::step::{self, Result, Steps};
+use crate::{debian, place};
+
+/// A program that cargo installs, at exactly this version.
+pub struct CargoTool {
+    package: &'static str,
+    program: &'static str,
+    version: &'static str,
+}
+
+/// Bundles the page for the browser.
+pub const TRUNK: CargoTool = CargoTool { package: "trunk", program: "trunk", version: "0.21.14" };
+/// Makes the glue between WebAssembly and JavaScript; the crate `wasm-bindgen` must have the same version.
+pub const WASM_BINDGEN: CargoTool = CargoTool { package: "wasm-bindgen-cli", program: "wasm-bindgen", version: "0.2.130" };
+/// Reads licences and sources of dependencies.
+pub const CARGO_DENY: CargoTool = CargoTool { package: "cargo-deny", program: "cargo-deny", version: "0.20.2" };
+
+const BINARYEN: &str = "binaryen@132.0.0";
+
+/// The folder that the cargo tools are in.
+pub fn bin() -> Result<PathBuf> {
+    Ok(place::cache()?.join("tools/bin"))
+}
+
+impl CargoTool {
+    /// Installs the tool unless it is there at this version, and returns its place.
+    pub fn get(&self, steps: &Steps) -> Result<PathBuf> {
+        let program = bin()?.join(self.program);
+        if self.is_current(&program) {
+            return Ok(program);
+        }
+        steps.take(&format!("Install {} {}", self.package, self.version), || {
+            let cache = place::cache()?;
+            let build = cache.join(format!("build-{}-{}", self.package, std::process::id()));
+            let install = |locked: bool| {
+                let mut cargo = place::cargo();
+                cargo.env("CARGO_TARGET_DIR", &build).arg("install").arg("--root").arg(cache.join("tools"));
+                cargo.args(["--force", "--version", self.version]).args(locked.then_some("--locked")).arg(self.package);
+                step::run(&mut cargo)
+            };
+            // A release may have locked a dependency that its registry has withdrawn since.
+            let installed = install(true).or_else(|_| install(false));
+            fs::remove_dir_all(&build).ok();
+            installed
+        })?;
+        Ok(program)
+    }
+
+    fn is_current(&self, program: &PathBuf) -> bool {
+        let said = step::output(Command::new(program).arg("--version")).unwrap_or_default();
+        said.split_whitespace().any(|word| word == self.version)
+    }
+}
+
+/// Installs `wasm-opt` from npm's `binaryen`, and returns the folder that it is in.
+pub fn wasm_opt(steps: &Steps) -> Result<PathBuf> {
+    let prefix = place::cache()?.join("tools").join(BINARYEN.replace('@', "-"));
+    let folder = prefix.join("node_modules/.bin");
+    if !folder.join("wasm-opt").exists() {
+        node(steps)?;
+        steps.take(&format!("Install {BINARYEN}"), || {
+            fs::create_dir_all(&prefix).map_err(|error| format!("{}: {error}", prefix.display()))?;
+            let mut npm = Command::new("npm");
+            npm.args(["install", "--no-audit", "--no-fund", "--no-package-lock", "--prefix"]).arg(&prefix).arg(BINARYEN);
+            step::run(&mut npm)
+        })?;
+    }
+    Ok(folder)
+}
+
+/// Makes sure that Node and npm are there.
+pub fn node(steps: &Steps) -> Result {
+    let missing: Vec<&str> = [("node", "nodejs"), ("npm", "npm")]
+        .into_iter()
+        .filter(|(program, _)| place::find_program(program).is_none())
+        .map(|(_, package)| package)
+        .collect();
+    if missing.is_empty() { Ok(()) } else { debian::need(steps, &missing, "Node.js and npm are needed") }
+}
