@@ -7,7 +7,7 @@ use leptos_router::{SsrMode, path};
 
 use crate::components::{Frame, provide_clock};
 use crate::live::provide_live;
-use crate::pages::{NotFoundPage, OverviewPage, ServicesPage, SetupPage, SignInPage};
+use crate::pages::{ActivityPage, NotFoundPage, OverviewPage, ServicePage, ServicesPage, SetupPage, SignInPage};
 use crate::viewer::Viewer;
 
 /// The app: every page and the frame around it. Every page is rendered whole before it is sent, so that its status is right and it
@@ -27,6 +27,8 @@ pub fn App() -> impl IntoView {
                 <ParentRoute path=path!("") ssr=SsrMode::Async view=|| view! { <Frame><Outlet /></Frame> }>
                     <Route path=path!("") ssr=SsrMode::Async view=OverviewPage />
                     <Route path=path!("services") ssr=SsrMode::Async view=ServicesPage />
+                    <Route path=path!("services/:id/:tab?") ssr=SsrMode::Async view=ServicePage />
+                    <Route path=path!("activity") ssr=SsrMode::Async view=ActivityPage />
                 </ParentRoute>
             </Routes>
         </Router>

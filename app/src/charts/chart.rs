@@ -6,7 +6,7 @@ use leptos::html::Div;
 use leptos::prelude::*;
 
 use super::axis::{time_ticks, write_moment};
-use super::{Plot, Unit};
+use super::{Line, Plot, Unit};
 
 /// The time that the pointer is at, shared by all charts of a page that provides it with [`provide_cursor`].
 #[derive(Clone, Copy)]
@@ -80,15 +80,15 @@ pub fn Chart(
 fn Readout(plot: Signal<Plot>, pointed: Memo<Option<usize>>, offset: Signal<i64>) -> impl IntoView {
     let rows = move || {
         plot.with(|plot| {
-            let n = pointed.get().or_else(|| plot.newest());
-            let value = |line: &super::Line| n.and_then(|n| line.values[n]).map_or("–".to_owned(), |value| plot.unit.write(value));
+            let n = pointed.get().filter(|n| *n < plot.times.len()).or_else(|| plot.times.len().checked_sub(1));
+            let value = |line: &Line| n.and_then(|n| plot.value_at(line, n)).map_or("–".to_owned(), |value| plot.unit.write(value));
             let several = plot.lines.len() > 1;
             plot.lines.iter().enumerate().map(|(n, line)| (n + 1, several.then_some(line.name), value(line))).collect::<Vec<_>>()
         })
     };
     let moment = move || {
         let n = pointed.get()?;
-        Some(plot.with(|plot| write_moment(plot.times[n], plot.span(), offset.get())))
+        plot.with(|plot| Some(write_moment(*plot.times.get(n)?, plot.span(), offset.get())))
     };
     view! {
         <span class="chart-readout" aria-hidden="true">
@@ -151,7 +151,7 @@ fn Crosshair(plot: Signal<Plot>, pointed: Memo<Option<usize>>) -> impl IntoView 
             let top = plot.ticks().last().copied().unwrap_or(1.0);
             let x = format!("{:.2}%", plot.fraction(*plot.times.get(n)?) * 100.0);
             let height = |value: f64| format!("{:.2}%", (1.0 - value / top) * 100.0);
-            let dots = plot.lines.iter().map(|line| line.values.get(n).copied().flatten().map(height)).collect::<Vec<_>>();
+            let dots = plot.lines.iter().map(|line| plot.value_at(line, n).map(height)).collect::<Vec<_>>();
             Some((x, dots))
         })
     };
@@ -185,7 +185,7 @@ fn Values(title: &'static str, plot: Signal<Plot>, offset: Signal<i64>) -> impl 
         plot.with(|plot| {
             let every = plot.times.len().div_ceil(12).max(1);
             let row = |n: usize| {
-                let values = plot.lines.iter().map(|line| line.values[n].map_or("–".to_owned(), |value| plot.unit.write(value)));
+                let values = plot.lines.iter().map(|line| plot.value_at(line, n).map_or("–".to_owned(), |value| plot.unit.write(value)));
                 (write_moment(plot.times[n], plot.span(), offset.get()), values.collect::<Vec<_>>())
             };
             (0..plot.times.len()).rev().step_by(every).map(row).collect::<Vec<_>>()

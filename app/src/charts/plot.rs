@@ -67,12 +67,29 @@ impl Plot {
         self.unit.ticks(values.fold(0.0, f64::max))
     }
 
-    /// The index of the newest point at which the main line has a value.
-    pub fn newest(&self) -> Option<usize> {
-        self.lines.first()?.values.iter().rposition(Option::is_some)
+    /// The value of a line at the point `n`, or the last one before it that is no further away than a gap.
+    pub fn value_at(&self, line: &Line, n: usize) -> Option<f64> {
+        let limit = self.gap(line);
+        let measured = (0..=n).rev().take_while(|m| self.times[n].seconds_since(self.times[*m]) <= limit);
+        measured.filter_map(|m| line.values.get(m).copied().flatten()).next()
     }
 
-    /// The index of the point nearest to `at`, unless the nearest is more than two steps away.
+    /// The newest value of a line, unless it is older than a gap.
+    pub fn newest(&self, line: &Line) -> Option<f64> {
+        self.value_at(line, self.times.len().checked_sub(1)?)
+    }
+
+    /// Seconds between two values of a line above which nothing is drawn between them. Not everything is measured at every
+    /// step, so it follows what is usual for the line.
+    fn gap(&self, line: &Line) -> f64 {
+        let measured = self.times.iter().zip(&line.values).filter_map(|(at, value)| value.map(|_| *at)).collect::<Vec<_>>();
+        let mut distances = measured.windows(2).map(|pair| pair[1].seconds_since(pair[0])).collect::<Vec<_>>();
+        distances.sort_by(f64::total_cmp);
+        let usual = distances.get(distances.len() / 2).copied().unwrap_or_default();
+        usual.clamp(f64::from(self.step), f64::from(self.step) * 6.0) * 2.5
+    }
+
+    /// The index of the point nearest to `at`, unless it is more than two steps away.
     pub fn nearest(&self, at: Timestamp) -> Option<usize> {
         let after = self.times.partition_point(|time| *time < at);
         let distance = |n: &usize| self.times[*n].seconds_since(at).abs();
@@ -131,14 +148,14 @@ impl Plot {
     /// The stretches of a line without a gap, as seconds from the beginning and value. One lone point becomes a step long.
     fn runs(&self, line: &Line) -> Vec<Vec<(f64, f64)>> {
         let mut runs: Vec<Vec<(f64, f64)>> = Vec::new();
-        let mut last = f64::NEG_INFINITY;
+        let (mut last, gap) = (f64::NEG_INFINITY, self.gap(line));
         for (at, value) in self.times.iter().zip(&line.values) {
             let (Some(value), second) = (value, at.seconds_since(self.from)) else { continue };
             if second < 0.0 || second > self.span() {
                 continue;
             }
             match runs.last_mut() {
-                Some(run) if second - last <= f64::from(self.step) * 2.5 => run.push((second, *value)),
+                Some(run) if second - last <= gap => run.push((second, *value)),
                 _ => runs.push(vec![(second, *value)]),
             }
             last = second;
@@ -153,10 +170,13 @@ impl Plot {
     pub fn describe(&self, title: &str) -> String {
         let Some(line) = self.lines.first() else { return title.into() };
         let values = || line.values.iter().flatten().copied();
-        let Some(last) = self.newest().and_then(|n| line.values[n]) else { return format!("{title}: nothing measured in this time") };
+        if self.is_empty() {
+            return format!("{title}: nothing measured in this time");
+        }
         let (low, high) = values().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
         let unit = self.unit;
-        format!("{title}: now {}, between {} and {}", unit.write(last), unit.write(low), unit.write(high))
+        let newest = self.newest(line).map_or("not measured".to_owned(), |value| unit.write(value));
+        format!("{title}: now {newest}, between {} and {}", unit.write(low), unit.write(high))
     }
 }
 
@@ -190,6 +210,14 @@ mod tests {
             assert!(plot.is_empty() && plot.draw().contains("<polyline"), "{}", plot.draw());
             assert_eq!(plot.describe("CPU"), "CPU: nothing measured in this time");
         }
+    }
+
+    #[test]
+    fn what_is_measured_at_every_third_step_is_one_line() {
+        let values: Vec<_> = (0..30).map(|n| (n % 3 == 0).then_some(2.0)).collect();
+        let plot = plot(&values);
+        assert_eq!(plot.draw().matches("<polygon").count(), 1);
+        assert_eq!(plot.newest(&plot.lines[0]), Some(2.0));
     }
 
     #[test]

@@ -1,11 +1,16 @@
 //! One module for each page.
 
+mod activity;
 mod not_found;
 mod overview;
+mod service;
 mod services;
 mod sign_in;
+mod submit;
 
+pub use activity::ActivityPage;
 pub use not_found::NotFoundPage;
 pub use overview::OverviewPage;
+pub use service::ServicePage;
 pub use services::ServicesPage;
 pub use sign_in::{SetupPage, SignInPage};

@@ -5,15 +5,23 @@
 //! redirect: back to where it came from, with the error in the address when it failed.
 
 mod account;
+mod activity;
 #[cfg(feature = "ssr")]
 mod answer;
 mod error;
+mod logs;
+mod metrics;
+mod service;
 mod services;
 
 pub use account::*;
+pub use activity::*;
 #[cfg(feature = "ssr")]
 pub use answer::*;
 pub use error::*;
+pub use logs::*;
+pub use metrics::*;
+pub use service::*;
 pub use services::*;
 
 #[cfg(feature = "ssr")]

@@ -1,0 +1,114 @@
+//! What a service is: its particulars in two columns.
+
+use api::{LastExit, Source};
+use leptos::prelude::*;
+
+use super::watch::Watched;
+use crate::components::Ago;
+
+/// Command, folder, ports, versions, how its last run ended.
+#[component]
+pub fn FactsPanel(
+    /// The service.
+    watched: Watched,
+) -> impl IntoView {
+    let facts = Memo::new(move |_| facts(watched));
+    let last_exit = Memo::new(move |_| watched.detail.with(|detail| detail.last_exit.clone()));
+    let created = watched.service.with_untracked(|service| service.created_at);
+    let row = |(name, value, is_code): (&'static str, String, bool)| {
+        let value = if is_code { view! { <code>{value}</code> }.into_any() } else { value.into_any() };
+        view! { <div class="fact"><dt>{name}</dt><dd>{value}</dd></div> }
+    };
+    view! {
+        <section class="panel facts" aria-labelledby="facts-title">
+            <h2 class="panel-title" id="facts-title">"Facts"</h2>
+            <dl class="fact-list">
+                {move || facts.get().into_iter().map(row).collect_view()}
+                <div class="fact"><dt>"First seen"</dt><dd><Ago at=created /></dd></div>
+            </dl>
+            {move || last_exit.get().map(|exit| view! { <LastExitPart exit /> })}
+        </section>
+    }
+}
+
+/// How the last run ended, with the last lines it wrote.
+#[component]
+fn LastExitPart(exit: LastExit) -> impl IntoView {
+    let lines = exit.last_lines.join("\n");
+    view! {
+        <div class="last-exit">
+            <p><strong>{describe_exit(&exit)}</strong>" "<Ago at=exit.at /></p>
+            {(!lines.is_empty()).then(|| view! { <details><summary>"Its last lines"</summary><pre tabindex="0">{lines}</pre></details> })}
+        </div>
+    }
+}
+
+fn facts(watched: Watched) -> Vec<(&'static str, String, bool)> {
+    let mut facts = Vec::new();
+    watched.detail.with(|detail| {
+        let mut add = |name, value: Option<String>, is_code| {
+            facts.extend(value.filter(|value| !value.is_empty()).map(|value| (name, value, is_code)))
+        };
+        add("Command", detail.command.as_ref().map(|command| command.join(" ")), true);
+        add("Folder", detail.spec.source.folder().map(str::to_owned), true);
+        if matches!(detail.spec.source, Source::Demonstration { .. }) {
+            add("Source", Some("Comes with Pilothouse, to show life".into()), false);
+        }
+        add("Runtime", Some(detail.spec.runtime.label().into()), false);
+        let ports = detail.listening_ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
+        add("Listens on", Some(ports), false);
+        add("Processes", Some(detail.pids.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")), false);
+        add("Health check", detail.spec.health.path.clone().or_else(|| Some("/health, /health/ or /healthz".into())), true);
+        add("Metrics", Some(detail.spec.metrics_path.clone()), true);
+        add("Depends on", Some(detail.dependencies.join(", ")), false);
+        add("Stop grace", Some(format!("{} s", detail.spec.stop_grace_seconds)), false);
+        let names = detail.spec.environment.keys().cloned().collect::<Vec<_>>().join(", ");
+        add("Variables", Some(names), true);
+    });
+    facts
+}
+
+/// How a run ended, in words.
+pub fn describe_exit(exit: &LastExit) -> String {
+    match (exit.oom, exit.signal, exit.code) {
+        (true, ..) => "The last run was killed: the machine ran out of memory".into(),
+        (_, Some(signal), _) => format!("The last run was ended by signal {}", signal_name(signal)),
+        (_, _, Some(0)) => "The last run ended by itself, with success".into(),
+        (_, _, Some(code)) => format!("The last run ended with exit code {code}"),
+        _ => "The last run ended unseen; its exit status is unknown".into(),
+    }
+}
+
+fn signal_name(signal: i32) -> String {
+    let name = match signal {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        6 => "SIGABRT",
+        7 => "SIGBUS",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        11 => "SIGSEGV",
+        13 => "SIGPIPE",
+        15 => "SIGTERM",
+        _ => return signal.to_string(),
+    };
+    format!("{signal} ({name})")
+}
+
+#[cfg(test)]
+mod tests {
+    use api::{LastExit, Timestamp};
+
+    use super::describe_exit;
+
+    #[test]
+    fn each_way_to_end_reads_differently() {
+        let exit = |code, signal, oom| LastExit { code, signal, oom, at: Timestamp::default(), last_lines: Vec::new() };
+        assert!(describe_exit(&exit(Some(1), None, false)).ends_with("exit code 1"));
+        assert!(describe_exit(&exit(None, Some(9), false)).contains("SIGKILL"));
+        assert!(describe_exit(&exit(None, Some(9), true)).contains("memory"));
+        assert!(describe_exit(&exit(None, None, false)).contains("unknown"));
+    }
+}

@@ -1,0 +1,153 @@
+//! The head of a service's page: what it is, how it is, what can be done.
+
+use api::{Service, Status};
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+use super::watch::Watched;
+use crate::components::{Clock, HealthMark, Icon, ServiceActions, StatusMark, Symbol};
+use crate::path;
+use crate::viewer::Viewer;
+
+/// Name, state, health, reason, uptime, address, process, and the actions.
+#[component]
+pub fn ServiceHead(
+    /// The service.
+    watched: Watched,
+) -> impl IntoView {
+    let service = watched.service;
+    let name = Memo::new(move |_| service.with(|service| service.name.clone()));
+    let status = Memo::new(move |_| service.with(|service| service.status));
+    let health = Memo::new(move |_| service.with(|service| service.health_status));
+    view! {
+        <Title text=move || name.get() />
+        <header class="service-head">
+            <nav class="crumbs" aria-label="Breadcrumb"><a href=path::SERVICES>"Services"</a></nav>
+            <div class="service-head-line">
+                <h1 class="service-head-name">{name}</h1>
+                <span class="service-head-states">
+                    <StatusMark status />
+                    <HealthMark health />
+                </span>
+                <div class="service-head-actions"><ServiceActions service failure=watched.failure has_words=true /></div>
+            </div>
+            <HeadFacts watched />
+            <Reason watched />
+            {move || {
+                watched
+                    .failure
+                    .get()
+                    .map(|text| view! { <p class="service-head-failure" role="alert"><Icon symbol=Symbol::Warning />{text}</p> })
+            }}
+            {move || {
+                watched
+                    .is_removed
+                    .get()
+                    .then(|| view! { <p class="service-head-failure" role="alert">"This service has been deleted; what you see is from before."</p> })
+            }}
+        </header>
+    }
+}
+
+/// The line of small facts below the name.
+#[component]
+fn HeadFacts(watched: Watched) -> impl IntoView {
+    let clock = expect_context::<Clock>().0;
+    let viewer = expect_context::<Viewer>();
+    let service = watched.service;
+    let up = Memo::new(move |_| {
+        let (status, started) = service.with(|service| (service.status, service.started_at));
+        let started = started.filter(|_| status == Status::Running)?;
+        Some(format!("up {}", duration(clock.get().seconds_since(started))))
+    });
+    let port = Memo::new(move |_| service.with(|service| (service.port, service.status == Status::Running)));
+    let process = Memo::new(move |_| watched.detail.with(|detail| (detail.pids.first().copied(), detail.pids.len())));
+    let about = Memo::new(move |_| service.with(about));
+    view! {
+        <p class="service-head-facts">
+            {move || service.with(|service| service.is_demonstration).then(|| view! { <span class="tag">"Demonstration"</span> })}
+            <span>{about}</span>
+            {move || up.get().map(|up| view! { <span>{up}</span> })}
+            {move || {
+                let (port, is_up) = port.get();
+                let port = port?;
+                let label = format!("port {port}");
+                Some(match viewer.service_url(port).filter(|_| is_up) {
+                    Some(url) => {
+                        view! {
+                            <a href=url rel="external noopener noreferrer" target="_blank">
+                                {label}<Icon symbol=Symbol::External /><span class="visually-hidden">" (opens in a new tab)"</span>
+                            </a>
+                        }
+                            .into_any()
+                    }
+                    None => view! { <span>{label}</span> }.into_any(),
+                })
+            }}
+            {move || {
+                let (pid, count) = process.get();
+                let others = if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
+                pid.map(|pid| view! { <span>{format!("PID {pid}{others}")}</span> })
+            }}
+        </p>
+    }
+}
+
+/// Why it is in its state: the step of a start, the cause of an error.
+#[component]
+fn Reason(watched: Watched) -> impl IntoView {
+    let reason = Memo::new(move |_| watched.service.with(|service| service.status_reason.clone().map(|reason| (service.status, reason))));
+    view! {
+        <div role="status">
+            {move || {
+                reason
+                    .get()
+                    .map(|(status, reason)| {
+                        view! {
+                            <p class="service-head-reason" data-state=status.as_str() data-moving=status.is_moving().then_some("")>
+                                {reason}
+                            </p>
+                        }
+                    })
+            }}
+        </div>
+    }
+}
+
+fn about(service: &Service) -> String {
+    let kind = match service.template_type.as_str() {
+        "fastapi" => "FastAPI",
+        "python" => "Python",
+        "command" => "Command",
+        "demonstration" => "Built in",
+        other => other,
+    };
+    let version = service.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+    match &service.description {
+        Some(description) => format!("{kind}{version} · {description}"),
+        None => format!("{kind}{version}"),
+    }
+}
+
+/// A length of time in its two largest units: `3 h 12 min`.
+pub fn duration(seconds: f64) -> String {
+    let seconds = seconds.max(0.0) as u64;
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min", seconds / 60),
+        3_600..86_400 => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3_600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::duration;
+
+    #[test]
+    fn a_length_of_time_has_two_units_at_most() {
+        for (seconds, text) in [(-1.0, "0 s"), (59.9, "59 s"), (60.0, "1 min"), (11_520.0, "3 h 12 min"), (180_000.0, "2 d 2 h")] {
+            assert_eq!(duration(seconds), text);
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! What happened.
+#![allow(missing_docs, reason = "the fields of the types that #[server] makes are the documented functions' arguments")]
+
+use api::{Event, EventQuery, Page};
+use leptos::prelude::*;
+
+use super::RpcResult;
+#[cfg(feature = "ssr")]
+use super::*;
+
+/// One page of events, newest first.
+#[server(prefix = "/rpc", endpoint = "list_events", input = server_fn::codec::Json)]
+pub async fn list_events(query: EventQuery) -> RpcResult<Page<Event>> {
+    let context = RequestContext::current();
+    Ok(context.backend.activity.list(context.caller()?, query).await?)
+}
