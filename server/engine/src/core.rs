@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bus::Bus;
+use crate::events::Events;
 use crate::store::Store;
 use crate::{Catalog, Clock};
 
@@ -43,6 +44,8 @@ pub struct Core {
     pub catalog: Arc<Catalog>,
     /// What must outlive a restart.
     pub store: Arc<Store>,
+    /// What happened.
+    pub events: Arc<Events>,
     /// Background tasks: spawned here, so that a shutdown can wait for them.
     pub tasks: TaskTracker,
     /// Cancelled at shutdown.

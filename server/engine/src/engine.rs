@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bus::Bus;
+use crate::events::Events;
 use crate::pending::Pending;
 use crate::store::Store;
 use crate::{Catalog, Clock, Core, EngineConfig};
@@ -24,14 +25,15 @@ impl Engine {
         let bus = Arc::new(Bus::new(clock.clone()));
         let catalog = Arc::new(Catalog::new(bus.clone(), clock.clone()));
         let store = Arc::new(Store::open(&config).await?);
-        let core = Core { config, clock, bus, catalog, store, tasks: TaskTracker::new(), shutdown: CancellationToken::new() };
+        let events = Arc::new(Events::new(store.clone(), bus.clone(), clock.clone()));
+        let core = Core { config, clock, bus, catalog, store, events, tasks: TaskTracker::new(), shutdown: CancellationToken::new() };
         let core = Arc::new(core);
         let pending = Arc::new(Pending);
         let backend = api::Backend {
             services: pending.clone(),
             monitoring: pending.clone(),
             logs: pending.clone(),
-            activity: pending.clone(),
+            activity: core.events.clone(),
             auth: pending.clone(),
             users: pending.clone(),
             system: pending,

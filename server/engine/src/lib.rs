@@ -8,6 +8,7 @@ mod catalog;
 pub mod clock;
 mod core;
 mod engine;
+pub mod events;
 mod pending;
 pub mod runtime;
 pub mod services;

@@ -1,6 +1,6 @@
 //! Ports whose managers haven't been joined to the engine yet: each says so.
 
-use api::ports::{Activity, Auth, Logs, Monitoring, Services, System, Users};
+use api::ports::{Auth, Logs, Monitoring, Services, System, Users};
 use api::*;
 use async_trait::async_trait;
 
@@ -37,7 +37,6 @@ pending! {
         fn system(a: &Caller, b: MetricsQuery) -> SystemSeries;
     }
     Logs { fn page(a: &Caller, b: ServiceId, c: LogQuery) -> Page<LogLine>; }
-    Activity { fn list(a: &Caller, b: EventQuery) -> Page<Event>; }
     Auth {
         fn is_set_up() -> bool;
         fn set_up(a: Setup, b: Origin) -> Tokens;

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bus::Bus;
+use crate::events::Events;
 use crate::store::Store;
 use crate::{Catalog, Clock, Core, EngineConfig};
 
@@ -78,7 +79,8 @@ impl TestStore {
         let catalog = Arc::new(Catalog::new(bus.clone(), clock.clone()));
         let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
         let store = self.open().await;
-        Arc::new(Core { config: self.config.clone(), clock, bus, catalog, store, tasks, shutdown })
+        let events = Arc::new(Events::new(store.clone(), bus.clone(), clock.clone()));
+        Arc::new(Core { config: self.config.clone(), clock, bus, catalog, store, events, tasks, shutdown })
     }
 }
 

@@ -3,7 +3,7 @@
 use sqlx::migrate::{MigrateError, Migrator};
 
 use super::location::Location;
-use super::{Conn, Error, Store, on};
+use super::{Conn, Database, Error, on};
 
 static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
 static SQLITE_TELEMETRY: Migrator = sqlx::migrate!("../../migrations/sqlite/telemetry");
@@ -14,14 +14,14 @@ static POSTGRES_TELEMETRY: Migrator = sqlx::migrate!("../../migrations/postgres/
 const TELEMETRY_TABLE: &str = "_sqlx_telemetry_migrations";
 
 /// Brings both databases to the version of this program; almost free when they are there already.
-pub(super) async fn run(store: &Store, location: &Location) -> api::Result<()> {
+pub(super) async fn run(main: &Database, telemetry: &Database, location: &Location) -> api::Result<()> {
     // SQLite has no lock for this, and `user add` may run beside `serve`.
     let _alone = location.lock_for_migration().await?;
-    let mut main = store.main.writing().await?;
+    let mut main = main.writing().await?;
     let set = if matches!(main, Conn::Sqlite(_)) { (&SQLITE, &SQLITE_TELEMETRY) } else { (&POSTGRES, &POSTGRES_TELEMETRY) };
     on!(&mut main, |db| set.0.run_direct(None, db, false).await).map_err(outward)?;
     drop(main);
-    let mut telemetry = store.telemetry.writing().await?;
+    let mut telemetry = telemetry.writing().await?;
     let migrator = Migrator { migrations: set.1.migrations.clone(), table_name: TELEMETRY_TABLE.into(), ..Migrator::DEFAULT };
     on!(&mut telemetry, |db| migrator.run_direct(None, db, false).await).map_err(outward)
 }

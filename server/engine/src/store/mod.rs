@@ -35,6 +35,8 @@
 mod conn;
 mod database;
 mod error;
+pub mod events;
+mod keys;
 mod lease;
 mod location;
 mod migrations;
@@ -46,6 +48,7 @@ pub use conn::Conn;
 pub(crate) use conn::{execute, on};
 pub use database::Database;
 pub use error::{Error, Result};
+pub use keys::{Keys, mac};
 pub use lease::Lease;
 
 use crate::EngineConfig;
@@ -59,6 +62,8 @@ pub struct Store {
     pub telemetry: Database,
     /// Which of several instances acts.
     pub lease: Arc<Lease>,
+    /// What tokens are signed and the audit is chained with.
+    pub keys: Keys,
 }
 
 impl Store {
@@ -70,9 +75,9 @@ impl Store {
         let location = Location::of(config)?;
         let (main, telemetry) = location.open().await?;
         let lease = Arc::new(Lease::new(&location, main.clone()));
-        let store = Self { main, telemetry, lease };
-        migrations::run(&store, &location).await?;
-        Ok(store)
+        migrations::run(&main, &telemetry, &location).await?;
+        let keys = Keys::open(&config.data_dir, &main).await?;
+        Ok(Self { main, telemetry, lease, keys })
     }
 
     /// The name of the database for people: `SQLite` or `PostgreSQL`.
