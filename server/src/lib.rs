@@ -1,1 +1,20 @@
-//! Placeholder of the first slice.
+//! How the outside reaches Pilothouse: command line, configuration, accept loop, middleware, REST, pages, server functions and
+//! WebSockets. It decides nothing: it extracts, calls a port and wraps the answer.
+
+pub mod accounts;
+pub mod cli;
+pub mod config;
+mod docs;
+pub mod error;
+mod extract;
+mod figures;
+mod listen;
+mod middleware;
+pub mod openapi;
+mod pages;
+mod rest;
+pub mod serve;
+mod state;
+mod watch;
+mod web;
+mod ws;

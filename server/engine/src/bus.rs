@@ -150,6 +150,18 @@ impl Packet {
         Self { seq, json: frame(topic, seq, ts, kind, data), key: None, kind }
     }
 
+    /// What the frame is: `hello`, `gap`, or a type that the feed names.
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// The frame's `data` alone, as JSON.
+    pub fn data(&self) -> &[u8] {
+        const MARK: &[u8] = br#","data":"#;
+        let at = self.json.windows(MARK.len()).position(|window| window == MARK);
+        at.map_or(b"null", |at| &self.json[at + MARK.len()..self.json.len() - 1])
+    }
+
     /// A frame made outside the bus, of a topic that keeps its own sequence.
     pub fn new(topic: Topic, seq: u64, ts: Timestamp, kind: &'static str, data: &impl Serialize) -> Self {
         Self::control(topic, seq, ts, kind, data)

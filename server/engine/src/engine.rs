@@ -9,12 +9,13 @@ use crate::bus::Bus;
 use crate::events::Events;
 use crate::pending::Pending;
 use crate::store::Store;
-use crate::{Catalog, Clock, Core, EngineConfig};
+use crate::{Catalog, Clock, Core, EngineConfig, Feeds};
 
 /// All of Pilothouse behind the doors.
 pub struct Engine {
     core: Arc<Core>,
     backend: api::Backend,
+    feeds: Arc<Feeds>,
 }
 
 impl Engine {
@@ -38,7 +39,8 @@ impl Engine {
             users: pending.clone(),
             system: pending,
         };
-        Ok(Self { core, backend })
+        let feeds = Arc::new(Feeds::new(core.clone()));
+        Ok(Self { core, backend, feeds })
     }
 
     /// What all managers share.
@@ -54,6 +56,11 @@ impl Engine {
     /// Sign-in and sessions.
     pub fn auth(&self) -> Arc<dyn api::ports::Auth> {
         self.backend.auth.clone()
+    }
+
+    /// Live data.
+    pub fn feeds(&self) -> Arc<Feeds> {
+        self.feeds.clone()
     }
 
     /// Begins the work in the background.

@@ -1,0 +1,52 @@
+//! Subscribing to live data: permission, existence, then the reader of the right source.
+
+use std::sync::Arc;
+
+use api::{Caller, Resume, Topic};
+
+use crate::Core;
+use crate::bus::{Packet, Reader};
+
+/// Hands out readers of every feed.
+pub struct Feeds {
+    core: Arc<Core>,
+}
+
+/// One reader of one feed.
+pub enum FeedReader {
+    /// Of the bus.
+    Bus(Reader),
+}
+
+impl Feeds {
+    /// Feeds of the bus.
+    pub fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+
+    /// Whether `caller` may read `topic` and what it is about exists.
+    pub fn check(&self, caller: &Caller, topic: Topic) -> api::Result<()> {
+        match topic {
+            Topic::Service(id) | Topic::Logs(id) => {
+                caller.require_on(topic.permission(), id)?;
+                self.core.catalog.get(id).map(drop)
+            }
+            Topic::Dashboard | Topic::Metrics | Topic::Events => caller.require(topic.permission()),
+        }
+    }
+
+    /// Reads `topic` from now on, or from where `resume` says. Fails with `forbidden` or `not_found`.
+    pub async fn subscribe(&self, caller: &Caller, topic: Topic, resume: &Resume) -> api::Result<FeedReader> {
+        self.check(caller, topic)?;
+        Ok(FeedReader::Bus(self.core.bus.subscribe(topic, resume)))
+    }
+}
+
+impl FeedReader {
+    /// Waits for frames and answers at most about `most` of them. Dropping the future loses nothing.
+    pub async fn next(&mut self, most: usize) -> Vec<Packet> {
+        match self {
+            Self::Bus(reader) => reader.next(most).await,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The command line.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::process::ExitCode;
+
+use api::{Role, Secret};
+use clap::{Parser, Subcommand};
+
+use crate::config::{Given, Settings};
+use crate::{accounts, openapi, serve};
+
+/// Pilothouse: an operations dashboard for microservices.
+#[derive(Debug, Parser)]
+#[command(name = "pilothouse", version, about, max_term_width = 110)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    given: Given,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve pages, REST API and live data (what happens without a subcommand)
+    Serve(Given),
+    /// Supervise one service; Pilothouse calls it, people don't need to
+    #[command(disable_help_flag = false)]
+    Supervise {
+        /// What Pilothouse tells the supervisor
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Bring the database up to date and end
+    Migrate(Given),
+    /// Manage users without signing in
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Serve the demonstration service that Pilothouse brings along
+    DemoService {
+        /// What the demonstration service is told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Print the OpenAPI document of the REST API
+    Openapi,
+}
+
+#[derive(Debug, Subcommand)]
+enum UserCommand {
+    /// Make a user; the password is read from PILOTHOUSE_USER_PASSWORD or standard input
+    Add {
+        /// The name: 1 to 63 of a-z A-Z 0-9 . _ - @
+        name: String,
+        /// What they may do: viewer, developer or admin
+        #[arg(long, default_value = "viewer")]
+        role: Role,
+        #[command(flatten)]
+        given: Given,
+    },
+    /// List every user
+    List(Given),
+    /// Set a new password and end the user's sessions; it is read from PILOTHOUSE_USER_PASSWORD or standard input
+    ResetPassword {
+        /// The name
+        name: String,
+        #[command(flatten)]
+        given: Given,
+    },
+}
+
+/// Runs what the command line says.
+pub fn main() -> ExitCode {
+    // A supervisor is one per service and has to stay small: no parser, no runtime.
+    let mut args = std::env::args_os().skip(1);
+    match args.next().as_deref().and_then(|first| first.to_str()) {
+        Some("supervise") if !std::env::args().any(|arg| arg == "--help" || arg == "-h") => {
+            return ExitCode::FAILURE;
+        }
+        _ => {}
+    }
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("pilothouse: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> api::Result<()> {
+    match cli.command.unwrap_or(Command::Serve(cli.given)) {
+        Command::Serve(given) => serve::main(Settings::load(given)?),
+        Command::Supervise { args } => Err(api::Error::invalid("supervise", format!("a supervisor can't be told {args:?}"))),
+        Command::Migrate(given) => accounts::migrate(Settings::load(given)?),
+        Command::User(UserCommand::Add { name, role, given }) => {
+            let settings = Settings::load(given)?;
+            accounts::add(settings, name, password()?, role)
+        }
+        Command::User(UserCommand::List(given)) => accounts::list(Settings::load(given)?),
+        Command::User(UserCommand::ResetPassword { name, given }) => {
+            let settings = Settings::load(given)?;
+            accounts::reset_password(settings, &name, password()?)
+        }
+        Command::DemoService { args } => Err(api::Error::unavailable(format!("{args:?}"))),
+        Command::Openapi => print(&openapi::pretty()),
+    }
+}
+
+/// Prints to standard output; a reader that has left is no failure.
+pub fn print(text: &str) -> api::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{}", text.trim_end());
+    Ok(())
+}
+
+/// A password from the environment or standard input: never from the arguments, which every user of the machine can see.
+fn password() -> api::Result<Secret> {
+    if let Ok(password) = std::env::var("PILOTHOUSE_USER_PASSWORD") {
+        return Ok(Secret::new(password));
+    }
+    let input = std::io::stdin();
+    if input.is_terminal() {
+        eprint!("Password (shown while you type; use PILOTHOUSE_USER_PASSWORD to avoid that): ");
+    }
+    let mut line = String::new();
+    input.lock().read_line(&mut line).map_err(|error| api::Error::invalid("password", format!("the password can't be read: {error}")))?;
+    Ok(Secret::new(line.trim_end_matches(['\r', '\n'])))
+}

@@ -1,0 +1,104 @@
+//! How often one caller may ask: a bucket of tokens for each user, or address when nobody is signed in.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use api::{Error, ErrorCode, UserId};
+use app::context::RequestContext;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::error::Failure;
+use crate::state::Server;
+
+/// Buckets kept at most; full ones are forgotten first, for they say nothing.
+const MOST_BUCKETS: usize = 10_000;
+
+/// Buckets of tokens: `rate` a second flow in, `burst` fit.
+pub struct RateLimit {
+    rate: f64,
+    burst: f64,
+    buckets: Mutex<HashMap<Key, Bucket>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Key {
+    User(UserId),
+    Address(String),
+}
+
+struct Bucket {
+    tokens: f64,
+    at: Instant,
+}
+
+impl RateLimit {
+    /// A limit of `rate` requests a second after a first `burst`; a rate of 0 is no limit.
+    pub fn new(rate: u32, burst: u32) -> Self {
+        Self { rate: f64::from(rate), burst: f64::from(burst.max(1)), buckets: Mutex::default() }
+    }
+
+    fn take(&self, key: Key, now: Instant) -> Result<(), Error> {
+        if self.rate == 0.0 {
+            return Ok(());
+        }
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let level = |bucket: &Bucket| (bucket.tokens + now.duration_since(bucket.at).as_secs_f64() * self.rate).min(self.burst);
+        if buckets.len() >= MOST_BUCKETS && !buckets.contains_key(&key) {
+            buckets.retain(|_, bucket| level(bucket) < self.burst);
+        }
+        let bucket = buckets.entry(key).or_insert(Bucket { tokens: self.burst, at: now });
+        let tokens = level(bucket);
+        let enough = tokens >= 1.0;
+        *bucket = Bucket { tokens: if enough { tokens - 1.0 } else { tokens }, at: now };
+        if enough {
+            return Ok(());
+        }
+        let message = format!("more than {} requests a second; wait a second, then ask less often", self.rate);
+        Err(Error::new(ErrorCode::RateLimited, message).retry_after(1))
+    }
+}
+
+pub async fn limit(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let is_limited = ["/api/", "/rpc/", "/ws"].iter().any(|prefix| path.starts_with(prefix));
+    match request.extensions().get::<RequestContext>().filter(|_| is_limited).map(key) {
+        Some(key) => match server.limit.take(key, Instant::now()) {
+            Ok(()) => next.run(request).await,
+            Err(error) => Failure(error).into_response(),
+        },
+        None => next.run(request).await,
+    }
+}
+
+fn key(context: &RequestContext) -> Key {
+    match context.caller.as_ref().and_then(|caller| caller.user_id) {
+        Some(user) => Key::User(user),
+        None => Key::Address(context.origin.address.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::{Key, RateLimit};
+
+    #[test]
+    fn after_the_burst_the_rate_counts_and_each_caller_alone() {
+        let (limit, start) = (RateLimit::new(2, 3), Instant::now());
+        let key = |name: &str| Key::Address(name.into());
+        let taken = |name: &str, at: u64| limit.take(key(name), start + Duration::from_millis(at)).is_ok();
+        assert!(taken("a", 0) && taken("a", 0) && taken("a", 0) && !taken("a", 0));
+        assert!(taken("b", 0));
+        assert!(!taken("a", 400) && taken("a", 500) && !taken("a", 501));
+    }
+
+    #[test]
+    fn a_rate_of_nothing_is_no_limit() {
+        let limit = RateLimit::new(0, 0);
+        assert!((0..1000).all(|_| limit.take(Key::Address("a".into()), Instant::now()).is_ok()));
+    }
+}

@@ -1,0 +1,70 @@
+//! Pages and server functions: Leptos, with what a request brings along in their context.
+
+use std::sync::Arc;
+
+use api::{Error, ErrorCode};
+use app::context::RequestContext;
+use axum::Router;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{HeaderValue, Method, StatusCode, header};
+use leptos::config::LeptosOptions;
+use leptos::nonce::use_nonce;
+use leptos::prelude::{provide_context, use_context};
+use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list, handle_server_fns_with_context, render_app_async_with_context};
+
+use crate::error::Failure;
+use crate::state::Server;
+use crate::web;
+
+/// Every page, and the server functions below `/rpc/`.
+pub fn routes() -> Router<Arc<Server>> {
+    let options = LeptosOptions::builder().output_name("pilothouse").build();
+    let pages = generate_route_list(app::App).into_iter().filter(|page| !page.path().contains('*')).collect();
+    Router::new().leptos_routes_with_context(&options, pages, context, app::shell).with_state(options)
+}
+
+/// What no other route takes: a file of the site, or the page that says that there is nothing.
+pub async fn fallback(request: Request) -> Response {
+    let (method, path) = (request.method(), request.uri().path());
+    if let Some(file) = web::file(method, path, request.headers()) {
+        return file;
+    }
+    let is_page = *method == Method::GET && !["/api/", "/rpc/", "/ws/"].iter().any(|prefix| path.starts_with(prefix));
+    let accepts = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !is_page || !accepts.contains("text/html") {
+        let path: String = path.chars().take(80).collect();
+        return Failure::new(ErrorCode::NotFound, format!("there is nothing at {path}; GET /api/openapi.json lists the operations"))
+            .into_response();
+    }
+    let mut response = render_app_async_with_context(context, app::shell)(request).await;
+    if response.status() == StatusCode::OK {
+        *response.status_mut() = StatusCode::NOT_FOUND;
+    }
+    response
+}
+
+/// An address that exists and doesn't take the method.
+pub async fn method_not_allowed() -> Failure {
+    Failure(Error::new(
+        ErrorCode::MethodNotAllowed,
+        "this address doesn't take that method; the header Allow and /api/docs say which it takes",
+    ))
+}
+
+/// What pages and server functions know of their request, and the policy that lets only our own scripts run.
+fn context() {
+    let Some(parts) = use_context::<Parts>() else { return };
+    if let Some(context) = parts.extensions.get::<RequestContext>() {
+        provide_context(context.clone());
+    }
+    let (Some(nonce), Some(response)) = (use_nonce(), use_context::<ResponseOptions>()) else { return };
+    let policy = format!(
+        "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self'; img-src 'self'; \
+         font-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
+    );
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+    }
+}

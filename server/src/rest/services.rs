@@ -1,0 +1,113 @@
+//! Services and their life cycle.
+
+use api::{DiscoveryReport, HealthReport, NewService, Page, Service, ServiceDetail, ServiceId, ServicePatch, ServiceQuery};
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{Accepted, Ports, accepted, created, json};
+use crate::error::Answer;
+use crate::extract::{Body, Id, Params};
+use crate::middleware::SignedIn;
+use crate::state::Server;
+
+pub fn routes() -> OpenApiRouter<std::sync::Arc<Server>> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(discover))
+        .routes(routes!(get, change, delete))
+        .routes(routes!(start))
+        .routes(routes!(stop))
+        .routes(routes!(restart))
+        .routes(routes!(health))
+}
+
+/// Lists services.
+#[utoipa::path(get, path = "/api/services", tag = "services", params(ServiceQuery),
+    responses((status = 200, body = Page<Service>, description = "One page of services; `total` counts all that match.")),
+    extensions(("x-permission" = json!("services:read"))))]
+async fn list(State(server): Ports, SignedIn(caller): SignedIn, Params(query): Params<ServiceQuery>) -> Answer<Json<Page<Service>>> {
+    json(server.backend.services.list(&caller, query).await?)
+}
+
+/// Makes a service; it is stopped.
+///
+/// A command, or a folder outside the services folder, also needs `services:command`.
+#[utoipa::path(post, path = "/api/services", tag = "services", request_body = NewService,
+    responses((status = 201, body = ServiceDetail, description = "The service.")),
+    extensions(("x-permission" = json!("services:create"))))]
+async fn create(State(server): Ports, SignedIn(caller): SignedIn, Body(new): Body<NewService>) -> Answer<Accepted<ServiceDetail>> {
+    created(server.backend.services.create(&caller, new).await?)
+}
+
+/// Looks through the services folder now.
+#[utoipa::path(post, path = "/api/services/discover", tag = "services",
+    responses((status = 200, body = DiscoveryReport, description = "What was found.")),
+    extensions(("x-permission" = json!("services:create"))))]
+async fn discover(State(server): Ports, SignedIn(caller): SignedIn) -> Answer<Json<DiscoveryReport>> {
+    json(server.backend.services.discover(&caller).await?)
+}
+
+/// Shows one service with all that is known of it.
+#[utoipa::path(get, path = "/api/services/{id}", tag = "services", params(("id" = ServiceId, Path, description = "The service.")),
+    responses((status = 200, body = ServiceDetail, description = "The service.")),
+    extensions(("x-permission" = json!("services:read"))))]
+async fn get(State(server): Ports, SignedIn(caller): SignedIn, Id(id): Id<ServiceId>) -> Answer<Json<ServiceDetail>> {
+    json(server.backend.services.get(&caller, id).await?)
+}
+
+/// Changes a service; takes effect at its next start.
+#[utoipa::path(patch, path = "/api/services/{id}", tag = "services", params(("id" = ServiceId, Path, description = "The service.")),
+    request_body = ServicePatch, responses((status = 200, body = ServiceDetail, description = "The service as it is now.")),
+    extensions(("x-permission" = json!("services:change"))))]
+async fn change(
+    State(server): Ports,
+    SignedIn(caller): SignedIn,
+    Id(id): Id<ServiceId>,
+    Body(patch): Body<ServicePatch>,
+) -> Answer<Json<ServiceDetail>> {
+    json(server.backend.services.change(&caller, id, patch).await?)
+}
+
+/// Deletes a stopped service with its logs and figures; its folder stays.
+#[utoipa::path(delete, path = "/api/services/{id}", tag = "services", params(("id" = ServiceId, Path, description = "The service.")),
+    responses((status = 204, description = "It is deleted.")),
+    extensions(("x-permission" = json!("services:delete"))))]
+async fn delete(State(server): Ports, SignedIn(caller): SignedIn, Id(id): Id<ServiceId>) -> Answer<StatusCode> {
+    server.backend.services.delete(&caller, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Asks for a start and answers at once.
+#[utoipa::path(post, path = "/api/services/{id}/start", tag = "services", params(("id" = ServiceId, Path, description = "The service.")),
+    responses((status = 202, body = Service, description = "The start is under way.")),
+    extensions(("x-permission" = json!("services:operate"))))]
+async fn start(State(server): Ports, SignedIn(caller): SignedIn, Id(id): Id<ServiceId>) -> Answer<Accepted<Service>> {
+    accepted(server.backend.services.start(&caller, id).await?)
+}
+
+/// Asks for a stop and answers at once.
+#[utoipa::path(post, path = "/api/services/{id}/stop", tag = "services", params(("id" = ServiceId, Path, description = "The service.")),
+    responses((status = 202, body = Service, description = "The stop is under way.")),
+    extensions(("x-permission" = json!("services:operate"))))]
+async fn stop(State(server): Ports, SignedIn(caller): SignedIn, Id(id): Id<ServiceId>) -> Answer<Accepted<Service>> {
+    accepted(server.backend.services.stop(&caller, id).await?)
+}
+
+/// Asks for a stop and a start and answers at once.
+#[utoipa::path(post, path = "/api/services/{id}/restart", tag = "services", params(("id" = ServiceId, Path, description = "The service.")),
+    responses((status = 202, body = Service, description = "The restart is under way.")),
+    extensions(("x-permission" = json!("services:operate"))))]
+async fn restart(State(server): Ports, SignedIn(caller): SignedIn, Id(id): Id<ServiceId>) -> Answer<Accepted<Service>> {
+    accepted(server.backend.services.restart(&caller, id).await?)
+}
+
+/// Shows the health of a service with its last checks.
+#[utoipa::path(get, path = "/api/services/{id}/health", tag = "services", params(("id" = ServiceId, Path, description = "The service.")),
+    responses((status = 200, body = HealthReport, description = "Its health.")),
+    extensions(("x-permission" = json!("services:read"))))]
+async fn health(State(server): Ports, SignedIn(caller): SignedIn, Id(id): Id<ServiceId>) -> Answer<Json<HealthReport>> {
+    json(server.backend.services.health(&caller, id).await?)
+}
