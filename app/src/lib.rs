@@ -4,6 +4,8 @@
 //! reaches Pilothouse only through the ports in [`api::Backend`], which the server puts into the context of a request as
 //! [`context::RequestContext`].
 
+#![recursion_limit = "256"]
+
 pub mod charts;
 mod components;
 #[cfg(feature = "ssr")]

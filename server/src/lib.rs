@@ -1,6 +1,8 @@
 //! How the outside reaches Pilothouse: command line, configuration, accept loop, middleware, REST, pages, server functions and
 //! WebSockets. It decides nothing: it extracts, calls a port and wraps the answer.
 
+#![recursion_limit = "256"]
+
 pub mod accounts;
 pub mod cli;
 pub mod config;
