@@ -65,6 +65,8 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 fn complete(operation: &mut Operation) {
     let permission =
         operation.extensions.as_ref().and_then(|all| all.get("x-permission")).and_then(|text| text.as_str()).map(str::to_owned);
+    let tag = operation.tags.iter().flatten().next().map(|tag| tag.replace(' ', "_")).unwrap_or_default();
+    operation.operation_id = operation.operation_id.take().map(|name| format!("{tag}_{name}"));
     let is_open = permission.as_deref() == Some("public");
     let least = Permission::ALL.iter().find(|one| Some(one.as_str()) == permission.as_deref()).map(|one| one.least_role());
     let has_id = operation.parameters.iter().flatten().any(|one| matches!(one, RefOr::T(parameter) if parameter.name == "id"));
