@@ -10,6 +10,7 @@ mod core;
 mod engine;
 pub mod events;
 mod feeds;
+pub mod monitoring;
 mod pending;
 pub mod runtime;
 pub mod services;
