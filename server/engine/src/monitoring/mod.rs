@@ -1,8 +1,101 @@
 //! Monitoring: health checks, process figures, request figures, and all of these over time.
+//!
+//! Two tasks work for all services together: [`watcher`] keeps rounds of checks and scrapes going as [`schedule`] says, and
+//! [`sampler`] asks the runtime what services use. Both write the present into the catalog and samples into [`figures`].
 
 mod exposed;
 mod exposition;
 mod families;
+mod figures;
 mod health;
+mod host;
 mod http;
+mod query;
 mod round;
+mod sampler;
+mod schedule;
+mod series;
+mod watcher;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use api::{Caller, Health, HealthResult, MetricsQuery, MetricsSeries, Permission, Result, ServiceId, SystemPoint, SystemSeries, Topic};
+use async_trait::async_trait;
+
+use crate::runtime::Runtime;
+use crate::{Core, Entry};
+use figures::Figures;
+use host::Host;
+use query::Steps;
+
+/// Watches services and keeps their figures.
+pub struct Manager {
+    core: Arc<Core>,
+    runtime: Arc<dyn Runtime>,
+    figures: Figures,
+    host: Mutex<Host>,
+}
+
+impl Manager {
+    /// Without figures; nothing is watched before [`Manager::spawn`].
+    pub fn new(core: Arc<Core>, runtime: Arc<dyn Runtime>) -> Arc<Self> {
+        let host = Mutex::new(Host::new(&core.config.data_dir));
+        Arc::new(Self { core, runtime, figures: Figures::default(), host })
+    }
+
+    /// Begins to check, to scrape and to sample, until shutdown.
+    pub fn spawn(self: &Arc<Self>) {
+        self.core.tasks.spawn(self.clone().watch());
+        self.core.tasks.spawn(self.clone().sample());
+    }
+
+    /// Forgets the figures of a service that is deleted.
+    pub fn forget(&self, id: ServiceId) {
+        self.figures.forget(id);
+    }
+
+    /// The newest figures of the machine; none before the first sample.
+    pub fn latest_system_point(&self) -> Option<SystemPoint> {
+        self.host().latest()
+    }
+
+    fn sample_host(&self) {
+        let point = self.host().sample(self.core.clock.now());
+        self.core.bus.publish_with(Topic::Metrics, "system", None, || &point);
+    }
+
+    async fn tell_health(&self, entry: &Entry, before: Health, check: &HealthResult) {
+        let service = &entry.service;
+        tracing::info!(service = %service.id, name = service.name, %before, now = %check.health, check.message, "health_changed");
+    }
+
+    fn host(&self) -> MutexGuard<'_, Host> {
+        self.host.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl api::ports::Monitoring for Manager {
+    async fn service(&self, caller: &Caller, id: ServiceId, query: MetricsQuery) -> Result<MetricsSeries> {
+        caller.require_on(Permission::MetricsRead, id)?;
+        self.core.catalog.get(id)?;
+        let steps = Steps::of(&query, self.core.clock.now())?;
+        let (from, to) = steps.bounds();
+        let (samples, _) = self.figures.between(id, from, to);
+        let points = query::points(id, &steps, &[samples]);
+        let (from, to) = steps.ends();
+        Ok(MetricsSeries { service_id: id, from, to, step: steps.step, points })
+    }
+
+    async fn system(&self, caller: &Caller, query: MetricsQuery) -> Result<SystemSeries> {
+        caller.require(Permission::MetricsRead)?;
+        let steps = Steps::of(&query, self.core.clock.now())?;
+        let (from, to) = steps.ends();
+        let points = query::system_points(&steps, &self.host().between(from, to));
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
+        Ok(SystemSeries { from, to, step: steps.step, cores, points })
+    }
+}
+
+#[cfg(test)]
+mod tests;

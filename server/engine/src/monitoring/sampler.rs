@@ -1,0 +1,139 @@
+//! The task that asks the runtime every 5 s what the services use, and reads what the machine uses.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::{ServiceId, Status, Timestamp, Topic};
+use tokio::time::MissedTickBehavior;
+
+use super::Manager;
+use super::series::{CPU_SCALE, Usage, Whole};
+use crate::Entry;
+use crate::runtime::Stats;
+
+/// Between looks at services that have just been started.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How many ticks pass between looks at the others.
+const TICKS: u64 = 5;
+
+/// Seconds for which a service has just been started.
+const NEW_SECONDS: f64 = 15.0;
+
+/// How many samples make one step of the trend.
+const SAMPLES: u64 = 3;
+
+/// The steps of the trend.
+const TREND: usize = 40;
+
+impl Manager {
+    /// Samples until shutdown.
+    pub(super) async fn sample(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        for tick in 0_u64.. {
+            tokio::select! {
+                () = self.core.shutdown.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            let kind = match tick {
+                tick if !tick.is_multiple_of(TICKS) => Look::AtNew,
+                tick if tick.is_multiple_of(TICKS * SAMPLES) => Look::AtAllForTrend,
+                _ => Look::AtAll,
+            };
+            self.sample_services(kind).await;
+            if kind != Look::AtNew {
+                self.sample_host();
+            }
+        }
+    }
+
+    async fn sample_services(&self, kind: Look) {
+        let now = self.core.clock.now();
+        for entry in self.core.catalog.all() {
+            let service = &entry.service;
+            if service.status != Status::Running {
+                if kind == Look::AtAllForTrend && !service.trend.cpu_percent.is_empty() {
+                    self.core.catalog.update(service.id, |entry| pass_trend(&mut entry.service.trend));
+                }
+                continue;
+            }
+            let is_new = service.started_at.is_some_and(|started| now.seconds_since(started) < NEW_SECONDS);
+            if kind == Look::AtNew && !is_new {
+                continue;
+            }
+            match self.runtime.stats(service.id).await {
+                Ok(Some(stats)) => self.take_stats(&entry, stats, kind),
+                Ok(None) => {}
+                Err(error) => tracing::debug!(%error, service = %service.id, "stats_failed"),
+            }
+            // Hundreds of services must not keep this thread from others.
+            tokio::task::consume_budget().await;
+        }
+    }
+
+    fn take_stats(&self, entry: &Entry, stats: Stats, kind: Look) {
+        let (id, run) = (entry.service.id, entry.service.started_at);
+        let now = self.core.clock.now();
+        if kind != Look::AtNew {
+            self.record(id, now, &stats);
+        }
+        let trend = (kind == Look::AtAllForTrend).then(|| self.figures.mean_cpu(id, SAMPLES as usize));
+        self.core.catalog.update(id, |entry| {
+            let service = &mut entry.service;
+            if service.status != Status::Running || service.started_at != run {
+                return;
+            }
+            let disk_bytes = stats.usage.disk_bytes.or(service.resource_usage.disk_bytes);
+            service.resource_usage = api::ResourceUsage { disk_bytes, ..stats.usage };
+            let listens = |port: &u16| stats.listening_ports.contains(port);
+            service.port = service.port.filter(listens).or(stats.listening_ports.iter().min().copied()).or(service.port);
+            if !stats.listening_ports.is_empty() {
+                service.url = service.port.map(|port| format!("http://127.0.0.1:{port}"));
+            }
+            if let Some(cpu) = trend {
+                push_trend(&mut service.trend.cpu_percent, cpu);
+                push_trend(&mut service.trend.request_rate, service.traffic.map(|traffic| traffic.request_rate as f32));
+            }
+            entry.pids = stats.pids;
+            entry.listening_ports = stats.listening_ports;
+        });
+    }
+
+    fn record(&self, id: ServiceId, now: Timestamp, stats: &Stats) {
+        let usage = Usage {
+            at: now.seconds().try_into().unwrap_or(u32::MAX),
+            cpu: stats.usage.cpu_percent.map(|cpu| Whole::scaled(cpu, CPU_SCALE)),
+            memory: stats.usage.memory_bytes.map(|bytes| Whole::scaled(bytes as f64, 1.0 / 1024.0)),
+        };
+        self.figures.push_usage(id, usage);
+        self.core.bus.publish_with(Topic::Metrics, "point", Some(id), || self.figures.latest(id, now));
+    }
+}
+
+/// Which services are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    /// Those that have just been started.
+    AtNew,
+    /// All.
+    AtAll,
+    /// All, and the trend moves on.
+    AtAllForTrend,
+}
+
+fn push_trend(trend: &mut Vec<Option<f32>>, value: Option<f32>) {
+    if trend.len() >= TREND {
+        trend.remove(0);
+    }
+    trend.push(value);
+}
+
+/// Moves the trend of a service that doesn't run; it is forgotten when nothing measured is left.
+fn pass_trend(trend: &mut api::Trend) {
+    push_trend(&mut trend.cpu_percent, None);
+    push_trend(&mut trend.request_rate, None);
+    if trend.cpu_percent.iter().chain(&trend.request_rate).all(Option::is_none) {
+        *trend = api::Trend::default();
+    }
+}
