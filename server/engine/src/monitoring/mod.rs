@@ -19,9 +19,12 @@ mod watcher;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use api::{Caller, Health, HealthResult, MetricsQuery, MetricsSeries, Permission, Result, ServiceId, SystemPoint, SystemSeries, Topic};
+use api::{
+    Caller, EventKind, Health, HealthResult, MetricsQuery, MetricsSeries, Permission, Result, ServiceId, SystemPoint, SystemSeries, Topic,
+};
 use async_trait::async_trait;
 
+use crate::events::NewEvent;
 use crate::runtime::Runtime;
 use crate::{Core, Entry};
 use figures::Figures;
@@ -64,9 +67,18 @@ impl Manager {
         self.core.bus.publish_with(Topic::Metrics, "system", None, || &point);
     }
 
-    async fn tell_health(&self, entry: &Entry, before: Health, check: &HealthResult) {
-        let service = &entry.service;
-        tracing::info!(service = %service.id, name = service.name, %before, now = %check.health, check.message, "health_changed");
+    /// Records a change of health in the background: checks don't wait for the disk.
+    fn tell_health(&self, entry: &Entry, before: Health, check: &HealthResult) {
+        let (id, name, now) = (entry.service.id, &entry.service.name, check.health);
+        let message = format!("{name} is {now} (was {before}): {}", check.message);
+        let data = serde_json::json!({ "from": before, "to": now, "check": check.message });
+        let event = NewEvent::new(EventKind::HealthChanged, message).on(id, name).with(data);
+        let events = self.core.events.clone();
+        self.core.tasks.spawn(async move {
+            if let Err(error) = events.record(event).await {
+                tracing::warn!(%error, service = %id, "health_event_not_recorded");
+            }
+        });
     }
 
     fn host(&self) -> MutexGuard<'_, Host> {

@@ -124,6 +124,8 @@ async fn a_service_that_answers_gets_its_port_health_figures_and_points() {
     assert!(entry.service.traffic.is_some_and(|traffic| traffic.request_count == 40 && traffic.error_rate == Some(0.25)));
     until_frames(&mut frames, &["health"]).await;
     until_frames(&mut points, &["point", "system"]).await;
+    let events = stage.core.events.list(&api::EventQuery::default(), false).await.expect("events");
+    assert_eq!(events.items.first().map(|event| event.kind), Some(api::EventKind::HealthChanged));
     let caller = Caller::system();
     let series = stage.manager.service(&caller, stage.id, MetricsQuery::default()).await.expect("figures");
     assert!(series.points.iter().any(|point| point.memory_usage == Some(50 << 20)), "{series:?}");

@@ -41,14 +41,14 @@ impl Manager {
                     }
                 }
                 Some(done) = rounds.join_next() => match done {
-                    Ok(outcome) => self.settle(&mut schedule, outcome).await,
+                    Ok(outcome) => self.settle(&mut schedule, outcome),
                     Err(error) => tracing::error!(%error, "monitoring_round_lost"),
                 },
             }
         }
     }
 
-    async fn settle(&self, schedule: &mut Schedule, outcome: Outcome) {
+    fn settle(&self, schedule: &mut Schedule, outcome: Outcome) {
         let (id, run) = (outcome.id, outcome.run);
         let Some(entry) = self.core.catalog.find(id) else { return };
         let at = self.core.clock.now();
@@ -76,7 +76,7 @@ impl Manager {
         let Some(check) = settled.check.filter(|_| !is_stale) else { return };
         self.core.bus.publish_with(Topic::Service(id), "health", None, || &check);
         if let Some(before) = settled.changed_from {
-            self.tell_health(&entry, before, &check).await;
+            self.tell_health(&entry, before, &check);
         }
     }
 
