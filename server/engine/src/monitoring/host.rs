@@ -85,11 +85,11 @@ impl Host {
         self.fine.back().map(|sample| self.point(sample))
     }
 
-    /// The points after `from` and up to `to`, from the finest samples that there are, oldest first.
+    /// The points after the second of `from` and up to the end of that of `to`, from the finest samples that there are, oldest first.
     pub fn between(&self, from: Timestamp, to: Timestamp) -> Vec<SystemPoint> {
         let fine_from = self.fine.front().map_or(to, |first| first.at);
         let coarse = self.coarse.iter().filter(|sample| sample.at < fine_from);
-        let within = coarse.chain(&self.fine).filter(|sample| sample.at > from && sample.at <= to);
+        let within = coarse.chain(&self.fine).filter(|sample| (from.seconds() + 1..=to.seconds()).contains(&sample.at.seconds()));
         within.map(|sample| self.point(sample)).collect()
     }
 
