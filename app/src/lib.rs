@@ -5,12 +5,17 @@
 //! [`context::RequestContext`].
 
 #![recursion_limit = "256"]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod charts;
 mod components;
 #[cfg(feature = "ssr")]
 pub mod context;
+#[cfg(all(test, feature = "ssr"))]
+mod fake;
 pub mod live;
+#[cfg(all(test, feature = "ssr"))]
+mod page_tests;
 mod pages;
 pub mod path;
 pub mod rpc;

@@ -18,6 +18,7 @@ pub fn App() -> impl IntoView {
     let viewer = Viewer::provide();
     provide_clock(viewer.now);
     provide_live();
+    note_hydration();
     view! {
         <Title formatter=|title: String| if title.is_empty() { "Pilothouse".to_owned() } else { format!("{title} · Pilothouse") } />
         <Router>
@@ -33,4 +34,14 @@ pub fn App() -> impl IntoView {
             </Routes>
         </Router>
     }
+}
+
+/// Says in the document that the page is alive, for style sheets and tests.
+fn note_hydration() {
+    #[cfg(feature = "hydrate")]
+    Effect::new(|_| {
+        if let Some(root) = document().document_element() {
+            let _ = root.set_attribute("data-hydrated", "");
+        }
+    });
 }

@@ -9,7 +9,7 @@ use crate::context::RequestContext;
 use crate::{App, Theme};
 
 /// The font that every page shows its text in; the version in its name makes it immutable.
-const FONT: &str = "/fonts/inter-latin-5.2.woff2";
+const FONT: &str = "/fonts/inter-latin-5.3.woff2";
 
 /// The whole document: language, theme, style, preloads, the app, and the script that makes it come alive.
 pub fn shell() -> impl IntoView {

@@ -38,6 +38,7 @@ pub fn Ago(
             {move || age.get()}
         </time>
     }
+    .into_any()
 }
 
 /// An age in words; times to come are "now", for clocks differ a little.

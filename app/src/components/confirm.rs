@@ -65,4 +65,5 @@ pub fn ConfirmDialog() -> impl IntoView {
             </div>
         </dialog>
     }
+    .into_any()
 }

@@ -22,4 +22,5 @@ pub fn Empty(
             <div class="empty-text">{children()}</div>
         </div>
     }
+    .into_any()
 }

@@ -31,6 +31,7 @@ pub fn Failure(
             </div>
         </div>
     }
+    .into_any()
 }
 
 /// A message as a sentence: with a capital and a full stop.

@@ -59,5 +59,5 @@ pub fn Icon(
     /// What it shows.
     symbol: Symbol,
 ) -> impl IntoView {
-    view! { <svg class="icon" viewBox="0 0 16 16" aria-hidden="true" inner_html=symbol.shapes()></svg> }
+    view! { <svg class="icon" viewBox="0 0 16 16" aria-hidden="true" inner_html=symbol.shapes()></svg> }.into_any()
 }

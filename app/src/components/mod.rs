@@ -2,7 +2,9 @@
 
 mod ago;
 mod confirm;
+mod discover_button;
 mod empty;
+mod event_line;
 mod failure;
 mod frame;
 mod icon;
@@ -17,7 +19,9 @@ mod user_menu;
 
 pub use ago::{Ago, Clock, provide_clock};
 pub use confirm::{Confirm, ConfirmDialog, Question};
+pub use discover_button::DiscoverButton;
 pub use empty::Empty;
+pub use event_line::EventLine;
 pub use failure::Failure;
 pub use frame::{Brand, FormFailure, Frame};
 pub use icon::{Icon, Symbol};

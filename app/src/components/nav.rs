@@ -39,4 +39,5 @@ pub fn Nav() -> impl IntoView {
             </ul>
         </nav>
     }
+    .into_any()
 }

@@ -78,4 +78,5 @@ pub fn NoticesPlace() -> impl IntoView {
             </For>
         </div>
     }
+    .into_any()
 }

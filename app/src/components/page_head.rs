@@ -26,4 +26,5 @@ pub fn PageHead(
             <div class="page-head-actions">{children.map(|children| children())}</div>
         </header>
     }
+    .into_any()
 }

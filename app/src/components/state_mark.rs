@@ -38,6 +38,7 @@ pub fn StatusMark(
             <span class="state-mark-word">{move || status.get().label()}</span>
         </span>
     }
+    .into_any()
 }
 
 /// Whether a service answers its health check.
@@ -53,4 +54,5 @@ pub fn HealthMark(
             <span class="state-mark-word">{move || health.get().label()}</span>
         </span>
     }
+    .into_any()
 }

@@ -46,6 +46,7 @@ pub fn ThemeSwitch() -> impl IntoView {
             {choices.into_iter().collect_view()}
         </form>
     }
+    .into_any()
 }
 
 /// Changes the theme of the page that is shown.

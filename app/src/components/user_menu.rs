@@ -34,4 +34,5 @@ pub fn UserMenu(
             </div>
         </details>
     }
+    .into_any()
 }

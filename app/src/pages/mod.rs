@@ -4,6 +4,7 @@ mod activity;
 mod not_found;
 mod overview;
 mod service;
+mod rows;
 mod services;
 mod sign_in;
 mod submit;

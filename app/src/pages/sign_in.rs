@@ -81,6 +81,7 @@ fn Entry(
             </div>
         </main>
     }
+    .into_any()
 }
 
 /// What to do when nobody can sign in yet.

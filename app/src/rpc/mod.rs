@@ -12,6 +12,7 @@ mod error;
 mod logs;
 mod metrics;
 mod service;
+mod overview;
 mod services;
 
 pub use account::*;
@@ -22,6 +23,7 @@ pub use error::*;
 pub use logs::*;
 pub use metrics::*;
 pub use service::*;
+pub use overview::*;
 pub use services::*;
 
 #[cfg(feature = "ssr")]

@@ -1,7 +1,7 @@
 //! Services: the list, and the forms that start, stop and restart one.
 #![allow(missing_docs, reason = "the fields of the types that #[server] makes are the documented functions' arguments")]
 
-use api::{Page, Service, ServiceId, ServiceQuery};
+use api::{DiscoveryReport, Page, Service, ServiceId, ServiceQuery};
 use leptos::prelude::*;
 
 use super::RpcResult;
@@ -37,4 +37,12 @@ pub async fn restart_service(id: ServiceId, #[server(default)] form_token: Strin
     let context = RequestContext::current();
     context.check_form_token(&form_token)?;
     Ok(context.backend.services.restart(context.caller()?, id).await?)
+}
+
+/// Looks through the services folder now.
+#[server(prefix = "/rpc", endpoint = "discover_services")]
+pub async fn discover_services(#[server(default)] form_token: String) -> RpcResult<DiscoveryReport> {
+    let context = RequestContext::current();
+    context.check_form_token(&form_token)?;
+    Ok(context.backend.services.discover(context.caller()?).await?)
 }

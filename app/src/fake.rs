@@ -1,0 +1,269 @@
+//! A Pilothouse of fixed answers, to render pages in tests.
+
+use std::sync::Arc;
+
+use api::ports::{Activity, Auth, Logs, Monitoring, Services, System, Users};
+use api::*;
+use async_trait::async_trait;
+
+use crate::context::{Assets, RequestContext};
+
+/// What the fake answers.
+#[derive(Clone, Default)]
+pub struct Fake {
+    /// The services there are.
+    pub services: Vec<Service>,
+    /// What happened.
+    pub events: Vec<Event>,
+    /// Whether there is no user yet.
+    pub is_fresh: bool,
+}
+
+/// A time that everything in tests happens at.
+pub const NOW: Timestamp = Timestamp::from_micros(1_795_439_047_000_000);
+
+/// A running, healthy service.
+pub fn service(number: u128, name: &str) -> Service {
+    Service {
+        id: ServiceId(uuid::Uuid::from_u128(number)),
+        name: name.to_owned(),
+        template_type: "fastapi".into(),
+        runtime: RuntimeKind::Process,
+        status: Status::Running,
+        status_reason: None,
+        desired: Desired::Running,
+        health_status: Health::Healthy,
+        port: Some(8001),
+        url: Some("http://127.0.0.1:8001/".into()),
+        description: None,
+        version: None,
+        created_at: NOW.plus_seconds(-86_400),
+        last_updated: NOW.plus_seconds(-120),
+        started_at: Some(NOW.plus_seconds(-120)),
+        resource_usage: ResourceUsage { cpu_percent: Some(3.2), memory_bytes: Some(64 << 20), ..ResourceUsage::default() },
+        traffic: Some(Traffic { request_count: 10, request_rate: 4.5, response_time: Some(12.0), error_rate: Some(0.0) }),
+        trend: Trend { cpu_percent: vec![Some(1.0), None, Some(3.2)], request_rate: vec![Some(4.0), Some(4.5)] },
+        is_demonstration: false,
+    }
+}
+
+impl Fake {
+    /// What a request gets that is sent by somebody of that role, or by nobody.
+    pub fn context(self, role: Option<Role>) -> RequestContext {
+        let port = Arc::new(self);
+        let backend = Backend {
+            services: port.clone(),
+            monitoring: port.clone(),
+            logs: port.clone(),
+            activity: port.clone(),
+            auth: port.clone(),
+            users: port.clone(),
+            system: port,
+        };
+        RequestContext {
+            backend,
+            caller: role.map(|role| Caller { user_id: None, name: "ada".into(), role, session_id: None }),
+            form_token: "form-token".into(),
+            origin: Origin::default(),
+            assets: Arc::new(Assets { script: "/app-1.js".into(), wasm: "/app-1.wasm".into(), style: "/main-1.css".into() }),
+            now: NOW,
+            request_id: "request-1".into(),
+        }
+    }
+
+    fn find(&self, id: ServiceId) -> Result<Service> {
+        self.services.iter().find(|service| service.id == id).cloned().ok_or_else(|| Error::not_found("service", id))
+    }
+}
+
+#[async_trait]
+impl Services for Fake {
+    async fn list(&self, caller: &Caller, query: ServiceQuery) -> Result<Page<Service>> {
+        caller.require(Permission::ServicesRead)?;
+        let is_wanted = |service: &&Service| {
+            query.status.is_none_or(|status| service.status == status)
+                && query.health.is_none_or(|health| service.health_status == health)
+                && query.q.as_ref().is_none_or(|q| service.name.contains(q))
+        };
+        Ok(Page::whole(self.services.iter().filter(is_wanted).cloned().collect()))
+    }
+
+    async fn get(&self, _: &Caller, id: ServiceId) -> Result<ServiceDetail> {
+        self.find(id)?;
+        Err(Error::unavailable("the fake knows no details"))
+    }
+
+    async fn create(&self, _: &Caller, _: NewService) -> Result<ServiceDetail> {
+        Err(Error::unavailable("the fake makes nothing"))
+    }
+
+    async fn change(&self, _: &Caller, id: ServiceId, _: ServicePatch) -> Result<ServiceDetail> {
+        self.find(id)?;
+        Err(Error::unavailable("the fake changes nothing"))
+    }
+
+    async fn delete(&self, _: &Caller, id: ServiceId) -> Result<()> {
+        self.find(id).map(drop)
+    }
+
+    async fn start(&self, caller: &Caller, id: ServiceId) -> Result<Service> {
+        caller.require_on(Permission::ServicesOperate, id)?;
+        let service = self.find(id)?;
+        service.status.can_start()?;
+        Ok(Service { status: Status::Starting, ..service })
+    }
+
+    async fn stop(&self, caller: &Caller, id: ServiceId) -> Result<Service> {
+        caller.require_on(Permission::ServicesOperate, id)?;
+        let service = self.find(id)?;
+        service.status.can_stop()?;
+        Ok(Service { status: Status::Stopping, ..service })
+    }
+
+    async fn restart(&self, caller: &Caller, id: ServiceId) -> Result<Service> {
+        self.stop(caller, id).await
+    }
+
+    async fn health(&self, _: &Caller, id: ServiceId) -> Result<HealthReport> {
+        self.find(id)?;
+        Err(Error::unavailable("the fake checks nothing"))
+    }
+
+    async fn discover(&self, caller: &Caller) -> Result<DiscoveryReport> {
+        caller.require(Permission::ServicesCreate)?;
+        Ok(DiscoveryReport::default())
+    }
+}
+
+#[async_trait]
+impl Monitoring for Fake {
+    async fn service(&self, _: &Caller, id: ServiceId, _: MetricsQuery) -> Result<MetricsSeries> {
+        Ok(MetricsSeries { service_id: id, from: NOW, to: NOW, step: 5, points: Vec::new() })
+    }
+
+    async fn system(&self, _: &Caller, _: MetricsQuery) -> Result<SystemSeries> {
+        let point = |second| SystemPoint {
+            timestamp: NOW.plus_seconds(second),
+            host_cpu_percent: Some(20.0 + (second % 7) as f64),
+            host_memory_used_bytes: 3 << 30,
+            host_memory_total_bytes: 8 << 30,
+            disk_used_bytes: 90 << 30,
+            disk_total_bytes: 100 << 30,
+            load_1m: 0.42,
+            pilothouse_cpu_percent: Some(0.3),
+            pilothouse_memory_bytes: 21 << 20,
+        };
+        Ok(SystemSeries { from: NOW, to: NOW, step: 5, cores: 2, points: (-30..0).map(|n| point(n * 5)).collect() })
+    }
+}
+
+#[async_trait]
+impl Logs for Fake {
+    async fn page(&self, _: &Caller, _: ServiceId, _: LogQuery) -> Result<Page<LogLine>> {
+        Ok(Page::whole(Vec::new()))
+    }
+}
+
+#[async_trait]
+impl Activity for Fake {
+    async fn list(&self, _: &Caller, query: EventQuery) -> Result<Page<Event>> {
+        Ok(Page::whole(self.events.iter().take(query.limit.get()).cloned().collect()))
+    }
+}
+
+#[async_trait]
+impl Auth for Fake {
+    async fn is_set_up(&self) -> Result<bool> {
+        Ok(!self.is_fresh)
+    }
+
+    async fn set_up(&self, setup: Setup, _: Origin) -> Result<Tokens> {
+        Error::invalid_fields(credential_faults(&setup.username, &setup.password))?;
+        Ok(tokens())
+    }
+
+    async fn sign_in(&self, credentials: Credentials, _: Origin) -> Result<Tokens> {
+        match credentials.password.reveal() {
+            "right" => Ok(tokens()),
+            _ => Err(Error::new(ErrorCode::BadCredentials, "user name or password is wrong")),
+        }
+    }
+
+    async fn refresh(&self, _: Secret, _: Origin) -> Result<Tokens> {
+        Ok(tokens())
+    }
+
+    async fn sign_out(&self, _: Secret) -> Result<()> {
+        Ok(())
+    }
+
+    async fn authenticate(&self, _: &Secret) -> Result<Caller> {
+        Err(Error::new(ErrorCode::NotSignedIn, "you are not signed in"))
+    }
+
+    async fn me(&self, _: &Caller) -> Result<Me> {
+        Err(Error::unavailable("the fake has no users"))
+    }
+
+    async fn sessions(&self, _: &Caller) -> Result<Vec<Session>> {
+        Ok(Vec::new())
+    }
+
+    async fn revoke(&self, _: &Caller, _: SessionId) -> Result<()> {
+        Ok(())
+    }
+
+    async fn change_password(&self, _: &Caller, _: Secret, _: Secret) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn tokens() -> Tokens {
+    let secret = |text: &str| Secret::new(text);
+    Tokens { access_token: secret("access"), token_type: "Bearer".into(), expires_in: 300, refresh_token: secret("refresh") }
+}
+
+#[async_trait]
+impl Users for Fake {
+    async fn list(&self, _: &Caller) -> Result<Vec<User>> {
+        Ok(Vec::new())
+    }
+
+    async fn create(&self, _: &Caller, _: NewUser) -> Result<User> {
+        Err(Error::unavailable("the fake has no users"))
+    }
+
+    async fn change(&self, _: &Caller, id: UserId, _: UserPatch) -> Result<User> {
+        Err(Error::not_found("user", id))
+    }
+
+    async fn delete(&self, _: &Caller, id: UserId) -> Result<()> {
+        Err(Error::not_found("user", id))
+    }
+}
+
+#[async_trait]
+impl System for Fake {
+    async fn report(&self, _: &Caller) -> Result<SystemReport> {
+        let count = |wanted: &dyn Fn(&Service) -> bool| self.services.iter().filter(|service| wanted(service)).count() as u32;
+        let counts = ServiceCounts {
+            total: count(&|_| true),
+            running: count(&|service| service.status == Status::Running),
+            stopped: count(&|service| service.status == Status::Stopped),
+            moving: count(&|service| service.status.is_moving()),
+            error: count(&|service| service.status == Status::Error),
+            unwell: count(&|service| service.status == Status::Running && service.health_status != Health::Healthy),
+        };
+        Ok(SystemReport {
+            health: Health::Healthy,
+            version: "0.1.0".into(),
+            started_at: NOW.plus_seconds(-7_200),
+            counts,
+            parts: Vec::new(),
+        })
+    }
+
+    async fn ready(&self) -> Result<()> {
+        Ok(())
+    }
+}

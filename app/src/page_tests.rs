@@ -1,0 +1,170 @@
+//! Pages as they are sent, before and without any JavaScript.
+
+use std::sync::LazyLock;
+
+use api::{Health, Role, Service, Status};
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, Response, StatusCode, header};
+use leptos::prelude::provide_context;
+
+use crate::fake::{Fake, service};
+
+/// What a browser gets.
+struct Answer {
+    status: StatusCode,
+    location: Option<String>,
+    cookies: Vec<String>,
+    text: String,
+}
+
+impl Answer {
+    async fn read(response: Response<Body>) -> Self {
+        let header = |value: &header::HeaderValue| value.to_str().unwrap().to_owned();
+        let location = response.headers().get(header::LOCATION).map(header);
+        let cookies = response.headers().get_all(header::SET_COOKIE).iter().map(header).collect();
+        let status = response.status();
+        let text = String::from_utf8(to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec()).unwrap();
+        Self { status, location, cookies, text }
+    }
+}
+
+async fn get(fake: Fake, role: Option<Role>, path: &str) -> Answer {
+    // Makes the executor too, as it does when the server starts.
+    static ROUTES: LazyLock<usize> = LazyLock::new(|| leptos_axum::generate_route_list(crate::App).len());
+    assert!(*ROUTES > 0);
+    let context = fake.context(role);
+    let page = leptos_axum::render_app_async_with_context(move || provide_context(context.clone()), crate::shell);
+    let request = Request::get(path).header(header::ACCEPT, "text/html").header(header::HOST, "localhost:7700");
+    Answer::read(page(request.body(Body::empty()).unwrap()).await).await
+}
+
+async fn post(fake: Fake, role: Option<Role>, path: &str, form: &str) -> Answer {
+    post_as(fake, role, path, form, "text/html").await
+}
+
+async fn post_as(fake: Fake, role: Option<Role>, path: &str, form: &str, accept: &str) -> Answer {
+    let context = fake.context(role);
+    let request = Request::post(path)
+        .header(header::ACCEPT, accept)
+        .header(header::REFERER, "http://localhost:7700/services?q=a")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let request = request.body(Body::from(form.to_owned())).unwrap();
+    let response = leptos_axum::handle_server_fns_with_context(move || provide_context(context.clone()), request).await;
+    Answer::read(axum::response::IntoResponse::into_response(response)).await
+}
+
+fn some() -> Fake {
+    let unwell = Service {
+        status: Status::Error,
+        status_reason: Some("exit code 3".into()),
+        health_status: Health::Unknown,
+        ..service(2, "payments")
+    };
+    Fake { services: vec![service(1, "accounts"), unwell], ..Fake::default() }
+}
+
+#[tokio::test]
+async fn the_list_shows_every_service_with_its_state_in_words() {
+    let page = get(some(), Some(Role::Developer), "/services").await;
+    assert_eq!(page.status, StatusCode::OK);
+    for text in ["accounts", "Running", "Healthy", "payments", "Error", "exit code 3", "2 services", "3.2 %", "64 MiB"] {
+        assert!(page.text.contains(text), "{text} is missing");
+    }
+    assert!(page.text.contains(r#"href="http://127.0.0.1:8001/""#), "the link to the service has another host name than the page");
+}
+
+#[tokio::test]
+async fn the_list_is_filtered_by_the_address() {
+    let page = get(some(), Some(Role::Viewer), "/services?status=error").await;
+    assert!(page.text.contains("payments") && !page.text.contains("accounts"));
+    let page = get(some(), Some(Role::Viewer), "/services?q=nothing").await;
+    assert!(page.text.contains("No service matches"));
+}
+
+#[tokio::test]
+async fn a_blocked_action_says_why_and_a_viewer_has_none() {
+    let page = get(some(), Some(Role::Developer), "/services").await;
+    assert!(page.text.contains("Start accounts: it is running already"));
+    let page = get(some(), Some(Role::Viewer), "/services").await;
+    assert!(!page.text.contains("formaction"));
+}
+
+#[tokio::test]
+async fn the_first_page_puts_what_is_unwell_first() {
+    let page = get(some(), Some(Role::Developer), "/").await;
+    let attention = page.text.find("Needs attention").expect("there is a list of what needs attention");
+    assert!(page.text[attention..].find("exit code 3") < page.text[attention..].find("accounts"));
+}
+
+#[tokio::test]
+async fn a_pilothouse_without_services_says_what_to_set() {
+    let page = get(Fake::default(), Some(Role::Admin), "/").await;
+    assert!(page.text.contains("PILOTHOUSE_SERVICES_DIR"));
+    let page = get(Fake::default(), Some(Role::Admin), "/services").await;
+    assert!(page.text.contains("PILOTHOUSE_SERVICES_DIR"));
+}
+
+#[tokio::test]
+async fn who_is_not_signed_in_is_led_to_the_sign_in_page_and_back() {
+    let page = get(some(), None, "/services?status=error").await;
+    assert_eq!(page.status, StatusCode::FOUND);
+    assert_eq!(page.location.as_deref(), Some("/sign-in?next=/services%3Fstatus%3Derror"));
+    assert!(!page.text.contains("payments"));
+}
+
+#[tokio::test]
+async fn an_unknown_address_is_a_404_with_a_way_on() {
+    let page = get(some(), Some(Role::Viewer), "/no/such/page").await;
+    assert_eq!(page.status, StatusCode::NOT_FOUND);
+    assert!(page.text.contains(r#"href="/services""#));
+}
+
+#[tokio::test]
+async fn no_page_has_an_inline_style_or_a_script_without_a_nonce() {
+    for path in ["/", "/services", "/sign-in", "/setup?token=a", "/nothing"] {
+        let page = get(some(), Some(Role::Admin), path).await;
+        assert!(!page.text.contains(" style="), "{path}");
+        assert_eq!(page.text.matches("<script").count(), page.text.matches("nonce=").count(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_sets_both_cookies_and_goes_on() {
+    let answer = post(Fake::default(), None, "/rpc/sign_in", "username=ada&password=right&next=/services%3Fq%3Da").await;
+    assert_eq!((answer.status, answer.location.as_deref()), (StatusCode::FOUND, Some("/services?q=a")));
+    assert_eq!(answer.cookies.len(), 2);
+    let answer = post(Fake::default(), None, "/rpc/sign_in", "username=ada&password=right&next=//evil.example").await;
+    assert_eq!(answer.location.as_deref(), Some("/"));
+}
+
+#[tokio::test]
+async fn a_failed_form_goes_back_and_its_page_says_why() {
+    let answer = post(Fake::default(), None, "/rpc/sign_in", "username=ada&password=wrong").await;
+    assert_eq!((answer.status, answer.cookies.len()), (StatusCode::FOUND, 0));
+    let back = answer.location.expect("it goes back");
+    assert!(back.starts_with("http://localhost:7700/services?q=a&"), "{back}");
+    let page = get(some(), Some(Role::Viewer), back.trim_start_matches("http://localhost:7700")).await;
+    assert!(page.text.contains("User name or password is wrong."));
+}
+
+#[tokio::test]
+async fn a_script_gets_the_error_body_with_its_status() {
+    let id = service(1, "accounts").id;
+    let form = format!("id={id}&form_token=form-token");
+    let answer = post_as(some(), Some(Role::Developer), "/rpc/start_service", &form, "application/json").await;
+    assert_eq!(answer.status, StatusCode::CONFLICT);
+    let body: api::ErrorBody = serde_json::from_str(&answer.text).expect("it is an error body");
+    assert_eq!((body.message.as_str(), body.request_id.as_str()), ("it is running already", "request-1"));
+    let answer = post_as(some(), Some(Role::Developer), "/rpc/start_service", "id=x", "application/json").await;
+    assert!(answer.status.is_client_error(), "{} {}", answer.status, answer.text);
+}
+
+#[tokio::test]
+async fn a_form_without_its_token_does_nothing() {
+    let id = service(1, "accounts").id;
+    for token in ["", "wrong", "form-tokem", "form-token-"] {
+        let form = format!("id={id}&form_token={token}");
+        let answer = post_as(some(), Some(Role::Developer), "/rpc/stop_service", &form, "application/json").await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{token}");
+    }
+}

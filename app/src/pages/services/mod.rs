@@ -1,0 +1,69 @@
+//! The list of services.
+
+mod filter;
+mod query;
+mod row;
+mod table;
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+use self::filter::ServiceFilter;
+use self::query::ListQuery;
+use self::table::ServiceTable;
+use crate::components::{DiscoverButton, Empty, Failure, PageHead, Skeleton, Symbol};
+use crate::path;
+use crate::rpc::list_services;
+
+/// The list of services. What is searched, filtered and sorted is in the address.
+#[component]
+pub fn ServicesPage() -> impl IntoView {
+    let params = use_query_map();
+    let query = Memo::new(move |_| params.with(ListQuery::read));
+    let list = Resource::new_blocking(move || query.get(), |query| list_services(query.0));
+    let total = move || {
+        let total = list.get().and_then(|page| page.ok()).and_then(|page| page.total);
+        total.map(|total| if total == 1 { "1 service".to_owned() } else { format!("{total} services") })
+    };
+    view! {
+        <PageHead title="Services" about=move || view! { <Transition fallback=|| ()>{total}</Transition> }>
+            <DiscoverButton />
+        </PageHead>
+        <ServiceFilter query=query />
+        <Transition fallback=|| view! { <Skeleton lines=12 /> }>
+            {move || Suspend::new(async move {
+                let query = query.get_untracked();
+                match list.await {
+                    Ok(page) if page.items.is_empty() && query.is_whole() => view! { <NoServices /> }.into_any(),
+                    Ok(page) if page.items.is_empty() => view! { <NoMatch /> }.into_any(),
+                    Ok(page) => view! { <ServiceTable page=page query=query /> }.into_any(),
+                    Err(error) => view! { <Failure error=error.0 /> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+}
+
+/// What to do when there is no service at all.
+#[component]
+pub fn NoServices() -> impl IntoView {
+    view! {
+        <Empty symbol=Symbol::Folder title="No services yet">
+            <p>
+                "Pilothouse finds the services of a folder: each folder in it with a " <code>"main.py"</code> " or " <code>"app.py"</code>
+                " is one. Set " <code>"PILOTHOUSE_SERVICES_DIR"</code> " to that folder and start Pilothouse again; if it is set, put a service there and look again."
+            </p>
+            <p>"Services can also be made over the API: " <a href=path::API_DOCS rel="external">"POST /api/services"</a> "."</p>
+        </Empty>
+    }
+}
+
+/// What to do when the filter leaves nothing.
+#[component]
+fn NoMatch() -> impl IntoView {
+    view! {
+        <Empty symbol=Symbol::Search title="No service matches">
+            <p><a href=path::SERVICES>"Show all services"</a></p>
+        </Empty>
+    }
+}

@@ -1,0 +1,95 @@
+//! One service as a row of the table.
+
+use api::{Service, Status};
+use leptos::prelude::*;
+
+use crate::charts::{Sparkline, Unit};
+use crate::components::{Ago, HealthMark, ServiceActions, StatusMark};
+use crate::path;
+use crate::viewer::Viewer;
+
+/// What stands for a figure that isn't known.
+const NONE: &str = "–";
+
+/// A row; each cell changes by itself.
+#[component]
+pub fn ServiceRow(
+    /// The service.
+    service: RwSignal<Service>,
+) -> impl IntoView {
+    let failure = RwSignal::new(None);
+    let href = path::service(service.with_untracked(|service| service.id));
+    let status = Signal::derive(move || service.with(|service| service.status));
+    let health = Signal::derive(move || service.with(|service| service.health_status));
+    let reason = move || service.with(|service| service.status_reason.clone());
+    let figure =
+        move |unit: Unit, part: fn(&Service) -> Option<f64>| move || service.with(part).map_or(NONE.to_owned(), |value| unit.write(value));
+    let has_errors = move || service.with(|service| service.traffic.and_then(|traffic| traffic.error_rate).is_some_and(|rate| rate > 0.0));
+    view! {
+        <tr class="service-row" data-state=move || status.get().as_str()>
+            <th scope="row" class="cell-name">
+                <span class="service-name">
+                    <a class="service-link" href=href>{move || service.with(|service| service.name.clone())}</a>
+                    {move || service.with(|service| service.is_demonstration).then(|| view! { <span class="badge">"Demonstration"</span> })}
+                </span>
+                <span class="service-about">{move || service.with(|service| service.description.clone())}</span>
+                <span class="row-failure" role="alert">{move || failure.get()}</span>
+            </th>
+            <td class="cell-status">
+                <StatusMark status=status />
+                <span class="service-reason" title=move || reason().unwrap_or_default()>{reason}</span>
+            </td>
+            <td class="cell-health">
+                {move || {
+                    if matches!(status.get(), Status::Running | Status::Starting) {
+                        view! { <HealthMark health=health /> }.into_any()
+                    } else {
+                        view! { <span class="none">{NONE}</span> }.into_any()
+                    }
+                }}
+            </td>
+            <td class="cell-figure" data-label="CPU">
+                <span class="figure">{figure(Unit::Percent, |service| service.resource_usage.cpu_percent)}</span>
+                <Sparkline values=Signal::derive(move || service.with(|service| service.trend.cpu_percent.clone())) floor=5.0 />
+            </td>
+            <td class="cell-number" data-label="Memory">{figure(Unit::Bytes, |service| service.resource_usage.memory_bytes.map(|bytes| bytes as f64))}</td>
+            <td class="cell-figure" data-label="Requests">
+                <span class="figure">{figure(Unit::Rate, |service| service.traffic.map(|traffic| traffic.request_rate))}</span>
+                <Sparkline values=Signal::derive(move || service.with(|service| service.trend.request_rate.clone())) />
+            </td>
+            <td class="cell-number" data-label="Errors" data-tone=move || has_errors().then_some("bad")>
+                {figure(Unit::Share, |service| service.traffic.and_then(|traffic| traffic.error_rate))}
+            </td>
+            <td class="cell-port" data-label="Port">
+                <PortLink service=service />
+            </td>
+            <td class="cell-changed" data-label="Changed">
+                <Ago at=Signal::derive(move || service.with(|service| service.last_updated)) />
+            </td>
+            <td class="cell-actions">
+                <ServiceActions service=service failure=failure />
+            </td>
+        </tr>
+    }
+    .into_any()
+}
+
+/// The port; a link while the service runs.
+#[component]
+pub fn PortLink(
+    /// The service.
+    service: RwSignal<Service>,
+) -> impl IntoView {
+    let viewer = StoredValue::new(expect_context::<Viewer>());
+    let port = Memo::new(move |_| service.with(|service| (service.port, service.status == Status::Running, service.name.clone())));
+    move || match port.get() {
+        (Some(port), is_running, name) => match viewer.with_value(|viewer| viewer.service_url(port)).filter(|_| is_running) {
+            Some(url) => {
+                let label = format!("Open {name} on port {port} in a new tab");
+                view! { <a class="port" href=url target="_blank" rel="noopener noreferrer external" aria-label=label>{port}</a> }.into_any()
+            }
+            None => view! { <span class="port">{port}</span> }.into_any(),
+        },
+        (None, ..) => view! { <span class="none">{NONE}</span> }.into_any(),
+    }
+}
