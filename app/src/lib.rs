@@ -17,6 +17,7 @@ pub mod live;
 #[cfg(all(test, feature = "ssr"))]
 mod page_tests;
 mod pages;
+mod palette;
 pub mod path;
 pub mod rpc;
 pub mod session;

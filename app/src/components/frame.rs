@@ -8,6 +8,7 @@ use super::nav::Nav;
 use super::user_menu::UserMenu;
 use super::{Confirm, ConfirmDialog, Icon, Notices, NoticesPlace, Symbol};
 use crate::live::ConnectionChip;
+use crate::palette::Palette;
 use crate::path;
 use crate::rpc::RpcError;
 use crate::viewer::Viewer;
@@ -29,6 +30,7 @@ pub fn Frame(
             <header class="frame-head">
                 <a class="brand" href=path::OVERVIEW aria-label="Pilothouse, overview"><Brand /><span class="brand-name">"Pilothouse"</span></a>
                 <div class="frame-tools">
+                    <Palette />
                     <ConnectionChip />
                     <UserMenu user=user />
                 </div>
