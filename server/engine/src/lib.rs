@@ -12,6 +12,7 @@ pub mod events;
 mod feeds;
 pub mod monitoring;
 mod pending;
+pub mod logs;
 pub mod runtime;
 pub mod services;
 pub mod store;

@@ -1,0 +1,5 @@
+//! The logs of services: kept by their supervisors, read, searched and followed here.
+
+pub mod level;
+pub mod segment;
+mod text;
