@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 #[cfg(any(test, feature = "testing"))]
 mod fake;
+pub mod process;
 
 #[cfg(any(test, feature = "testing"))]
 pub use fake::FakeRuntime;

@@ -1,0 +1,132 @@
+//! The run folder of a service: what its supervisor and Pilothouse share.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::state::State;
+use crate::runtime::Launch;
+
+/// The name of the socket in the folder.
+pub const SOCKET: &str = "socket";
+/// The names of the pipes in the folder.
+pub const PIPES: [&str; 2] = ["stdout", "stderr"];
+
+/// The run folder of one service; mode 0700.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunFolder(PathBuf);
+
+impl RunFolder {
+    /// The one at `path`, which need not be there.
+    pub fn new(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Where its log is.
+    pub fn log(&self) -> PathBuf {
+        self.0.join("log")
+    }
+
+    /// Makes it.
+    ///
+    /// # Errors
+    /// When it can't be made.
+    pub fn create(&self) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.0)
+    }
+
+    /// Takes the lock that one supervisor holds all its life; none when another one has it.
+    ///
+    /// # Errors
+    /// When the file can't be opened.
+    pub fn lock(&self) -> io::Result<Option<File>> {
+        try_lock(&self.0.join("lock"))
+    }
+
+    /// What the supervisor has recorded last; none when the service has never run.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn state(&self) -> io::Result<Option<State>> {
+        self.read("state.json")
+    }
+
+    /// Records the state, durably.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn set_state(&self, state: &State) -> io::Result<()> {
+        self.write("state.json", state)
+    }
+
+    /// What is to be run; none when that has been done.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn launch(&self) -> io::Result<Option<Launch>> {
+        self.read("launch.json")
+    }
+
+    /// Orders a run in place of the one before.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn set_launch(&self, launch: &Launch) -> io::Result<()> {
+        self.write("launch.json", launch)?;
+        self.delete("state.json")
+    }
+
+    /// Forgets what was to be run: it holds the environment, which may have secrets.
+    ///
+    /// # Errors
+    /// When it can't be deleted.
+    pub fn clear_launch(&self) -> io::Result<()> {
+        self.delete("launch.json")
+    }
+
+    fn read<T: DeserializeOwned>(&self, name: &str) -> io::Result<Option<T>> {
+        match std::fs::read(self.0.join(name)) {
+            Ok(json) => Ok(Some(serde_json::from_slice(&json)?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn write(&self, name: &str, value: &impl Serialize) -> io::Result<()> {
+        let draft = self.0.join(format!("{name}.new"));
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        file.write_all(&serde_json::to_vec(value)?)?;
+        file.sync_data()?;
+        std::fs::rename(&draft, self.0.join(name))?;
+        File::open(&self.0)?.sync_all()
+    }
+
+    fn delete(&self, name: &str) -> io::Result<()> {
+        match std::fs::remove_file(self.0.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Locks the file at `path`, made when it isn't there; none when it is locked already. The lock ends with the file.
+///
+/// # Errors
+/// When it can't be opened.
+pub fn try_lock(path: &Path) -> io::Result<Option<File>> {
+    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(file)),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,159 @@
+//! What services use: one look at `/proc` for all of them.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use api::{ResourceUsage, ServiceId};
+
+use super::procfs::{Kin, Snapshot, descriptors, snapshot};
+use crate::runtime::Stats;
+
+/// How old a look may be.
+const FRESH: Duration = Duration::from_secs(1);
+/// How often the ports of a tree are looked for when it stays the same.
+const PORTS_EVERY: Duration = Duration::from_secs(60);
+/// How often, while none is known and the tree is younger than [`PORTS_EVERY`].
+const PORTS_SOON: Duration = Duration::from_secs(2);
+
+/// Measures services. All calls within a second share one look.
+#[derive(Default)]
+pub struct Sampler {
+    look: tokio::sync::Mutex<Option<Arc<Look>>>,
+    trees: Mutex<HashMap<ServiceId, Tree>>,
+}
+
+struct Look {
+    at: Instant,
+    processes: Snapshot,
+    /// Listening sockets: inode and port.
+    listening: OnceLock<HashMap<u64, u16>>,
+}
+
+/// What was seen of a service before.
+struct Tree {
+    at: Instant,
+    ticks: u64,
+    cpu_percent: Option<f64>,
+    pids: Vec<u32>,
+    ports: Vec<u16>,
+    pids_since: Instant,
+    ports_at: Instant,
+}
+
+impl Sampler {
+    /// What the processes of a service use; none when there are none.
+    pub async fn stats(self: &Arc<Self>, id: ServiceId, kin: Kin) -> api::Result<Option<Stats>> {
+        let look = self.look().await?;
+        let processes = kin.members(&look.processes);
+        if processes.is_empty() {
+            self.forget(id);
+            return Ok(None);
+        }
+        let pids: Vec<u32> = processes.iter().map(|process| process.id.pid).collect();
+        let resident: u64 = processes.iter().map(|process| process.resident_pages).sum();
+        let ticks = processes.iter().map(|process| process.ticks).sum();
+        let ports = if self.wants_ports(id, &pids, look.at) {
+            let (look, pids) = (look.clone(), pids.clone());
+            Some(super::blocking(move || Ok(ports(&look, &pids))).await?)
+        } else {
+            None
+        };
+        let (cpu_percent, listening_ports) = self.note(id, look.at, ticks, &pids, ports);
+        let memory_bytes = Some(resident * rustix::param::page_size() as u64);
+        Ok(Some(Stats { usage: ResourceUsage { cpu_percent, memory_bytes, ..ResourceUsage::default() }, pids, listening_ports }))
+    }
+
+    /// Forgets what was seen of a service.
+    pub fn forget(&self, id: ServiceId) {
+        self.trees().remove(&id);
+    }
+
+    async fn look(&self) -> api::Result<Arc<Look>> {
+        let mut look = self.look.lock().await;
+        if let Some(look) = look.as_ref().filter(|look| look.at.elapsed() < FRESH) {
+            return Ok(look.clone());
+        }
+        let new = super::blocking(|| Ok(Look { at: Instant::now(), processes: snapshot(), listening: OnceLock::new() })).await?;
+        Ok(look.insert(Arc::new(new)).clone())
+    }
+
+    fn wants_ports(&self, id: ServiceId, pids: &[u32], now: Instant) -> bool {
+        self.trees().get(&id).is_none_or(|tree| {
+            let age = now.saturating_duration_since(tree.ports_at);
+            let is_young = now.saturating_duration_since(tree.pids_since) < PORTS_EVERY;
+            tree.pids != pids || age >= PORTS_EVERY || tree.ports.is_empty() && is_young && age >= PORTS_SOON
+        })
+    }
+
+    fn note(&self, id: ServiceId, at: Instant, ticks: u64, pids: &[u32], ports: Option<Vec<u16>>) -> (Option<f64>, Vec<u16>) {
+        let mut trees = self.trees();
+        let tree = trees.entry(id).or_insert_with(|| Tree {
+            at,
+            ticks,
+            cpu_percent: None,
+            pids: Vec::new(),
+            ports: Vec::new(),
+            pids_since: at,
+            ports_at: at,
+        });
+        let seconds = at.saturating_duration_since(tree.at).as_secs_f64();
+        if seconds > 0.0 {
+            // Children that were collected by others take their ticks with them.
+            let used = ticks.saturating_sub(tree.ticks) as f64 / rustix::param::clock_ticks_per_second() as f64;
+            tree.cpu_percent = Some(used / seconds * 100.0);
+            (tree.at, tree.ticks) = (at, ticks);
+        }
+        if tree.pids != pids {
+            (tree.pids, tree.pids_since) = (pids.to_vec(), at);
+        }
+        if let Some(ports) = ports {
+            (tree.ports, tree.ports_at) = (ports, at);
+        }
+        (tree.cpu_percent, tree.ports.clone())
+    }
+
+    fn trees(&self) -> std::sync::MutexGuard<'_, HashMap<ServiceId, Tree>> {
+        self.trees.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The TCP ports that these processes listen on.
+fn ports(look: &Look, pids: &[u32]) -> Vec<u16> {
+    let listening = look.listening.get_or_init(listening);
+    let mut ports = BTreeSet::new();
+    for target in pids.iter().flat_map(|pid| descriptors(*pid)) {
+        let inode = target.to_str().and_then(|target| target.strip_prefix("socket:[")?.strip_suffix(']')?.parse::<u64>().ok());
+        ports.extend(inode.and_then(|inode| listening.get(&inode)));
+    }
+    ports.into_iter().collect()
+}
+
+fn listening() -> HashMap<u64, u16> {
+    let mut listening = HashMap::new();
+    for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
+        let text = std::fs::read_to_string(table).unwrap_or_default();
+        listening.extend(text.lines().skip(1).filter_map(socket));
+    }
+    listening
+}
+
+/// Inode and local port of one line of `/proc/net/tcp`, when it listens.
+fn socket(line: &str) -> Option<(u64, u16)> {
+    let mut fields = line.split_ascii_whitespace();
+    let port = fields.nth(1)?.rsplit_once(':')?.1;
+    if fields.nth(1)? != "0A" {
+        return None;
+    }
+    Some((fields.nth(5)?.parse().ok()?, u16::from_str_radix(port, 16).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_listening_socket_is_read_from_its_line() {
+        let line = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4242 1 0000 100 0 0 10 0";
+        assert_eq!(super::socket(line), Some((4242, 8080)));
+        assert_eq!(super::socket(&line.replace(" 0A ", " 01 ")), None);
+    }
+}

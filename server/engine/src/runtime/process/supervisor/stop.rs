@@ -1,0 +1,115 @@
+//! Ending a service with all that it has started.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::process::{Signal, WaitId, WaitIdOptions, waitid};
+
+use crate::runtime::process::procfs::{Kin, ProcessId, snapshot};
+
+/// The shortest and longest time between two looks at what is left.
+const LOOKS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
+/// How long after the kill it goes on trying; what lives then may not be killed by us.
+const GIVE_UP: Duration = Duration::from_secs(20);
+
+/// A stop under way.
+pub struct Stopping {
+    root: Option<ProcessId>,
+    deadline: Instant,
+    next_look: Instant,
+    pause: Duration,
+    asked: HashSet<ProcessId>,
+}
+
+impl Stopping {
+    /// One that kills after `grace`.
+    pub fn new(grace: Duration) -> Self {
+        let now = Instant::now();
+        let deadline = now + grace.min(Duration::from_secs(86_400));
+        Self { root: None, deadline, next_look: now, pause: LOOKS.0, asked: HashSet::new() }
+    }
+
+    /// Kills after `grace` at the latest.
+    pub fn hurry(&mut self, grace: Duration) {
+        self.deadline = self.deadline.min(Instant::now() + grace);
+        self.next_look = self.next_look.min(self.deadline);
+    }
+
+    /// When [`Stopping::advance`] wants to be called again.
+    pub fn next_look(&self) -> Instant {
+        self.next_look
+    }
+
+    /// Whether it wants to be called now.
+    pub fn is_due(&self) -> bool {
+        Instant::now() >= self.next_look
+    }
+
+    /// The root of the processes, when it is gone.
+    pub fn root(&self) -> Option<ProcessId> {
+        self.root
+    }
+
+    /// Takes note that `root` has ended: what it left behind is looked for now.
+    pub fn root_is_gone(&mut self, root: Option<ProcessId>) {
+        self.root = root;
+        self.next_look = Instant::now();
+    }
+
+    /// Sends the signals that are due; answers whether nothing is left.
+    pub fn advance(&mut self, kin: &Kin, is_root_gone: bool, is_adopted: bool) -> bool {
+        let now = Instant::now();
+        if is_root_gone && !is_adopted && has_no_children() {
+            return true;
+        }
+        if now < self.next_look {
+            return false;
+        }
+        let members = kin.members(&snapshot());
+        if is_root_gone && (members.is_empty() || now > self.deadline + GIVE_UP) {
+            return true;
+        }
+        let is_kill = now >= self.deadline;
+        for process in members {
+            // While the root lives it is asked with its group; it is its part to end the others.
+            let is_asked = is_root_gone || kin.root.is_some_and(|root| process.group == root.pid);
+            if is_kill {
+                let _ = process.id.signal(Signal::KILL);
+            } else if is_asked && self.asked.insert(process.id) {
+                let _ = process.id.signal(Signal::TERM);
+            }
+        }
+        self.next_look = if is_kill || is_root_gone {
+            self.pause = (self.pause * 2).min(LOOKS.1);
+            now + self.pause
+        } else {
+            self.deadline
+        };
+        if !is_kill {
+            self.next_look = self.next_look.min(self.deadline);
+        }
+        false
+    }
+}
+
+/// Whether there is no child at all: then, for a subreaper, no descendant either.
+fn has_no_children() -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    matches!(waitid(WaitId::All, options), Err(Errno::CHILD))
+}
+
+/// Kills what `find` finds until it finds nothing, for a few seconds.
+pub fn kill_all(find: impl Fn() -> HashSet<ProcessId>) {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while Instant::now() < deadline {
+        let found = find();
+        if found.is_empty() {
+            return;
+        }
+        for process in found {
+            let _ = process.signal(Signal::KILL);
+        }
+        std::thread::sleep(LOOKS.0);
+    }
+}
