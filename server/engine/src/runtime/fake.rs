@@ -145,3 +145,8 @@ impl Runtime for FakeRuntime {
         self.receiver.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    crate::conformance!(|_folder| (crate::runtime::FakeRuntime::new(crate::Clock::System), ()));
+}

@@ -12,6 +12,9 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 #[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+pub mod conformance;
+#[cfg(any(test, feature = "testing"))]
 mod fake;
 pub mod process;
 

@@ -1,5 +1,6 @@
 //! Starting a process of a service.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -7,7 +8,6 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::runtime::Launch;
 use crate::runtime::process::folder::{PIPES, RunFolder};
 use crate::runtime::process::procfs::ProcessId;
 
@@ -19,6 +19,18 @@ pub struct Child {
     pub pidfd: OwnedFd,
 }
 
+/// What is to be started.
+pub struct Order<'a> {
+    /// Program and arguments.
+    pub command: &'a [String],
+    /// Absolute path.
+    pub working_dir: &'a Path,
+    /// The whole environment.
+    pub environment: &'a BTreeMap<String, String>,
+    /// Whether standard error has a pipe of its own.
+    pub is_split: bool,
+}
+
 impl Child {
     /// A process that runs already; none when it is gone.
     pub fn find(id: ProcessId) -> Option<Self> {
@@ -26,28 +38,27 @@ impl Child {
         id.is_alive().then_some(Self { id, pidfd })
     }
 
-    /// Starts `command` in the folder and with the environment of `launch`, in a process group of its own, writing to the pipes of
-    /// `folder`: to both, or all to the first.
+    /// Starts a process in a group of its own, writing to the pipes of `folder`.
     ///
     /// # Errors
     /// With words for people.
-    pub fn start(folder: &RunFolder, launch: &Launch, command: &[String], both: bool) -> Result<Self, String> {
-        let Some((program, args)) = command.split_first() else {
+    pub fn start(folder: &RunFolder, order: &Order<'_>) -> Result<Self, String> {
+        let Some((program, args)) = order.command.split_first() else {
             return Err("there is no command to run; set one in the service's settings".into());
         };
-        if !launch.working_dir.is_dir() {
-            return Err(format!("the folder {} is not there; restore it or change the service", launch.working_dir.display()));
+        if !order.working_dir.is_dir() {
+            return Err(format!("the folder {} is not there; restore it or change the service", order.working_dir.display()));
         }
-        let path = if program.contains('/') { launch.working_dir.join(program) } else { Path::new(program).into() };
+        let path = if program.contains('/') { order.working_dir.join(program) } else { Path::new(program).into() };
         let pipe = |name: &str| open_pipe(folder, name).map_err(|error| format!("its output can't be captured: {error}"));
         let mut child = Command::new(path)
             .args(args)
             .env_clear()
-            .envs(&launch.environment)
-            .current_dir(&launch.working_dir)
+            .envs(order.environment)
+            .current_dir(order.working_dir)
             .stdin(Stdio::null())
             .stdout(pipe(PIPES[0])?)
-            .stderr(pipe(PIPES[usize::from(both)])?)
+            .stderr(pipe(PIPES[usize::from(order.is_split)])?)
             .process_group(0)
             .spawn()
             .map_err(|error| explain(program, &error))?;

@@ -22,7 +22,7 @@ use api::{Level, LogStream};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{WaitOptions, WaitStatus, getpid, set_child_subreaper, setsid, wait};
 
-use self::child::Child;
+use self::child::{Child, Order};
 use self::clients::Clients;
 use self::output::Output;
 use self::prepare::{Preparation, Progress};
@@ -276,7 +276,8 @@ impl Supervisor {
 
     fn start_root(&mut self) {
         let Some(launch) = &self.launch else { return };
-        match Child::start(&self.folder, launch, &launch.command, true) {
+        let Launch { command, working_dir, environment, .. } = launch;
+        match Child::start(&self.folder, &Order { command, working_dir, environment, is_split: true }) {
             Ok(child) => {
                 self.state.phase = Phase::Running { root: child.id, started_at: Clock::System.now() };
                 let text = format!("started as process {}: {}", child.id.pid, launch.command.join(" "));

@@ -5,7 +5,7 @@ use std::os::unix::fs::DirBuilderExt;
 
 use rustix::process::WaitStatus;
 
-use super::child::Child;
+use super::child::{Child, Order};
 use crate::runtime::process::folder::{RunFolder, try_lock};
 use crate::runtime::process::state::Phase;
 use crate::runtime::{Launch, Prepare};
@@ -63,7 +63,9 @@ impl Preparation {
             File::create(&self.prepare.marker).map_err(|error| format!("its environment can't be marked as complete: {error}"))?;
             return Ok(Progress::Complete);
         };
-        let child = Child::start(folder, launch, &step.command, false).map_err(|error| format!("{} failed: {error}", step.label))?;
+        let environment = &self.prepare.environment;
+        let order = Order { command: &step.command, working_dir: &launch.working_dir, environment, is_split: false };
+        let child = Child::start(folder, &order).map_err(|error| format!("{} failed: {error}", step.label))?;
         self.child = Some(child);
         self.next += 1;
         Ok(Progress::Began)
