@@ -1,7 +1,7 @@
 //! Every service with its present state, in memory: what lists, feeds and tasks read. The store has what must outlive a restart.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use api::{HealthResult, LastExit, Service, ServiceDetail, ServiceId, ServiceSpec, Topic};
 
@@ -55,6 +55,7 @@ impl Entry {
 /// Every service, by id. Entries are shared and replaced whole, so that readers never wait for writers' work.
 pub struct Catalog {
     entries: RwLock<HashMap<ServiceId, Arc<Entry>>>,
+    by_name: Mutex<Option<Arc<Vec<Arc<Entry>>>>>,
     bus: Arc<Bus>,
     clock: Clock,
 }
@@ -62,7 +63,7 @@ pub struct Catalog {
 impl Catalog {
     /// An empty one that tells `bus` of each change.
     pub fn new(bus: Arc<Bus>, clock: Clock) -> Self {
-        Self { entries: RwLock::default(), bus, clock }
+        Self { entries: RwLock::default(), by_name: Mutex::default(), bus, clock }
     }
 
     /// The service of that id.
@@ -80,6 +81,17 @@ impl Catalog {
         self.read().values().cloned().collect()
     }
 
+    /// Every service by name, in any case; made anew only after a change.
+    pub fn by_name(&self) -> Arc<Vec<Arc<Entry>>> {
+        let mut kept = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sorted) = &*kept {
+            return sorted.clone();
+        }
+        let mut sorted = self.all();
+        sorted.sort_by(|a, b| name_order(&a.service.name, &b.service.name));
+        kept.insert(Arc::new(sorted)).clone()
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.read().len()
@@ -94,12 +106,14 @@ impl Catalog {
     pub fn insert(&self, entry: Entry) {
         let entry = Arc::new(entry);
         self.write().insert(entry.service.id, entry.clone());
+        self.forget_order();
         self.announce(&entry);
     }
 
     /// Takes a service out and tells the feeds.
     pub fn remove(&self, id: ServiceId) {
         if self.write().remove(&id).is_some() {
+            self.forget_order();
             let data = serde_json::json!({ "id": id });
             self.bus.publish(Topic::Dashboard, "removed", Some(id), &data);
             self.bus.publish(Topic::Service(id), "removed", None, &data);
@@ -121,6 +135,7 @@ impl Catalog {
             *slot = Arc::new(next);
             (before, slot.clone())
         };
+        self.forget_order();
         if before.service != after.service
             || before.pids != after.pids
             || before.last_exit != after.last_exit
@@ -129,6 +144,10 @@ impl Catalog {
             self.announce(&after);
         }
         Some(after)
+    }
+
+    fn forget_order(&self) {
+        *self.by_name.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn announce(&self, entry: &Entry) {
@@ -149,4 +168,10 @@ impl Catalog {
 /// What of a service changes by an act or an event, not by measuring.
 fn standing(service: &Service) -> impl PartialEq + use<'_> {
     (&service.name, service.status, &service.status_reason, service.desired, service.health_status, service.port, &service.description)
+}
+
+/// The order of names: in any case first, then exactly.
+pub(crate) fn name_order(a: &str, b: &str) -> std::cmp::Ordering {
+    let (lower_a, lower_b) = (a.bytes().map(|byte| byte.to_ascii_lowercase()), b.bytes().map(|byte| byte.to_ascii_lowercase()));
+    lower_a.cmp(lower_b).then_with(|| a.cmp(b))
 }

@@ -1,4 +1,195 @@
 //! Services: found in folders or made by people, started, watched and stopped.
+//!
+//! What is wanted of a service and what it is are in the store; what it does now is in the [`crate::Catalog`]. An operation
+//! records what is wanted with an event in one commit and answers; the reconciler acts on it, one task for each service that is
+//! moving, so that services at rest cost nothing.
 
+mod change;
+mod demonstration;
+mod diagnosis;
 pub mod discovery;
+mod entry;
 pub mod launch;
+mod life;
+mod list;
+mod outcome;
+mod reconciler;
+mod sync;
+mod validate;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use api::{
+    Caller, DiscoveryReport, Error, HealthReport, NewService, Page, Permission, Result, Service, ServiceDetail, ServiceId, ServicePatch,
+    ServiceQuery,
+};
+use async_trait::async_trait;
+
+use crate::Core;
+use crate::runtime::Runtime;
+use crate::store::services::{ServiceRow, service_list};
+use discovery::Discovery;
+use launch::{Inherited, Planner};
+use reconciler::Agent;
+
+/// Reads the last lines of a service's log: at most so many, oldest first. May block.
+pub type LastLines = Arc<dyn Fn(ServiceId, usize) -> Vec<String> + Send + Sync>;
+
+/// All services of this Pilothouse.
+pub struct Services {
+    me: Weak<Self>,
+    core: Arc<Core>,
+    runtime: Arc<dyn Runtime>,
+    last_lines: LastLines,
+    planner: Planner,
+    /// The services folder, without links on the way to it.
+    root: Option<PathBuf>,
+    boot_id: Option<String>,
+    /// What the store has, so that nothing waits for it to be read.
+    rows: Mutex<HashMap<ServiceId, ServiceRow>>,
+    /// One operation at a time on each service.
+    gates: Mutex<HashMap<ServiceId, Arc<tokio::sync::Mutex<()>>>>,
+    /// Services that are being started or stopped.
+    agents: Mutex<HashMap<ServiceId, Agent>>,
+    /// Why a running service hasn't the port that it says.
+    notes: Mutex<HashMap<ServiceId, String>>,
+    /// Held while a port is chosen, so that two services don't choose the same.
+    choosing: tokio::sync::Mutex<()>,
+    discovery: tokio::sync::Mutex<Discovery>,
+}
+
+impl Services {
+    /// Reads all services from the store into the catalog. What they do is not known before [`Services::spawn`].
+    pub async fn open(core: Arc<Core>, runtime: Arc<dyn Runtime>, inherited: Inherited, last_lines: LastLines) -> Result<Arc<Self>> {
+        let data_dir = std::path::absolute(&core.config.data_dir).unwrap_or_else(|_| core.config.data_dir.clone());
+        let planner = Planner::new(inherited, &data_dir, &core.config.program);
+        let root = core.config.services_dir.as_ref().map(|folder| folder.canonicalize().unwrap_or_else(|_| folder.clone()));
+        let rows = service_list(&mut core.store.main.read().await?).await?;
+        for row in rows.iter().filter(|row| !row.is_deleted) {
+            core.catalog.insert(entry::entry(row));
+        }
+        let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().map(|id| id.trim().to_owned());
+        let services = Arc::new_cyclic(|me| Self {
+            me: me.clone(),
+            core,
+            runtime,
+            last_lines,
+            planner,
+            root,
+            boot_id,
+            rows: Mutex::new(rows.into_iter().map(|row| (row.id, row)).collect()),
+            gates: Mutex::default(),
+            agents: Mutex::default(),
+            notes: Mutex::default(),
+            choosing: tokio::sync::Mutex::default(),
+            discovery: tokio::sync::Mutex::default(),
+        });
+        Ok(services)
+    }
+
+    /// Finds again what runs, follows its changes, looks for services, and acts on what is wanted, until shutdown.
+    pub fn spawn(self: &Arc<Self>) {
+        let shutdown = self.core.shutdown.clone();
+        let (following, finding) = (self.clone(), self.clone());
+        self.core.tasks.spawn(async move { shutdown.run_until_cancelled(following.follow()).await });
+        let shutdown = self.core.shutdown.clone();
+        self.core.tasks.spawn(async move { shutdown.run_until_cancelled(finding.keep_looking()).await });
+    }
+
+    /// The row of a service that isn't deleted.
+    fn row(&self, id: ServiceId) -> Result<ServiceRow> {
+        lock(&self.rows).get(&id).filter(|row| !row.is_deleted).cloned().ok_or_else(|| Error::not_found("service", id))
+    }
+
+    fn set_row(&self, id: ServiceId, change: impl FnOnce(&mut ServiceRow)) {
+        if let Some(row) = lock(&self.rows).get_mut(&id) {
+            change(row);
+        }
+    }
+
+    /// Whether some service that isn't deleted, and isn't `except`, has that name in any case.
+    fn is_name_taken(&self, name: &str, except: Option<ServiceId>) -> bool {
+        let rows = lock(&self.rows);
+        rows.values().any(|row| !row.is_deleted && Some(row.id) != except && row.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Waits for its turn to change one service.
+    async fn gate(&self, id: ServiceId) -> tokio::sync::OwnedMutexGuard<()> {
+        let gate = lock(&self.gates).entry(id).or_default().clone();
+        gate.lock_owned().await
+    }
+
+    /// Fails with `unavailable` unless this instance may act.
+    fn may_act(&self) -> Result<()> {
+        if self.core.store.lease.is_held() {
+            return Ok(());
+        }
+        let message = "another Pilothouse acts on these services now; use that one, or wait until it has ended";
+        Err(Error::unavailable(message).retry_after(5))
+    }
+}
+
+#[async_trait]
+impl api::ports::Services for Services {
+    async fn list(&self, caller: &Caller, query: ServiceQuery) -> Result<Page<Service>> {
+        caller.require(Permission::ServicesRead)?;
+        list::page(&self.core.catalog, &query)
+    }
+
+    async fn get(&self, caller: &Caller, id: ServiceId) -> Result<ServiceDetail> {
+        caller.require_on(Permission::ServicesRead, id)?;
+        Ok(self.core.catalog.get(id)?.detail())
+    }
+
+    async fn create(&self, caller: &Caller, new: NewService) -> Result<ServiceDetail> {
+        caller.require(Permission::ServicesCreate)?;
+        self.create_service(caller, new).await
+    }
+
+    async fn change(&self, caller: &Caller, id: ServiceId, patch: ServicePatch) -> Result<ServiceDetail> {
+        caller.require_on(Permission::ServicesChange, id)?;
+        self.change_service(caller, id, patch).await
+    }
+
+    async fn delete(&self, caller: &Caller, id: ServiceId) -> Result<()> {
+        caller.require_on(Permission::ServicesDelete, id)?;
+        self.delete_service(caller, id).await
+    }
+
+    async fn start(&self, caller: &Caller, id: ServiceId) -> Result<Service> {
+        self.ask(caller, id, life::Intent::Start).await
+    }
+
+    async fn stop(&self, caller: &Caller, id: ServiceId) -> Result<Service> {
+        self.ask(caller, id, life::Intent::Stop).await
+    }
+
+    async fn restart(&self, caller: &Caller, id: ServiceId) -> Result<Service> {
+        self.ask(caller, id, life::Intent::Restart).await
+    }
+
+    async fn health(&self, caller: &Caller, id: ServiceId) -> Result<HealthReport> {
+        caller.require_on(Permission::ServicesRead, id)?;
+        let entry = self.core.catalog.get(id)?;
+        let history: Vec<_> = entry.checks.iter().rev().cloned().collect();
+        let good = history.iter().filter(|check| check.ok).count();
+        let uptime_percent = (!history.is_empty()).then(|| 100.0 * good as f64 / history.len() as f64);
+        let (health_status, check) = (entry.service.health_status, entry.spec.health.clone());
+        Ok(HealthReport { service_id: id, health_status, check, history, uptime_percent })
+    }
+
+    async fn discover(&self, caller: &Caller) -> Result<DiscoveryReport> {
+        caller.require(Permission::ServicesCreate)?;
+        self.may_act()?;
+        self.look_through(Some(caller)).await
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -40,6 +40,7 @@ mod keys;
 mod lease;
 mod location;
 mod migrations;
+pub mod services;
 mod writer;
 
 use std::sync::Arc;

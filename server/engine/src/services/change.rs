@@ -1,0 +1,166 @@
+//! Making, changing and deleting services.
+
+use api::{Caller, Desired, Error, EventKind, NewService, Result, ServiceDetail, ServiceId, ServicePatch, ServiceSpec};
+
+use super::validate::{self, Faults};
+use super::{Services, entry, lock};
+use crate::events::NewEvent;
+use crate::store::services::{ServiceRow, service_delete, service_put};
+
+impl Services {
+    pub(super) async fn create_service(&self, caller: &Caller, new: NewService) -> Result<ServiceDetail> {
+        self.may_act()?;
+        let mut faults = Faults::none();
+        faults.name(&new.name);
+        faults.check("/port", new.port != Some(0), "a port is 1 to 65535; leave it out to let Pilothouse choose");
+        faults.environment(&new.environment);
+        faults.health(&new.health);
+        faults.description(new.description.as_deref().unwrap_or_default());
+        faults.refuse()?;
+        validate::variables_allowed(caller, &new.environment)?;
+        let (source, found) = validate::source(caller, new.source, self.root.as_deref()).await?;
+
+        let folder = found.as_ref().and_then(|_| source.folder().map(String::from));
+        let before = lock(&self.rows).values().find(|row| row.folder.is_some() && row.folder == folder).cloned();
+        if let Some(row) = before.as_ref().filter(|row| !row.is_deleted) {
+            return Err(Error::conflict(format!("that folder is the service '{}' already", row.name)));
+        }
+        if self.is_name_taken(&new.name, None) {
+            return Err(taken(&new.name));
+        }
+        let now = self.core.clock.now();
+        let mut spec = ServiceSpec::new(source);
+        (spec.runtime, spec.port, spec.environment, spec.health) = (new.runtime, new.port, new.environment, new.health);
+        let row = ServiceRow {
+            // A folder keeps its id, also when it was deleted.
+            id: before.as_ref().map_or_else(|| ServiceId(self.core.clock.new_uuid()), |row| row.id),
+            name: new.name,
+            description: new.description.filter(|text| !text.trim().is_empty()),
+            folder,
+            is_discovered: false,
+            is_missing: false,
+            is_deleted: false,
+            spec,
+            found,
+            desired: Desired::Stopped,
+            desired_at: now,
+            port: None,
+            boot_id: None,
+            last_exit: None,
+            created_at: before.map_or(now, |row| row.created_at),
+            last_updated: now,
+        };
+        let event = NewEvent::new(EventKind::ServiceCreated, format!("{} made {}", caller.name, row.name)).on(row.id, &row.name).by(caller);
+        self.put(row.clone(), event).await?;
+        let shown = entry::entry(&row);
+        let detail = shown.detail();
+        self.core.catalog.insert(shown);
+        Ok(detail)
+    }
+
+    pub(super) async fn change_service(&self, caller: &Caller, id: ServiceId, patch: ServicePatch) -> Result<ServiceDetail> {
+        self.may_act()?;
+        validate::patch(&patch)?;
+        validate::variables_allowed(caller, patch.environment.as_ref().unwrap_or(&Default::default()))?;
+        let _gate = self.gate(id).await;
+        let before = self.row(id)?;
+        let mut row = before.clone();
+        if let Some(name) = patch.name {
+            if self.is_name_taken(&name, Some(id)) {
+                return Err(taken(&name));
+            }
+            row.name = name;
+        }
+        if let Some(text) = patch.description {
+            row.description = Some(text).filter(|text| !text.trim().is_empty());
+        }
+        if let Some(port) = patch.port {
+            row.spec.port = Some(port).filter(|port| *port > 0);
+        }
+        row.spec.environment = patch.environment.unwrap_or(row.spec.environment);
+        row.spec.health = patch.health.unwrap_or(row.spec.health);
+        row.spec.metrics_path = patch.metrics_path.unwrap_or(row.spec.metrics_path);
+        row.spec.stop_grace_seconds = patch.stop_grace_seconds.unwrap_or(row.spec.stop_grace_seconds);
+        let changed = changed(&before, &row);
+        if !changed.is_empty() {
+            row.last_updated = self.core.clock.now();
+            let message = format!("{} changed {} of {}", caller.name, changed.join(", "), row.name);
+            let data = serde_json::json!({ "fields": changed });
+            let event = NewEvent::new(EventKind::ServiceChanged, message).on(id, &row.name).by(caller).with(data);
+            self.put(row.clone(), event).await?;
+        }
+        let now = self.core.clock.now();
+        let shown = self.core.catalog.update(id, |entry| {
+            entry::refresh(entry, &row);
+            if !changed.is_empty() {
+                entry.service.last_updated = now;
+            }
+        });
+        shown.map(|entry| entry.detail()).ok_or_else(|| Error::not_found("service", id))
+    }
+
+    pub(super) async fn delete_service(&self, caller: &Caller, id: ServiceId) -> Result<()> {
+        self.may_act()?;
+        let _gate = self.gate(id).await;
+        let current = self.core.catalog.get(id)?;
+        let name = current.service.name.clone();
+        current.service.status.can_delete().map_err(|blocked| Error::conflict(format!("'{name}' can't be deleted: {}", blocked.0)))?;
+        if lock(&self.agents).contains_key(&id) {
+            return Err(Error::conflict(format!("'{name}' can't be deleted: it is being started or stopped; wait a moment")));
+        }
+        let row = self.row(id)?;
+        self.runtime.remove(id).await?;
+        let event = NewEvent::new(EventKind::ServiceDeleted, format!("{} deleted {name}", caller.name)).on(id, &name).by(caller);
+        if row.folder.is_some() || current.service.is_demonstration {
+            // Kept, so that it isn't found again.
+            let spec = ServiceSpec::new(row.spec.source.clone());
+            let gone = ServiceRow { is_deleted: true, desired: Desired::Stopped, last_exit: None, boot_id: None, spec, ..row };
+            self.put(gone, event).await?;
+        } else {
+            let write = self.core.events.write(move |db| {
+                Box::pin(async move {
+                    service_delete(db, id).await?;
+                    Ok(((), vec![event]))
+                })
+            });
+            write.await?;
+            lock(&self.rows).remove(&id);
+        }
+        self.core.catalog.remove(id);
+        lock(&self.notes).remove(&id);
+        lock(&self.gates).remove(&id);
+        Ok(())
+    }
+
+    /// Writes a row with its event in one commit, and remembers it.
+    async fn put(&self, row: ServiceRow, event: NewEvent) -> Result<()> {
+        let put = row.clone();
+        let write = self.core.events.write(move |db| {
+            Box::pin(async move {
+                service_put(db, &put).await?;
+                Ok(((), vec![event]))
+            })
+        });
+        write.await?;
+        lock(&self.rows).insert(row.id, row);
+        Ok(())
+    }
+}
+
+/// The names of the fields that are different.
+fn changed(before: &ServiceRow, after: &ServiceRow) -> Vec<&'static str> {
+    let fields = [
+        ("name", before.name != after.name),
+        ("description", before.description != after.description),
+        ("port", before.spec.port != after.spec.port),
+        ("environment", before.spec.environment != after.spec.environment),
+        ("health", before.spec.health != after.spec.health),
+        ("metrics_path", before.spec.metrics_path != after.spec.metrics_path),
+        ("stop_grace_seconds", before.spec.stop_grace_seconds != after.spec.stop_grace_seconds),
+    ];
+    fields.into_iter().filter_map(|(name, is_changed)| is_changed.then_some(name)).collect()
+}
+
+fn taken(name: &str) -> Error {
+    Error::conflict(format!("there is a service '{name}' already; choose another name"))
+}

@@ -1,0 +1,105 @@
+//! A service of the store as the catalog shows it, before anything is known of what it does.
+
+use std::sync::Arc;
+
+use api::{Desired, Health, ResourceUsage, Service, Source, Status, Trend};
+
+use crate::Entry;
+use crate::store::services::ServiceRow;
+
+/// What the catalog shows of a row. One that should run is `unknown` until its runtime has been asked.
+pub(super) fn entry(row: &ServiceRow) -> Entry {
+    let is_demonstration = matches!(row.spec.source, Source::Demonstration { .. });
+    let (status, status_reason) = match row.desired {
+        Desired::Running => (Status::Unknown, Some("it is being looked for".into())),
+        Desired::Stopped => at_rest(row),
+    };
+    let service = Service {
+        id: row.id,
+        name: row.name.clone(),
+        template_type: template_type(row),
+        runtime: row.spec.runtime,
+        status,
+        status_reason,
+        desired: row.desired,
+        health_status: Health::Unknown,
+        port: port(row),
+        url: None,
+        description: description(row),
+        version: row.found.as_ref().and_then(|found| found.version.clone()),
+        created_at: row.created_at,
+        last_updated: row.last_updated,
+        started_at: None,
+        resource_usage: ResourceUsage::default(),
+        traffic: None,
+        trend: Trend::default(),
+        is_demonstration,
+    };
+    Entry {
+        service,
+        spec: row.spec.clone(),
+        command: command(row),
+        pids: Vec::new(),
+        listening_ports: Vec::new(),
+        last_exit: row.last_exit.clone(),
+        checks: Arc::default(),
+        metrics_hint: None,
+        diagnosis: Vec::new(),
+        dependencies: Vec::new(),
+    }
+}
+
+/// Brings what the row says into an entry whose service may run.
+pub(super) fn refresh(entry: &mut Entry, row: &ServiceRow) {
+    entry.spec = row.spec.clone();
+    entry.command = command(row);
+    let service = &mut entry.service;
+    service.name.clone_from(&row.name);
+    service.template_type = template_type(row);
+    service.description = description(row);
+    service.version = row.found.as_ref().and_then(|found| found.version.clone());
+    service.desired = row.desired;
+    match service.status {
+        Status::Running | Status::Stopping | Status::Starting => {}
+        Status::Stopped => {
+            service.port = port(row);
+            (service.status, service.status_reason) = at_rest(row);
+        }
+        Status::Error | Status::Unknown => service.port = port(row),
+    }
+}
+
+/// What a service is that isn't wanted and doesn't run.
+pub(super) fn at_rest(row: &ServiceRow) -> (Status, Option<String>) {
+    match &row.folder {
+        Some(folder) if row.is_missing => {
+            (Status::Error, Some(format!("its folder '{folder}' is gone; put it back, or delete the service")))
+        }
+        _ => (Status::Stopped, None),
+    }
+}
+
+/// The port that it will be given if that is free.
+fn port(row: &ServiceRow) -> Option<u16> {
+    row.spec.port.or_else(|| row.found.as_ref()?.port).or(row.port)
+}
+
+fn template_type(row: &ServiceRow) -> String {
+    match &row.spec.source {
+        Source::Folder { .. } => row.found.as_ref().map_or("python", |found| &found.template_type).to_owned(),
+        Source::Command { .. } => "command".into(),
+        Source::Demonstration { .. } => "demonstration".into(),
+    }
+}
+
+fn description(row: &ServiceRow) -> Option<String> {
+    row.description.clone().or_else(|| row.found.as_ref()?.description.clone())
+}
+
+fn command(row: &ServiceRow) -> Option<Vec<String>> {
+    row.spec.command.clone().or_else(|| match &row.spec.source {
+        Source::Folder { .. } => row.found.as_ref().map(|found| found.command.clone()),
+        Source::Command { command, .. } => Some(command.clone()),
+        Source::Demonstration { .. } => Some(["pilothouse", "demo-service", "--port", "$PORT"].map(String::from).into()),
+    })
+}

@@ -1,0 +1,427 @@
+//! Moves services from what they do to what is wanted, and shows what their runtime sees.
+//!
+//! One task for each service that is being started or stopped; it ends when nothing is left to do. It acts only while this
+//! instance has the lease. What the runtime sees is shown by all.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use api::{Desired, Error, EventKind, Health, ResourceUsage, Result, ServiceId, Status};
+
+use super::diagnosis::{Evidence, diagnose, port_in_use};
+use super::launch::{Plan, blocking, holder};
+use super::life::Intent;
+use super::outcome::{last_exit, reason};
+use super::{Services, entry, lock};
+use crate::Entry;
+use crate::events::NewEvent;
+use crate::runtime::{Ended, Observation};
+use crate::store::services::{ServiceRow, service_list, service_set_found, service_set_last_exit, service_set_run};
+
+/// Lines of a log that are kept of a run that ended.
+const LAST_LINES: usize = 20;
+
+/// A service that is being started or stopped.
+#[derive(Debug)]
+pub(super) struct Agent {
+    /// What is to be done next; a newer wish takes the place of an older one.
+    next: Option<Intent>,
+    phase: Phase,
+}
+
+/// What an agent is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Nothing of the new run is there yet: what is seen belongs to the one before.
+    Planning,
+    /// The runtime has been told to start.
+    Launched,
+    /// The runtime has been told to stop.
+    Stopping,
+}
+
+impl Services {
+    /// Lets a task act on a service, or the one that does already.
+    pub(super) fn wake(&self, id: ServiceId, intent: Intent) {
+        let mut agents = lock(&self.agents);
+        if let Some(agent) = agents.get_mut(&id) {
+            agent.next = Some(intent);
+            return;
+        }
+        let Some(services) = self.me.upgrade() else { return };
+        agents.insert(id, Agent { next: Some(intent), phase: Phase::Planning });
+        let shutdown = self.core.shutdown.clone();
+        self.core.tasks.spawn(async move { shutdown.run_until_cancelled(services.act(id)).await });
+    }
+
+    /// Follows what the runtime sees: all that it knows at first, then each change. Once this instance has the lease, does what
+    /// was asked for and not done before.
+    pub(super) async fn follow(&self) {
+        let mut events = self.runtime.take_events();
+        let mut acts = self.may_act().is_ok();
+        self.take_stock(acts).await;
+        loop {
+            let change = async {
+                match &mut events {
+                    Some(events) => events.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                change = change => match change {
+                    // What is true now, not when the event was made: a newer run may have begun.
+                    Some((id, seen)) => self.show(id, self.runtime.observe(id).await.unwrap_or(seen)).await,
+                    None => events = None,
+                },
+                () = self.core.store.lease.held(), if !acts => {
+                    acts = true;
+                    if let Err(error) = self.read_again().await {
+                        tracing::error!(%error, "services_not_read");
+                    }
+                    self.take_stock(true).await;
+                }
+            }
+        }
+    }
+
+    /// Reads what another instance has left in the store.
+    async fn read_again(&self) -> Result<()> {
+        let rows = service_list(&mut self.core.store.main.read().await?).await?;
+        for row in &rows {
+            match self.core.catalog.find(row.id) {
+                _ if row.is_deleted => self.core.catalog.remove(row.id),
+                Some(_) => {
+                    self.core.catalog.update(row.id, |entry| entry::refresh(entry, row));
+                }
+                None => self.core.catalog.insert(entry::entry(row)),
+            }
+        }
+        *lock(&self.rows) = rows.into_iter().map(|row| (row.id, row)).collect();
+        Ok(())
+    }
+
+    /// Shows what runs, and when it `acts` does what was asked for and not done before Pilothouse ended.
+    async fn take_stock(&self, acts: bool) {
+        let known: BTreeMap<_, _> = match self.runtime.observe_all().await {
+            Ok(all) => all.into_iter().collect(),
+            Err(error) => {
+                tracing::error!(%error, "runtime_not_observed");
+                for entry in self.core.catalog.all() {
+                    self.core.catalog.update(entry.service.id, |entry| {
+                        entry.service.status = Status::Unknown;
+                        entry.service.status_reason = Some(error.message.clone());
+                    });
+                }
+                return;
+            }
+        };
+        for entry in self.core.catalog.all() {
+            let id = entry.service.id;
+            let Ok(row) = self.row(id) else { continue };
+            let seen = known.get(&id).cloned().unwrap_or(Observation::Absent);
+            match self.left_undone(&row, &seen).filter(|_| acts) {
+                Some(intent) => {
+                    let status = if intent == Intent::Start { Status::Starting } else { Status::Stopping };
+                    self.core.catalog.update(id, |entry| (entry.service.status, entry.service.status_reason) = (status, None));
+                    self.wake(id, intent);
+                }
+                None => self.show(id, seen).await,
+            }
+        }
+    }
+
+    /// What was asked for and isn't so.
+    fn left_undone(&self, row: &ServiceRow, seen: &Observation) -> Option<Intent> {
+        let is_up = matches!(seen, Observation::Running { .. } | Observation::Preparing { .. });
+        let is_begun = row.boot_id.is_some();
+        let is_this_boot = is_begun && row.boot_id == self.boot_id;
+        match row.desired {
+            Desired::Stopped => is_up.then_some(Intent::Stop),
+            // Asked for and not begun: a run that is there is the one before.
+            Desired::Running if !is_begun => Some(if is_up { Intent::Restart } else { Intent::Start }),
+            // The machine was started anew, or nothing is left of the run.
+            Desired::Running if !is_up && (!is_this_boot || *seen == Observation::Absent) => Some(Intent::Start),
+            Desired::Running => None,
+        }
+    }
+
+    /// Does one thing after the other until nothing is left to do.
+    async fn act(&self, id: ServiceId) {
+        self.core.store.lease.held().await;
+        while let Some(intent) = self.next(id) {
+            if matches!(intent, Intent::Stop | Intent::Restart) && !self.end(id, intent == Intent::Restart).await {
+                continue;
+            }
+            if matches!(intent, Intent::Start | Intent::Restart) && !self.is_overtaken(id) {
+                self.begin(id).await;
+            }
+        }
+    }
+
+    /// What is to be done next; none ends the agent.
+    fn next(&self, id: ServiceId) -> Option<Intent> {
+        let mut agents = lock(&self.agents);
+        let intent = agents.get_mut(&id).and_then(|agent| agent.next.take());
+        if intent.is_none() {
+            agents.remove(&id);
+        }
+        intent
+    }
+
+    fn is_overtaken(&self, id: ServiceId) -> bool {
+        lock(&self.agents).get(&id).is_some_and(|agent| agent.next.is_some())
+    }
+
+    fn enter(&self, id: ServiceId, phase: Phase) {
+        if let Some(agent) = lock(&self.agents).get_mut(&id) {
+            agent.phase = phase;
+        }
+    }
+
+    fn phase(&self, id: ServiceId) -> Option<Phase> {
+        lock(&self.agents).get(&id).map(|agent| agent.phase)
+    }
+
+    async fn begin(&self, id: ServiceId) {
+        self.enter(id, Phase::Planning);
+        self.core.catalog.update(id, |entry| (entry.service.status, entry.service.status_reason) = (Status::Starting, None));
+        match self.launch(id).await {
+            Ok(true) => match self.runtime.observe(id).await {
+                Ok(seen) => self.show(id, seen).await,
+                Err(error) => tracing::warn!(%error, service = %id, "service_not_observed"),
+            },
+            Ok(false) => {}
+            Err(error) => {
+                let ended = Ended { start_failure: Some(error.message), ..self.ended_now() };
+                let _gate = self.gate(id).await;
+                self.show_failure(id, &ended, false).await;
+            }
+        }
+    }
+
+    /// Plans a run and lets the runtime begin it. Answers whether it did: not when something else has been asked for meanwhile.
+    async fn launch(&self, id: ServiceId) -> Result<bool> {
+        let row = self.row(id)?;
+        let planned = {
+            let _choosing = self.choosing.lock().await;
+            let reserved = self.reserved(id);
+            let plan = Plan { name: &row.name, spec: &row.spec, last_port: row.port, reserved: &reserved };
+            let planned = self.planner.plan(plan).await?;
+            self.core.catalog.update(id, |entry| entry.service.port = Some(planned.port));
+            planned
+        };
+        if self.is_overtaken(id) {
+            return Ok(false);
+        }
+        let (port, boot_id, found) =
+            (planned.port, self.boot_id.clone(), planned.found.clone().filter(|found| row.found.as_ref() != Some(found)));
+        self.set_row(id, |row| {
+            (row.port, row.boot_id) = (Some(port), boot_id.clone());
+            row.is_missing = false;
+            if found.is_some() {
+                row.found.clone_from(&found);
+            }
+        });
+        let write = self.core.store.main.write(move |db| {
+            Box::pin(async move {
+                service_set_run(db, id, port, boot_id.as_deref()).await?;
+                if found.is_some() || row.is_missing {
+                    service_set_found(db, id, found.as_ref(), false).await?;
+                }
+                Ok(())
+            })
+        });
+        write.await?;
+        match planned.note {
+            Some(note) => lock(&self.notes).insert(id, note),
+            None => lock(&self.notes).remove(&id),
+        };
+        if let Ok(row) = self.row(id) {
+            self.core.catalog.update(id, |entry| entry::refresh(entry, &row));
+        }
+        self.enter(id, Phase::Launched);
+        self.runtime.start(id, planned.launch).await?;
+        Ok(true)
+    }
+
+    /// Ends what runs. Answers whether nothing of it is left.
+    async fn end(&self, id: ServiceId, is_restart: bool) -> bool {
+        self.enter(id, Phase::Stopping);
+        self.core.catalog.update(id, |entry| (entry.service.status, entry.service.status_reason) = (Status::Stopping, None));
+        let was_up = matches!(self.runtime.observe(id).await, Ok(Observation::Running { .. } | Observation::Preparing { .. }));
+        let grace = self.core.catalog.find(id).map_or(10, |entry| entry.spec.stop_grace_seconds);
+        if let Err(error) = self.runtime.stop(id, Duration::from_secs(grace.into())).await {
+            tracing::error!(%error, service = %id, "service_not_stopped");
+            self.core.catalog.update(id, |entry| {
+                entry.service.status = Status::Error;
+                entry.service.status_reason = Some(format!("it couldn't be stopped: {}", error.message));
+            });
+            return false;
+        }
+        lock(&self.notes).remove(&id);
+        let ended = match self.runtime.observe(id).await {
+            Ok(Observation::Ended(ended)) if was_up => Some(ended),
+            _ => None,
+        };
+        let kept = match &ended {
+            Some(ended) => Some(last_exit(ended, self.lines(id).await)),
+            None => None,
+        };
+        self.core.catalog.update(id, |entry| {
+            rest(entry);
+            entry.last_exit = kept.clone().or(entry.last_exit.take());
+            if !is_restart {
+                (entry.service.status, entry.service.status_reason) =
+                    self.row(id).map_or((Status::Stopped, None), |row| entry::at_rest(&row));
+            }
+        });
+        let name = self.row(id).map(|row| row.name).unwrap_or_default();
+        let event = NewEvent::new(EventKind::ServiceStopped, format!("{name} stopped")).on(id, name);
+        self.record(id, kept, (was_up && !is_restart).then_some(event)).await;
+        true
+    }
+
+    /// Shows what the runtime sees, one thing at a time for each service, so that nothing is recorded twice.
+    async fn show(&self, id: ServiceId, seen: Observation) {
+        let _gate = self.gate(id).await;
+        let phase = self.phase(id);
+        let Some(before) = self.core.catalog.find(id) else { return };
+        match seen {
+            _ if matches!(phase, Some(Phase::Planning | Phase::Stopping)) => {}
+            Observation::Preparing { label, step, steps } => {
+                self.core.catalog.update(id, |entry| {
+                    entry.service.status = Status::Starting;
+                    entry.service.status_reason = Some(format!("{label} (step {step} of {steps})"));
+                });
+            }
+            Observation::Running { pid, started_at } => {
+                let is_new = before.service.status == Status::Starting || before.service.status == Status::Error;
+                let note = lock(&self.notes).get(&id).cloned();
+                self.core.catalog.update(id, |entry| {
+                    if entry.service.started_at != Some(started_at) {
+                        rest(entry);
+                    }
+                    entry.service.status = Status::Running;
+                    entry.service.status_reason = note;
+                    entry.service.started_at = Some(started_at);
+                    entry.service.url = entry.service.port.map(|port| format!("http://127.0.0.1:{port}"));
+                    if !entry.pids.contains(&pid) {
+                        entry.pids = vec![pid];
+                    }
+                });
+                if is_new {
+                    let service = &before.service;
+                    let on = self.core.catalog.find(id).and_then(|entry| entry.service.port);
+                    let message = format!("{} started{}", service.name, on.map(|port| format!(" on port {port}")).unwrap_or_default());
+                    let data = serde_json::json!({ "pid": pid, "port": on });
+                    let event = NewEvent::new(EventKind::ServiceStarted, message).on(id, &service.name).with(data);
+                    self.record(id, None, Some(event)).await;
+                }
+            }
+            Observation::Ended(ended) if before.service.desired == Desired::Running => self.show_failure(id, &ended, true).await,
+            Observation::Absent if before.service.desired == Desired::Running => self.show_failure(id, &self.ended_now(), true).await,
+            Observation::Ended(_) | Observation::Absent => {
+                let rested = self.row(id).map_or((Status::Stopped, None), |row| entry::at_rest(&row));
+                self.core.catalog.update(id, |entry| {
+                    rest(entry);
+                    (entry.service.status, entry.service.status_reason) = rested;
+                });
+            }
+        }
+    }
+
+    /// Shows that a service that should run doesn't, with why, and records it once. A restart policy will decide here what comes next.
+    async fn show_failure(&self, id: ServiceId, ended: &Ended, has_run: bool) {
+        let Some(before) = self.core.catalog.find(id) else { return };
+        let is_known = before.last_exit.as_ref().is_some_and(|known| known.at == ended.at && known.code == ended.code);
+        if is_known && before.service.status == Status::Error {
+            return;
+        }
+        let lines = if has_run { self.lines(id).await } else { Vec::new() };
+        let taken = match port_in_use(&lines) {
+            None => None,
+            Some(port) => match port.or(before.service.port) {
+                Some(port) => Some((port, blocking(move || holder(port)).await.ok().flatten())),
+                None => None,
+            },
+        };
+        let has_requirements = self.row(id).is_ok_and(|row| row.found.is_some_and(|found| found.requirements.is_some()));
+        let diagnosis = diagnose(&Evidence { ended, lines: &lines, taken: taken.clone(), has_requirements });
+        let why = match &taken {
+            Some((port, Some(holder))) => format!("port {port} is taken by {holder}"),
+            _ if ended.was_asked => format!("{}, and not by Pilothouse", reason(ended)),
+            _ => reason(ended),
+        };
+        let kept = (has_run && !is_known).then(|| last_exit(ended, lines));
+        lock(&self.notes).remove(&id);
+        self.core.catalog.update(id, |entry| {
+            rest(entry);
+            entry.service.status = Status::Error;
+            entry.service.status_reason = Some(why.clone());
+            entry.last_exit = kept.clone().or(entry.last_exit.take());
+            entry.diagnosis = diagnosis;
+        });
+        if is_known {
+            return;
+        }
+        let name = &before.service.name;
+        let (kind, message) = match &ended.start_failure {
+            Some(_) => (EventKind::ServiceStartFailed, format!("{name} couldn't be started: {why}")),
+            None => (EventKind::ServiceCrashed, format!("{name} crashed: {why}")),
+        };
+        let data = serde_json::json!({ "code": ended.code, "signal": ended.signal, "oom": ended.oom, "at": ended.at, "reason": why });
+        self.record(id, kept, Some(NewEvent::new(kind, message).on(id, name).with(data))).await;
+    }
+
+    async fn lines(&self, id: ServiceId) -> Vec<String> {
+        let read = self.last_lines.clone();
+        blocking(move || read(id, LAST_LINES)).await.unwrap_or_default()
+    }
+
+    fn ended_now(&self) -> Ended {
+        Ended { code: None, signal: None, oom: false, at: self.core.clock.now(), was_asked: false, start_failure: None }
+    }
+
+    /// The ports of other services that run or are about to, with their names.
+    fn reserved(&self, except: ServiceId) -> BTreeMap<u16, String> {
+        let others = self.core.catalog.all().into_iter().filter(|entry| {
+            entry.service.id != except && matches!(entry.service.status, Status::Running | Status::Starting | Status::Stopping)
+        });
+        others.filter_map(|entry| Some((entry.service.port?, entry.service.name.clone()))).collect()
+    }
+
+    /// Keeps how a run ended, and what happened. What is shown stands even when it can't be kept.
+    async fn record(&self, id: ServiceId, exit: Option<api::LastExit>, event: Option<NewEvent>) {
+        if exit.is_none() && event.is_none() {
+            return;
+        }
+        self.set_row(id, |row| row.last_exit = exit.clone().or(row.last_exit.take()));
+        if !self.core.store.lease.is_held() {
+            return;
+        }
+        let write = self.core.events.write(move |db| {
+            Box::pin(async move {
+                if let Some(exit) = &exit {
+                    service_set_last_exit(db, id, exit).await?;
+                }
+                Ok(((), event.into_iter().collect()))
+            })
+        });
+        if let Err(error) = write.await {
+            let Error { message, .. } = error;
+            tracing::error!(error = message, service = %id, "service_change_not_recorded");
+        }
+    }
+}
+
+/// Takes off what only a running service has.
+fn rest(entry: &mut Entry) {
+    entry.pids.clear();
+    entry.listening_ports.clear();
+    entry.diagnosis.clear();
+    entry.service.started_at = None;
+    entry.service.url = None;
+    entry.service.health_status = Health::Unknown;
+    entry.service.resource_usage = ResourceUsage::default();
+    entry.service.traffic = None;
+}

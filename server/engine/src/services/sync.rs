@@ -1,0 +1,163 @@
+//! Brings what discovery finds into the store and the catalog.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::time::Duration;
+
+use api::{Caller, Desired, DiscoveryReport, EventKind, Result, ServiceId, ServiceSpec, Source, Status};
+
+use super::discovery::{Discovery, Found, Scan, free_name};
+use super::launch::blocking;
+use super::{Services, entry, lock};
+use crate::events::NewEvent;
+use crate::store::services::{ServiceRow, service_put, service_set_found};
+
+/// Between looks through the services folder. What hasn't changed isn't read again.
+const INTERVAL: Duration = Duration::from_secs(30);
+
+/// What has changed in the services folder since the last look.
+#[derive(Debug, Default)]
+struct Changes {
+    added: Vec<ServiceRow>,
+    read: Vec<(ServiceId, Option<Found>, bool)>,
+    events: Vec<NewEvent>,
+}
+
+impl Services {
+    /// Looks through the services folder again and again. Failures are logged; the next look may do better.
+    pub(super) async fn keep_looking(&self) {
+        self.core.store.lease.held().await;
+        loop {
+            if self.may_act().is_ok()
+                && let Err(error) = self.look_through(None).await
+            {
+                tracing::warn!(%error, "discovery_failed");
+            }
+            self.demonstrate().await;
+            tokio::time::sleep(INTERVAL).await;
+        }
+    }
+
+    /// Looks through the services folder once.
+    pub(super) async fn look_through(&self, caller: Option<&Caller>) -> Result<DiscoveryReport> {
+        let Some(root) = self.root.clone() else { return Ok(DiscoveryReport::default()) };
+        let mut discovery = self.discovery.lock().await;
+        let mut taken = std::mem::take(&mut *discovery);
+        let looked = root.clone();
+        let (taken, scan): (Discovery, Scan) = blocking(move || {
+            let scan = taken.scan(&looked);
+            (taken, scan)
+        })
+        .await?;
+        *discovery = taken;
+        let changes = self.changes(&root, &scan, caller);
+        let mut report = DiscoveryReport { folder: Some(root.display().to_string()), skipped: scan.skipped, ..DiscoveryReport::default() };
+        report.added = changes.added.iter().map(|row| row.name.clone()).collect();
+        self.keep(changes).await?;
+        report.missing = lock(&self.rows).values().filter(|row| row.is_missing && !row.is_deleted).map(|row| row.name.clone()).collect();
+        report.missing.sort();
+        Ok(report)
+    }
+
+    fn changes(&self, root: &Path, scan: &Scan, caller: Option<&Caller>) -> Changes {
+        let now = self.core.clock.now();
+        let mut changes = Changes::default();
+        let rows = lock(&self.rows);
+        let by_folder: std::collections::HashMap<_, _> = rows.values().filter_map(|row| Some((row.folder.as_deref()?, row))).collect();
+        let mut names: HashSet<String> = rows.values().filter(|row| !row.is_deleted).map(|row| row.name.to_ascii_lowercase()).collect();
+        let event = |kind, text: String, id, name: &str| {
+            let event = NewEvent::new(kind, text).on(id, name);
+            caller.map_or(event.clone(), |caller| event.by(caller))
+        };
+        let mut seen = HashSet::new();
+        for (path, found) in &scan.found {
+            let Some(folder) = path.to_str() else { continue };
+            seen.insert(folder);
+            match by_folder.get(folder) {
+                Some(row) if row.is_deleted => {}
+                Some(row) => {
+                    if row.found.as_ref() != Some(found) || row.is_missing {
+                        changes.read.push((row.id, Some(found.clone()), false));
+                    }
+                }
+                None => {
+                    let wished = found.name.as_deref().or_else(|| path.file_name()?.to_str()).unwrap_or("service");
+                    let name = free_name(wished, |name| names.contains(&name.to_ascii_lowercase()));
+                    names.insert(name.to_ascii_lowercase());
+                    let id = ServiceId(self.core.clock.new_uuid());
+                    let text = format!("{name} was found in '{folder}'");
+                    changes.events.push(event(EventKind::ServiceDiscovered, text, id, &name));
+                    changes.added.push(ServiceRow {
+                        id,
+                        name,
+                        description: None,
+                        folder: Some(folder.to_owned()),
+                        is_discovered: true,
+                        is_missing: false,
+                        is_deleted: false,
+                        spec: ServiceSpec::new(Source::Folder { folder: folder.to_owned() }),
+                        found: Some(found.clone()),
+                        desired: Desired::Stopped,
+                        desired_at: now,
+                        port: None,
+                        boot_id: None,
+                        last_exit: None,
+                        created_at: now,
+                        last_updated: now,
+                    });
+                }
+            }
+        }
+        let skipped: HashSet<&str> = scan.skipped.iter().map(|skipped| skipped.folder.as_str()).collect();
+        for (folder, row) in by_folder.iter().filter(|_| scan.is_complete) {
+            let is_here = Path::new(folder).parent() == Some(root);
+            if is_here && !row.is_deleted && !row.is_missing && !seen.contains(folder) && !skipped.contains(folder) {
+                changes.read.push((row.id, None, true));
+                let text = format!("the folder of {}, '{folder}', is gone", row.name);
+                changes.events.push(event(EventKind::ServiceMissing, text, row.id, &row.name));
+            }
+        }
+        changes
+    }
+
+    /// Writes the changes in one commit, then shows them.
+    async fn keep(&self, changes: Changes) -> Result<()> {
+        let Changes { added, read, events } = changes;
+        if added.is_empty() && read.is_empty() && events.is_empty() {
+            return Ok(());
+        }
+        let (rows, found) = (added.clone(), read.clone());
+        let write = self.core.events.write(move |db| {
+            Box::pin(async move {
+                for row in &rows {
+                    service_put(db, row).await?;
+                }
+                for (id, found, is_missing) in &found {
+                    service_set_found(db, *id, found.as_ref(), *is_missing).await?;
+                }
+                Ok(((), events))
+            })
+        });
+        write.await?;
+        for row in added {
+            self.core.catalog.insert(entry::entry(&row));
+            lock(&self.rows).insert(row.id, row);
+        }
+        for (id, found, is_missing) in read {
+            self.set_row(id, |row| {
+                row.is_missing = is_missing;
+                row.found = found.or(row.found.take());
+            });
+            let Ok(row) = self.row(id) else { continue };
+            self.core.catalog.update(id, |entry| {
+                // An error that the missing folder has caused ends with it; one of a run stays.
+                let is_at_rest = row.desired == Desired::Stopped && entry.service.status == Status::Error;
+                if is_at_rest {
+                    entry.service.status = Status::Stopped;
+                }
+                entry::refresh(entry, &row);
+            });
+        }
+        Ok(())
+    }
+}

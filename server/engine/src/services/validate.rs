@@ -1,0 +1,181 @@
+//! What may be asked for a service: every field, with where it is wrong.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use api::{Caller, Detail, Error, HealthCheck, Permission, Result, ServicePatch, Source, is_http_path, is_service_name, is_variable_name};
+
+use super::discovery::{Found, read_folder};
+use super::launch::blocking;
+
+/// Characters of a description.
+const DESCRIPTION: usize = 500;
+/// Variables of a service.
+const VARIABLES: usize = 200;
+/// Bytes of the value of a variable, and of an argument.
+const VALUE: usize = 32 << 10;
+/// Words of a command.
+const WORDS: usize = 200;
+
+/// What is wrong with the fields that a new service and a change have in common.
+pub(super) struct Faults(Vec<Detail>);
+
+impl Faults {
+    pub fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    pub fn check(&mut self, field: &str, right: bool, message: &str) {
+        if !right {
+            self.0.push(Detail { field: field.into(), message: message.into() });
+        }
+    }
+
+    pub fn name(&mut self, name: &str) {
+        self.check("/name", is_service_name(name), "a name has 1 to 63 of a-z A-Z 0-9 . _ - and starts with a letter or digit");
+    }
+
+    pub fn description(&mut self, text: &str) {
+        let message = "a description has at most 500 characters and no zero byte";
+        self.check("/description", text.chars().count() <= DESCRIPTION && !text.contains('\0'), message);
+    }
+
+    pub fn health(&mut self, health: &HealthCheck) {
+        self.0.extend(health.faults("/health"));
+    }
+
+    pub fn environment(&mut self, variables: &BTreeMap<String, String>) {
+        self.check("/environment", variables.len() <= VARIABLES, "a service has at most 200 variables");
+        for (name, value) in variables.iter().take(VARIABLES) {
+            let field = format!("/environment/{}", name.chars().take(80).collect::<String>().replace('~', "~0").replace('/', "~1"));
+            let named = "a variable's name has letters, digits and '_', doesn't start with a digit and isn't one of Pilothouse's own";
+            self.check(&field, is_variable_name(name), named);
+            self.check(&field, name != "PORT", "PORT is set by Pilothouse; set the field 'port' instead");
+            let fits = value.len() <= VALUE && !value.contains('\0');
+            self.check(&field, fits, "the value of a variable has at most 32 KiB and no zero byte");
+        }
+    }
+
+    /// Fails with all that is wrong.
+    pub fn refuse(self) -> Result<()> {
+        Error::invalid_fields(self.0)
+    }
+}
+
+/// What is wrong with a change.
+pub(super) fn patch(patch: &ServicePatch) -> Result<()> {
+    let mut faults = Faults::none();
+    if let Some(name) = &patch.name {
+        faults.name(name);
+    }
+    if let Some(description) = &patch.description {
+        faults.description(description);
+    }
+    if let Some(environment) = &patch.environment {
+        faults.environment(environment);
+    }
+    if let Some(health) = &patch.health {
+        faults.health(health);
+    }
+    if let Some(path) = &patch.metrics_path {
+        faults.check("/metrics_path", is_http_path(path), "the metrics path starts with '/', has no spaces and at most 1024 characters");
+    }
+    if let Some(seconds) = patch.stop_grace_seconds {
+        faults.check("/stop_grace_seconds", seconds <= 600, "the grace of a stop is 0 to 600 seconds");
+    }
+    faults.refuse()
+}
+
+/// Fails with `forbidden` when one of the variables lets its value be run as code, and the caller may not run a free command.
+pub(super) fn variables_allowed(caller: &Caller, variables: &BTreeMap<String, String>) -> Result<()> {
+    let Some(name) = variables.keys().find(|name| runs_code(name)) else { return Ok(()) };
+    caller
+        .require(Permission::ServicesCommand)
+        .map_err(|error| Error::forbidden(format!("the variable {name} can make the service run any program, and {}", error.message)))
+}
+
+/// Whether programs run what this variable names.
+fn runs_code(name: &str) -> bool {
+    let harmless =
+        ["PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "PYTHONIOENCODING", "PYTHONUTF8", "PYTHONHASHSEED", "PYTHONFAULTHANDLER"];
+    let upper = name.to_ascii_uppercase();
+    let starts = ["LD_", "DYLD_", "PYTHON", "GIT_", "BASH_FUNC", "GCONV_"].into_iter().any(|prefix| upper.starts_with(prefix));
+    let listed = [
+        "PATH",
+        "HOME",
+        "ENV",
+        "BASH_ENV",
+        "SHELL",
+        "BROWSER",
+        "EDITOR",
+        "PAGER",
+        "IFS",
+        "NODE_OPTIONS",
+        "NODE_PATH",
+        "PERL5OPT",
+        "PERL5LIB",
+        "RUBYOPT",
+        "RUBYLIB",
+        "JAVA_TOOL_OPTIONS",
+        "_JAVA_OPTIONS",
+        "GUNICORN_CMD_ARGS",
+        "VIRTUAL_ENV",
+        "UVICORN_APP",
+    ];
+    (starts || listed.contains(&upper.as_str())) && !harmless.contains(&upper.as_str())
+}
+
+/// The source of a new service with its paths made plain, and what reading its folder has found.
+pub(super) async fn source(caller: &Caller, source: Source, root: Option<&Path>) -> Result<(Source, Option<Found>)> {
+    match source {
+        Source::Demonstration { .. } => Err(Error::invalid("/source", "the demonstration comes by itself; give a folder or a command")),
+        Source::Folder { folder } => {
+            let path = folder_at("/source/folder", &folder).await?;
+            if !root.is_some_and(|root| path.starts_with(root) && path != root) {
+                caller.require(Permission::ServicesCommand)?;
+            }
+            let read = path.clone();
+            let found = blocking(move || read_folder(&read)).await?;
+            let found = found.map_err(|reason| Error::invalid("/source/folder", format!("'{folder}' can't be taken: {reason}")))?;
+            let found = found.ok_or_else(|| {
+                let message = format!("'{folder}' has neither main.py nor app.py; give a command and its working directory instead");
+                Error::invalid("/source/folder", message)
+            })?;
+            Ok((Source::Folder { folder: text(&path, "/source/folder")? }, Some(found)))
+        }
+        Source::Command { command, working_dir } => {
+            caller.require(Permission::ServicesCommand)?;
+            let mut faults = Faults::none();
+            let is_named = command.first().is_some_and(|program| !program.trim().is_empty());
+            faults.check("/source/command", is_named && command.len() <= WORDS, "a command has a program and at most 199 arguments");
+            let fits = command.iter().all(|word| word.len() <= VALUE && !word.contains('\0'));
+            faults.check("/source/command", fits, "an argument has at most 32 KiB and no zero byte");
+            faults.refuse()?;
+            let path = folder_at("/source/working_dir", &working_dir).await?;
+            Ok((Source::Command { command, working_dir: text(&path, "/source/working_dir")? }, None))
+        }
+    }
+}
+
+/// The folder at an absolute path, without links on the way.
+async fn folder_at(field: &'static str, path: &str) -> Result<PathBuf> {
+    let shown: String = path.chars().take(200).collect();
+    let fits = path.len() <= 4096 && !path.contains('\0') && Path::new(path).is_absolute();
+    if !fits {
+        return Err(Error::invalid(field, format!("'{shown}' isn't an absolute path")));
+    }
+    let path = PathBuf::from(path);
+    let plain = blocking(move || path.canonicalize().and_then(|path| path.metadata().map(|metadata| (path, metadata.is_dir())))).await?;
+    match plain {
+        Ok((path, true)) => Ok(path),
+        Ok((_, false)) => Err(Error::invalid(field, format!("'{shown}' isn't a folder"))),
+        Err(error) => {
+            tracing::debug!(%error, path = shown, "folder_not_found");
+            Err(Error::invalid(field, format!("the folder '{shown}' isn't there, or the user that Pilothouse runs as may not see it")))
+        }
+    }
+}
+
+fn text(path: &Path, field: &str) -> Result<String> {
+    path.to_str().map(String::from).ok_or_else(|| Error::invalid(field, "the path isn't UTF-8; rename the folder"))
+}
