@@ -1,5 +1,8 @@
 //! The WebAssembly entry point: makes the server-rendered page come alive.
 
+// A page is one type, as deep as its elements are nested.
+#![recursion_limit = "512"]
+
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Hydrates the document, once its module has loaded.
