@@ -1,5 +1,6 @@
 //! `cargo xtask`: everyday commands. Each does the set-up that it needs, and says what it does.
 
+mod bench;
 mod check;
 mod compress;
 mod content;
@@ -27,7 +28,7 @@ cargo xtask test [rust|browser] [NAME]  every test, or those of one kind, or tho
 cargo xtask build                     make the one release binary, target/release/pilothouse
 cargo xtask check [PART]              format, lints, documentation, licences and rules of the repository;
                                       PART is one of format, native, wasm, docs, licences, repository
-cargo xtask bench [NAME]              measure, and compare with a baseline of the same run
+cargo xtask bench [NAME]              measure page, boot, list, fanout and idle beside a bare program of the same run
 cargo xtask site                      build the site only
 
 Environment:
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
     let result = match command {
         "run" => serve::run(&steps, rest),
         "build" => serve::build(&steps),
+        "bench" => bench::run(&steps, rest.first().map(String::as_str)),
         "check" => check::all(&steps, rest.first().map(String::as_str)),
         "site" => site::build(&steps, site::Size::AsBuilt),
         "help" | "--help" | "-h" => {
