@@ -49,7 +49,7 @@ impl Running {
         let listener = TcpListener::bind(settings.listen).await.map_err(|error| cannot_listen(settings.listen, &error))?;
         let address = listener.local_addr().map_err(|error| cannot_listen(settings.listen, &error))?;
         let engine = Arc::new(Engine::open(engine_config(&settings)?, clock).await?);
-        engine.spawn();
+        engine.spawn().await?;
         let server = Server::new(&engine, settings, address);
         let ending = CancellationToken::new();
         let serving = tokio::spawn(listen::serve(listener, router(&server), ending.clone()));

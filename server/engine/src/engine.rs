@@ -7,7 +7,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::bus::Bus;
 use crate::events::Events;
+use crate::monitoring;
 use crate::pending::Pending;
+use crate::runtime::Runtime;
+use crate::runtime::process::{ProcessRuntime, log_folder};
+use crate::services::{Inherited, Services, last_lines};
 use crate::store::Store;
 use crate::{Catalog, Clock, Core, EngineConfig, Feeds};
 
@@ -16,6 +20,8 @@ pub struct Engine {
     core: Arc<Core>,
     backend: api::Backend,
     feeds: Arc<Feeds>,
+    services: Arc<Services>,
+    monitoring: Arc<monitoring::Manager>,
 }
 
 impl Engine {
@@ -29,10 +35,15 @@ impl Engine {
         let events = Arc::new(Events::new(store.clone(), bus.clone(), clock.clone()));
         let core = Core { config, clock, bus, catalog, store, events, tasks: TaskTracker::new(), shutdown: CancellationToken::new() };
         let core = Arc::new(core);
+        let runtime: Arc<dyn Runtime> = Arc::new(ProcessRuntime::new(core.clone()));
+        let logged = core.clone();
+        let lines = Arc::new(move |id, most| last_lines(&log_folder(&logged, id), most));
+        let services = Services::open(core.clone(), runtime.clone(), Inherited::of_process(), lines).await?;
+        let monitoring = monitoring::Manager::new(core.clone(), runtime);
         let pending = Arc::new(Pending);
         let backend = api::Backend {
-            services: pending.clone(),
-            monitoring: pending.clone(),
+            services: services.clone(),
+            monitoring: monitoring.clone(),
             logs: pending.clone(),
             activity: core.events.clone(),
             auth: pending.clone(),
@@ -40,7 +51,7 @@ impl Engine {
             system: pending,
         };
         let feeds = Arc::new(Feeds::new(core.clone()));
-        Ok(Self { core, backend, feeds })
+        Ok(Self { core, backend, feeds, services, monitoring })
     }
 
     /// What all managers share.
@@ -63,8 +74,15 @@ impl Engine {
         self.feeds.clone()
     }
 
-    /// Begins the work in the background.
-    pub fn spawn(&self) {}
+    /// Takes the lease, or begins to wait for it, and begins the work in the background.
+    ///
+    /// Fails with `conflict` when another instance has the lease of a SQLite database.
+    pub async fn spawn(&self) -> api::Result<()> {
+        self.core.store.lease.acquire(&self.core.tasks, &self.core.shutdown).await?;
+        self.services.spawn();
+        self.monitoring.spawn();
+        Ok(())
+    }
 
     /// Ends the work in the background and closes the store. Services live on.
     pub async fn shutdown(&self) {

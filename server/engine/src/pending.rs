@@ -1,6 +1,6 @@
 //! Ports whose managers haven't been joined to the engine yet: each says so.
 
-use api::ports::{Auth, Logs, Monitoring, Services, System, Users};
+use api::ports::{Auth, Logs, System, Users};
 use api::*;
 use async_trait::async_trait;
 
@@ -20,22 +20,6 @@ macro_rules! pending {
 }
 
 pending! {
-    Services {
-        fn list(a: &Caller, b: ServiceQuery) -> Page<Service>;
-        fn get(a: &Caller, b: ServiceId) -> ServiceDetail;
-        fn create(a: &Caller, b: NewService) -> ServiceDetail;
-        fn change(a: &Caller, b: ServiceId, c: ServicePatch) -> ServiceDetail;
-        fn delete(a: &Caller, b: ServiceId) -> ();
-        fn start(a: &Caller, b: ServiceId) -> Service;
-        fn stop(a: &Caller, b: ServiceId) -> Service;
-        fn restart(a: &Caller, b: ServiceId) -> Service;
-        fn health(a: &Caller, b: ServiceId) -> HealthReport;
-        fn discover(a: &Caller) -> DiscoveryReport;
-    }
-    Monitoring {
-        fn service(a: &Caller, b: ServiceId, c: MetricsQuery) -> MetricsSeries;
-        fn system(a: &Caller, b: MetricsQuery) -> SystemSeries;
-    }
     Logs { fn page(a: &Caller, b: ServiceId, c: LogQuery) -> Page<LogLine>; }
     Auth {
         fn is_set_up() -> bool;

@@ -2,4 +2,4 @@
 
 pub mod level;
 pub mod segment;
-mod text;
+pub(crate) mod text;

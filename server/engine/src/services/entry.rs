@@ -23,7 +23,8 @@ pub(super) fn entry(row: &ServiceRow) -> Entry {
         status_reason,
         desired: row.desired,
         health_status: Health::Unknown,
-        port: port(row),
+        // What runs has the port of its last start, whatever its folder says by now.
+        port: row.port.filter(|_| row.desired == Desired::Running).or_else(|| port(row)),
         url: None,
         description: description(row),
         version: row.found.as_ref().and_then(|found| found.version.clone()),

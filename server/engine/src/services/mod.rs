@@ -9,12 +9,13 @@ mod demonstration;
 mod diagnosis;
 pub mod discovery;
 mod entry;
-pub mod launch;
+mod launch;
 mod life;
 mod list;
 mod outcome;
 mod reconciler;
 mod sync;
+mod tail;
 mod validate;
 
 use std::collections::HashMap;
@@ -31,8 +32,10 @@ use crate::Core;
 use crate::runtime::Runtime;
 use crate::store::services::{ServiceRow, service_list};
 use discovery::Discovery;
-use launch::{Inherited, Planner};
+pub use launch::Inherited;
+use launch::Planner;
 use reconciler::Agent;
+pub use tail::last_lines;
 
 /// Reads the last lines of a service's log: at most so many, oldest first. May block.
 pub type LastLines = Arc<dyn Fn(ServiceId, usize) -> Vec<String> + Send + Sync>;
