@@ -22,9 +22,11 @@ pub fn all(steps: &Steps, part: Option<&str>) -> Result {
         let names = PARTS.map(|(name, _)| name).join(", ");
         return Err(format!("there is nothing to check by that name; there are {names}"));
     }
-    let result = chosen.into_iter().try_for_each(|(_, check)| check(steps));
+    let count = chosen.len();
+    let faults: Vec<String> = chosen.into_iter().filter_map(|(_, check)| check(steps).err()).collect();
     steps.summary();
-    result
+    println!("\nchecks: {} passed, {} failed", count - faults.len(), faults.len());
+    if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
 }
 
 fn format(steps: &Steps) -> Result {

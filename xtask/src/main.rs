@@ -6,12 +6,14 @@ mod compress;
 mod content;
 mod debian;
 mod place;
+mod postgres;
 mod repository;
 mod serve;
 mod site;
 mod step;
 mod style;
 mod sysroot;
+mod test;
 mod tools;
 mod wasm;
 
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         "build" => serve::build(&steps),
         "bench" => bench::run(&steps, rest.first().map(String::as_str)),
         "check" => check::all(&steps, rest.first().map(String::as_str)),
+        "test" => test::run(&steps, rest),
         "site" => site::build(&steps, site::Size::AsBuilt),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -21,6 +21,9 @@ pub fn run(steps: &Steps, arguments: &[String]) -> Result {
             pilothouse.env(name, folder);
         }
     }
+    if env::var_os("PILOTHOUSE_DEMONSTRATION").is_none() {
+        pilothouse.env("PILOTHOUSE_DEMONSTRATION", "true");
+    }
     place::forget_xtask(&mut pilothouse);
     step::run(&mut pilothouse)
 }

@@ -3,8 +3,8 @@
 mod activity;
 mod not_found;
 mod overview;
-mod service;
 mod rows;
+mod service;
 mod services;
 mod sign_in;
 mod submit;

@@ -11,8 +11,8 @@ mod answer;
 mod error;
 mod logs;
 mod metrics;
-mod service;
 mod overview;
+mod service;
 mod services;
 
 pub use account::*;
@@ -22,8 +22,8 @@ pub use answer::*;
 pub use error::*;
 pub use logs::*;
 pub use metrics::*;
-pub use service::*;
 pub use overview::*;
+pub use service::*;
 pub use services::*;
 
 #[cfg(feature = "ssr")]

@@ -19,7 +19,10 @@ type Shared = std::sync::Arc<(std::sync::Mutex<Bytes>, broadcast::Sender<axum::e
 pub async fn serve() {
     let shared: Shared = std::sync::Arc::new((std::sync::Mutex::default(), broadcast::Sender::new(2048)));
     let app = Router::new()
-        .route("/", get(|State(shared): State<Shared>| async move { ([("content-type", "application/json")], shared.0.lock().unwrap().clone()) }))
+        .route(
+            "/",
+            get(|State(shared): State<Shared>| async move { ([("content-type", "application/json")], shared.0.lock().unwrap().clone()) }),
+        )
         .route("/body", post(|State(shared): State<Shared>, body: Bytes| async move { *shared.0.lock().unwrap() = body }))
         .route("/ws", get(upgrade))
         .route("/broadcast", post(send))

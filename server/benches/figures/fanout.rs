@@ -65,7 +65,13 @@ pub async fn measure(table: &mut Table) {
 
     let share = 100.0 * ours.frames as f64 / (ours.frames + ours.missing).max(1) as f64;
     table.figure("fan-out to 1,000 clients, delivered without unreported gaps", format!("{share:.3} %"), "99.9 %");
-    table.compare("fan-out, frames", ours.frames as f64 / our_cpu, theirs.frames as f64 / their_cpu, "frames/CPU s", "75 % of the bare one");
+    table.compare(
+        "fan-out, frames",
+        ours.frames as f64 / our_cpu,
+        theirs.frames as f64 / their_cpu,
+        "frames/CPU s",
+        "75 % of the bare one",
+    );
     table.compare("fan-out, p99 from the line's time to its arrival", p99(ours.late_ms), p99(theirs.late_ms), "ms", "-");
     table.compare("memory of an idle connection", each / 1e3, bare_each / 1e3, "kB", "8");
 }

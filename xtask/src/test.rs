@@ -1,0 +1,148 @@
+//! `test`: every test, with what they need started before and ended after.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::postgres::Postgres;
+use crate::site::Size;
+use crate::step::{self, Result, Steps};
+use crate::{debian, place, serve, site, tools};
+
+/// How many tests ran and how they ended.
+#[derive(Default, Debug, PartialEq, Eq)]
+struct Counts {
+    passed: u64,
+    failed: u64,
+    skipped: u64,
+}
+
+/// Runs all tests, or those of one kind (`rust`, `browser`), or those whose name contains the other word.
+pub fn run(steps: &Steps, arguments: &[String]) -> Result {
+    let is_kind = |argument: &&String| matches!(argument.as_str(), "rust" | "browser");
+    let kind = arguments.first().filter(is_kind).map(String::as_str);
+    let filter: Vec<&String> = arguments.iter().skip(usize::from(kind.is_some())).collect();
+    let mut counts = Counts::default();
+    let mut result = Ok(());
+    if kind != Some("browser") {
+        result = rust(steps, &filter, &mut counts);
+    }
+    if kind != Some("rust") {
+        result = result.and(browser(steps, &filter, &mut counts));
+    }
+    steps.summary();
+    println!("\n{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped);
+    if result.is_ok() && counts.passed == 0 {
+        return Err("no test ran".to_owned());
+    }
+    result
+}
+
+/// The Rust tests. The server's features and the browser's are never built together, so packages are named.
+fn rust(steps: &Steps, filter: &[&String], counts: &mut Counts) -> Result {
+    need_python(steps)?;
+    let postgres = Postgres::start(steps)?;
+    let packages = ["-p", "api", "-p", "app", "-p", "engine", "-p", "server", "-p", "xtask", "--features", "app/ssr"];
+    steps.take("Build the Rust tests", || step::run(place::cargo().args(["test", "--no-run"]).args(packages)))?;
+    steps.take("Run the Rust tests", || {
+        let mut cargo = place::cargo();
+        cargo.args(["test", "--no-fail-fast"]).args(packages).args(filter);
+        cargo.env("PILOTHOUSE_TEST_POSTGRES_URL", postgres.url());
+        let succeeded = step::watch(&mut cargo, |line| counts.add_cargo(line))?;
+        if succeeded { Ok(()) } else { Err("a Rust test failed; its output is above".to_owned()) }
+    })
+}
+
+/// The tests in Chromium, against the release code with the site embedded.
+fn browser(steps: &Steps, filter: &[&String], counts: &mut Counts) -> Result {
+    need_python(steps)?;
+    let chromium = chromium(steps)?;
+    tools::node(steps)?;
+    site::build(steps, Size::AsBuilt)?;
+    steps.take("Build Pilothouse for the browser tests", || {
+        step::run(place::cargo().args(["build", "--profile", "end2end", "--package", "server"]))
+    })?;
+    let folder = place::root().join("end2end");
+    if !is_installed(&folder.join("node_modules/.package-lock.json"), &folder.join("package-lock.json")) {
+        steps.take("Install Playwright", || step::run(Command::new("npm").current_dir(&folder).args(["ci", "--no-audit", "--no-fund"])))?;
+    }
+    steps.take("Run the browser tests", || {
+        let mut playwright = Command::new("node");
+        playwright.current_dir(&folder).args(["node_modules/@playwright/test/cli.js", "test"]).args(filter);
+        playwright.env("PILOTHOUSE_PROGRAM", serve::target().join("end2end/pilothouse")).env("CHROMIUM", chromium);
+        place::forget_xtask(&mut playwright);
+        let succeeded = step::watch(&mut playwright, |line| counts.add_playwright(line))?;
+        if succeeded { Ok(()) } else { Err("a browser test failed; its output is above".to_owned()) }
+    })
+}
+
+/// Services of the tests are Python programs with virtual environments of their own.
+fn need_python(steps: &Steps) -> Result {
+    if step::succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])) {
+        return Ok(());
+    }
+    debian::need(steps, &["python3", "python3-venv"], "the tests run services in Python")
+}
+
+fn chromium(steps: &Steps) -> Result<PathBuf> {
+    if let Some(chosen) = env::var_os("CHROMIUM") {
+        return Ok(chosen.into());
+    }
+    let find = || ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(place::find_program);
+    if find().is_none() {
+        debian::need(steps, &["chromium"], "the browser tests need Chromium (CHROMIUM names another program)")?;
+    }
+    find().ok_or_else(|| "Chromium is installed, but not on PATH: name it by CHROMIUM".to_owned())
+}
+
+/// Whether what npm noted after an installation is newer than what was asked for.
+fn is_installed(noted: &PathBuf, asked: &PathBuf) -> bool {
+    let time = |file: &PathBuf| fs::metadata(file).and_then(|file| file.modified());
+    matches!((time(noted), time(asked)), (Ok(noted), Ok(asked)) if noted >= asked)
+}
+
+impl Counts {
+    /// Adds a line such as `test result: ok. 3 passed; 0 failed; 1 ignored; ..`.
+    fn add_cargo(&mut self, line: &str) {
+        let Some((_, numbers)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")) else { return };
+        for part in numbers.split(';') {
+            self.add(part.trim());
+        }
+    }
+
+    /// Adds a line such as `  3 passed (4.2s)`.
+    fn add_playwright(&mut self, line: &str) {
+        if line.starts_with("  ") {
+            self.add(line.trim());
+        }
+    }
+
+    fn add(&mut self, text: &str) {
+        let mut words = text.split_whitespace();
+        let Some(number) = words.next().and_then(|word| word.parse::<u64>().ok()) else { return };
+        match words.next() {
+            Some("passed") => self.passed += number,
+            // A test that passed only when it was tried again is one to mend.
+            Some("failed" | "flaky" | "interrupted") => self.failed += number,
+            Some("ignored" | "skipped") => self.skipped += number,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Counts;
+
+    #[test]
+    fn the_lines_of_both_runners_are_counted() {
+        let mut counts = Counts::default();
+        counts.add_cargo("test result: FAILED. 12 passed; 1 failed; 2 ignored; 0 measured; 5 filtered out; finished in 0.1s");
+        counts.add_cargo("12 passed");
+        counts.add_playwright("  7 passed (3.1s)");
+        counts.add_playwright("  1 skipped");
+        counts.add_playwright("7 passed");
+        assert_eq!(counts, Counts { passed: 19, failed: 1, skipped: 3 });
+    }
+}
