@@ -63,7 +63,7 @@ fn some() -> Fake {
     Fake { services: vec![service(1, "accounts"), unwell], ..Fake::default() }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_list_shows_every_service_with_its_state_in_words() {
     let page = get(some(), Some(Role::Developer), "/services").await;
     assert_eq!(page.status, StatusCode::OK);
@@ -73,7 +73,7 @@ async fn the_list_shows_every_service_with_its_state_in_words() {
     assert!(page.text.contains(r#"href="http://127.0.0.1:8001/""#), "the link to the service has another host name than the page");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_list_is_filtered_by_the_address() {
     let page = get(some(), Some(Role::Viewer), "/services?status=error").await;
     assert!(page.text.contains("payments") && !page.text.contains("accounts"));
@@ -81,7 +81,7 @@ async fn the_list_is_filtered_by_the_address() {
     assert!(page.text.contains("No service matches"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_blocked_action_says_why_and_a_viewer_has_none() {
     let page = get(some(), Some(Role::Developer), "/services").await;
     assert!(page.text.contains("Start accounts: it is running already"));
@@ -89,14 +89,14 @@ async fn a_blocked_action_says_why_and_a_viewer_has_none() {
     assert!(!page.text.contains("formaction"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_page_puts_what_is_unwell_first() {
     let page = get(some(), Some(Role::Developer), "/").await;
     let attention = page.text.find("Needs attention").expect("there is a list of what needs attention");
     assert!(page.text[attention..].find("exit code 3") < page.text[attention..].find("accounts"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pilothouse_without_services_says_what_to_set() {
     let page = get(Fake::default(), Some(Role::Admin), "/").await;
     assert!(page.text.contains("PILOTHOUSE_SERVICES_DIR"));
@@ -104,7 +104,7 @@ async fn a_pilothouse_without_services_says_what_to_set() {
     assert!(page.text.contains("PILOTHOUSE_SERVICES_DIR"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_not_signed_in_is_led_to_the_sign_in_page_and_back() {
     let page = get(some(), None, "/services?status=error").await;
     assert_eq!(page.status, StatusCode::FOUND);
@@ -112,14 +112,14 @@ async fn who_is_not_signed_in_is_led_to_the_sign_in_page_and_back() {
     assert!(!page.text.contains("payments"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unknown_address_is_a_404_with_a_way_on() {
     let page = get(some(), Some(Role::Viewer), "/no/such/page").await;
     assert_eq!(page.status, StatusCode::NOT_FOUND);
     assert!(page.text.contains(r#"href="/services""#));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_page_has_an_inline_style_or_a_script_without_a_nonce() {
     for path in ["/", "/services", "/sign-in", "/setup?token=a", "/nothing"] {
         let page = get(some(), Some(Role::Admin), path).await;
@@ -128,7 +128,7 @@ async fn no_page_has_an_inline_style_or_a_script_without_a_nonce() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sign_in_sets_both_cookies_and_goes_on() {
     let answer = post(Fake::default(), None, "/rpc/sign_in", "username=ada&password=right&next=/services%3Fq%3Da").await;
     assert_eq!((answer.status, answer.location.as_deref()), (StatusCode::FOUND, Some("/services?q=a")));
@@ -137,7 +137,7 @@ async fn a_sign_in_sets_both_cookies_and_goes_on() {
     assert_eq!(answer.location.as_deref(), Some("/"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_form_goes_back_and_its_page_says_why() {
     let answer = post(Fake::default(), None, "/rpc/sign_in", "username=ada&password=wrong").await;
     assert_eq!((answer.status, answer.cookies.len()), (StatusCode::FOUND, 0));
@@ -147,7 +147,7 @@ async fn a_failed_form_goes_back_and_its_page_says_why() {
     assert!(page.text.contains("User name or password is wrong."));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_script_gets_the_error_body_with_its_status() {
     let id = service(1, "accounts").id;
     let form = format!("id={id}&form_token=form-token");
@@ -159,7 +159,7 @@ async fn a_script_gets_the_error_body_with_its_status() {
     assert!(answer.status.is_client_error(), "{} {}", answer.status, answer.text);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_form_without_its_token_does_nothing() {
     let id = service(1, "accounts").id;
     for token in ["", "wrong", "form-tokem", "form-token-"] {

@@ -62,7 +62,12 @@ impl Rows {
 
     /// Shows what the dashboard feed says while the component lives. `reload` is called when that isn't enough: after a break, for a
     /// new service, and for one that `belongs` here now and isn't shown. `changed` hears of every change of a state.
-    pub fn follow(self, belongs: impl Fn(&Service) -> bool + 'static, changed: impl Fn() + 'static, reload: impl Fn() + Clone + 'static) {
+    pub fn follow(
+        self,
+        belongs: impl Fn(&Service) -> bool + 'static,
+        changed: impl Fn() + 'static,
+        reload: impl Fn() + Send + Sync + 'static,
+    ) {
         let loaded_at = expect_context::<Viewer>().now;
         let asked = StoredValue::new(HashSet::new());
         let reload = Soon::new(reload);
@@ -133,19 +138,19 @@ impl Row {
 #[derive(Clone)]
 pub struct Soon {
     pending: StoredValue<Option<TimeoutHandle>>,
-    act: StoredValue<Box<dyn Fn()>, LocalStorage>,
+    act: StoredValue<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Soon {
     /// Does `act`, while the component lives.
-    pub fn new(act: impl Fn() + 'static) -> Self {
+    pub fn new(act: impl Fn() + Send + Sync + 'static) -> Self {
         let pending = StoredValue::new(None::<TimeoutHandle>);
         on_cleanup(move || {
             if let Some(Some(handle)) = pending.try_get_value() {
                 handle.clear();
             }
         });
-        Self { pending, act: StoredValue::new_local(Box::new(act)) }
+        Self { pending, act: StoredValue::new(Box::new(act)) }
     }
 
     /// Asks for it.
