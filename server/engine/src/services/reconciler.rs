@@ -338,14 +338,21 @@ impl Services {
             return;
         }
         let lines = if has_run { self.lines(id).await } else { Vec::new() };
+        let found = self.row(id).ok().and_then(|row| row.found);
         let taken = match port_in_use(&lines) {
             None => None,
-            Some(port) => match port.or(before.service.port) {
-                Some(port) => Some((port, blocking(move || holder(port)).await.ok().flatten())),
-                None => None,
-            },
+            Some(named) => {
+                // A log that names no port means the one that is written in the code, or the one that it was told.
+                let ports: Vec<u16> = named.map_or_else(
+                    || found.as_ref().and_then(|found| found.port).into_iter().chain(before.service.port).collect(),
+                    |port| vec![port],
+                );
+                let first = ports.first().copied();
+                let held = blocking(move || ports.into_iter().find_map(|port| Some((port, holder(port)?)))).await.ok().flatten();
+                held.map(|(port, holder)| (port, Some(holder))).or(first.map(|port| (port, None)))
+            }
         };
-        let has_requirements = self.row(id).is_ok_and(|row| row.found.is_some_and(|found| found.requirements.is_some()));
+        let has_requirements = found.is_some_and(|found| found.requirements.is_some());
         let diagnosis = diagnose(&Evidence { ended, lines: &lines, taken: taken.clone(), has_requirements });
         let why = match &taken {
             Some((port, Some(holder))) => format!("port {port} is taken by {holder}"),

@@ -1,0 +1,180 @@
+//! The whole engine with real supervisors and real Python services.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use api::{Caller, ServiceDetail, ServiceId, ServiceQuery, Status};
+use engine::testing::{StoreKind, TestStore};
+use engine::{Clock, Engine};
+use rustix::process::{Pid, Signal, kill_process};
+
+const SERVER: &str = r#"
+"""Answers on its port."""
+import os
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+PORT = int(os.getenv("PORT", "8123"))
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"hello")
+
+if __name__ == "__main__":
+    print("listening on", PORT)
+    HTTPServer(("127.0.0.1", PORT), Handler).serve_forever()
+"#;
+
+struct House {
+    store: TestStore,
+    engine: Engine,
+}
+
+impl House {
+    async fn with(files: &[(&str, &str)]) -> Self {
+        let mut store = TestStore::new(StoreKind::Sqlite).await;
+        store.config.program = env!("CARGO_BIN_EXE_engine-supervise").into();
+        let root = store.folder().join("services");
+        for (path, text) in files {
+            let path = root.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        store.config.services_dir = Some(root);
+        let engine = Self::open(&store).await;
+        Self { store, engine }
+    }
+
+    async fn open(store: &TestStore) -> Engine {
+        let engine = Engine::open(store.config.clone(), Clock::System).await.unwrap();
+        engine.spawn().await.unwrap();
+        engine
+    }
+
+    async fn named(&self, name: &str) -> ServiceId {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let all = self.engine.backend().services.list(&Caller::system(), ServiceQuery::default()).await.unwrap();
+            if let Some(service) = all.items.iter().find(|service| service.name == name) {
+                return service.id;
+            }
+            assert!(Instant::now() < deadline, "{name} is not found");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    async fn until(&self, id: ServiceId, status: Status) -> ServiceDetail {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let detail = self.engine.backend().services.get(&Caller::system(), id).await.unwrap();
+            if detail.service.status == status {
+                return detail;
+            }
+            assert!(Instant::now() < deadline, "{:?} {:?}", detail.service, detail.last_exit);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    async fn started(&self, name: &str) -> ServiceId {
+        let id = self.named(name).await;
+        self.engine.backend().services.start(&Caller::system(), id).await.unwrap();
+        id
+    }
+
+    async fn stop(&self, id: ServiceId) {
+        self.engine.backend().services.stop(&Caller::system(), id).await.unwrap();
+        self.until(id, Status::Stopped).await;
+    }
+}
+
+/// What the service at `port` answers, once it does.
+async fn answer(port: u16) -> String {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) {
+            stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "nothing listens on {port}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_found_service_runs_answers_lives_on_and_is_stopped_by_the_next_pilothouse() {
+    let house = House::with(&[("hello/main.py", SERVER)]).await;
+    let id = house.started("hello").await;
+    let detail = house.until(id, Status::Running).await;
+    let port = detail.service.port.unwrap();
+    assert!(answer(port).await.ends_with("hello"));
+    house.engine.shutdown().await;
+    assert!(answer(port).await.ends_with("hello"), "it lives on");
+
+    let house = House { engine: House::open(&house.store).await, store: house.store };
+    let again = house.until(id, Status::Running).await;
+    assert_eq!((again.service.port, again.service.started_at, again.pids[0]), (Some(port), detail.service.started_at, detail.pids[0]));
+    house.stop(id).await;
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "nothing listens any more");
+    house.engine.backend().services.delete(&Caller::system(), id).await.unwrap();
+    assert!(!house.store.config.data_dir.join("run").join(id.to_string()).exists(), "nothing is left of it");
+    house.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn failures_say_their_real_cause() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let fixed = SERVER.replace(r#"int(os.getenv("PORT", "8123"))"#, &port.to_string());
+    let house = House::with(&[
+        ("imports/main.py", "import surely_not_installed\n"),
+        ("exits/main.py", "import sys\nprint('last words', file=sys.stderr)\nsys.exit(3)\n"),
+        ("taken/main.py", &fixed),
+        ("requires/main.py", "print(1)\n"),
+        ("requires/requirements.txt", "./surely-not-there\n"),
+        ("killed/main.py", "import time\ntime.sleep(600)\n"),
+    ])
+    .await;
+    let reason = |detail: &ServiceDetail| detail.service.status_reason.clone().unwrap_or_default();
+
+    let id = house.started("imports").await;
+    let detail = house.until(id, Status::Error).await;
+    assert_eq!(reason(&detail), "exited with code 1");
+    assert_eq!(detail.diagnosis[0].cause, "the Python module 'surely_not_installed' isn't installed");
+
+    let id = house.started("exits").await;
+    let detail = house.until(id, Status::Error).await;
+    assert_eq!(reason(&detail), "exited with code 3");
+    assert_eq!(detail.last_exit.unwrap().last_lines, ["last words"]);
+
+    let id = house.started("taken").await;
+    let detail = house.until(id, Status::Error).await;
+    assert!(reason(&detail).starts_with(&format!("port {port} is taken by ")), "{}", reason(&detail));
+    assert!(reason(&detail).ends_with(&format!("(pid {})", std::process::id())), "{}", reason(&detail));
+
+    let id = house.started("requires").await;
+    let detail = house.until(id, Status::Error).await;
+    assert!(reason(&detail).contains("installing") && reason(&detail).contains("failed"), "{}", reason(&detail));
+
+    let id = house.started("killed").await;
+    let pid = house.until(id, Status::Running).await.pids[0];
+    kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
+    assert_eq!(reason(&house.until(id, Status::Error).await), "killed by SIGKILL");
+    house.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_pilothouse_on_the_same_database_is_refused() {
+    let house = House::with(&[]).await;
+    let second = Engine::open(house.store.config.clone(), Clock::System).await.unwrap();
+    let refused = second.spawn().await.expect_err("the first one has the lease");
+    assert_eq!(refused.code, api::ErrorCode::Conflict);
+    second.shutdown().await;
+    house.engine.shutdown().await;
+}
