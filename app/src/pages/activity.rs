@@ -7,7 +7,7 @@ use leptos_router::components::Form;
 use leptos_router::hooks::{use_location, use_query_map};
 
 use super::submit::submit_form;
-use crate::components::{Ago, Empty, Failure, PageHead, Skeleton, Symbol};
+use crate::components::{EventLine, Failure, Icon, PageHead, Skeleton, Symbol};
 use crate::live::{Incoming, use_feed};
 use crate::path;
 use crate::rpc::list_events;
@@ -45,23 +45,26 @@ pub fn EventsPanel(
     };
     let kept = move || query.with(|query| query.service_id.filter(|_| service.is_none()));
     view! {
-        <div class="events-toolbar">
-            <Form method="GET" action=pathname.get_untracked() attr:class="logs-filter">
-                {move || kept().map(|id| view! { <input type="hidden" name="service" value=id.to_string() /> })}
-                <label class="visually-hidden" for="event-kind">"Kind"</label>
-                <select class="input" id="event-kind" name="kind" on:change=|event| submit_form(&event)>
-                    <option value="" selected=move || query.with(|query| query.kind.is_none())>"Everything"</option>
+        <Form method="GET" action=pathname.get_untracked() attr:class="filter">
+            {move || kept().map(|id| view! { <input type="hidden" name="service" value=id.to_string() /> })}
+            <label class="select" data-active=move || query.with(|query| query.kind.is_some()).to_string()>
+                <span class="select-label">"Kind"</span>
+                <select class="select-input" name="kind" on:change=|event| submit_form(&event)>
+                    <option value="" selected=move || query.with(|query| query.kind.is_none())>"Any"</option>
                     {kinds}
                 </select>
-                <button type="submit" class="button">"Show"</button>
-                {move || {
-                    query
-                        .with(|query| query.cursor.is_some() || query.kind.is_some() || kept().is_some())
-                        .then(|| view! { <a class="logs-clear" href=pathname.get()>"Everything, newest first"</a> })
-                }}
-            </Form>
-        </div>
-        <EventRows query=Signal::derive(move || query.get()) with_service=service.is_none() pages=true />
+                <Icon symbol=Symbol::Chevron />
+            </label>
+            <noscript inner_html=r#"<button type="submit" class="button">Apply</button>"#></noscript>
+            <a
+                class="filter-clear"
+                href=move || pathname.get()
+                hidden=move || query.with(|query| query.cursor.is_none() && query.kind.is_none() && kept().is_none())
+            >
+                "Everything, newest first"
+            </a>
+        </Form>
+        <section class="panel" aria-label="Events"><EventRows query=Signal::derive(move || query.get()) pages=true /></section>
     }
 }
 
@@ -70,8 +73,6 @@ pub fn EventsPanel(
 pub fn EventRows(
     /// Which.
     query: Signal<EventQuery>,
-    /// Whether each row names its service.
-    with_service: bool,
     /// Whether older pages are linked.
     pages: bool,
 ) -> impl IntoView {
@@ -80,7 +81,7 @@ pub fn EventRows(
         <Transition fallback=|| view! { <Skeleton lines=6 /> }>
             {move || Suspend::new(async move {
                 match page.await {
-                    Ok(page) => view! { <Rows page query=query.get_untracked() with_service pages /> }.into_any(),
+                    Ok(page) => view! { <Rows page query=query.get_untracked() pages /> }.into_any(),
                     Err(error) => view! { <Failure error=error.0 /> }.into_any(),
                 }
             })}
@@ -89,7 +90,7 @@ pub fn EventRows(
 }
 
 #[component]
-fn Rows(page: Page<Event>, query: EventQuery, with_service: bool, pages: bool) -> impl IntoView {
+fn Rows(page: Page<Event>, query: EventQuery, pages: bool) -> impl IntoView {
     let older = page.next_cursor.clone().filter(|_| pages).map(|cursor| older_href(&query, &cursor));
     let most = query.limit.get();
     let events = RwSignal::new(page.items);
@@ -98,35 +99,17 @@ fn Rows(page: Page<Event>, query: EventQuery, with_service: bool, pages: bool) -
     }
     let is_empty = Memo::new(move |_| events.with(Vec::is_empty));
     view! {
-        <ol class="events">
+        <ol class="event-list">
             <For each=move || events.get() key=|event| event.seq let:event>
-                <EventRow event with_service />
+                <li><EventLine event /></li>
             </For>
         </ol>
         {move || {
             is_empty
                 .get()
-                .then(|| view! { <Empty symbol=Symbol::Activity title="Nothing has happened yet">"Starts, stops, crashes and changes of health appear here."</Empty> })
+                .then(|| view! { <p class="panel-empty">"Nothing has happened yet. Starts, stops, crashes and changes of health appear here."</p> })
         }}
         {older.map(|href| view! { <p class="events-older"><a class="button" href=href>"Older"</a></p> })}
-    }
-}
-
-#[component]
-fn EventRow(event: Event, with_service: bool) -> impl IntoView {
-    let service = event.service_name.clone().filter(|_| with_service).map(|name| match event.service_id {
-        Some(id) => view! { <a class="event-service" href=path::service(id)>{name}</a> }.into_any(),
-        None => view! { <span class="event-service">{name}</span> }.into_any(),
-    });
-    let tone = tone(&event);
-    view! {
-        <li class="event" data-tone=tone>
-            <span class="event-mark" aria-hidden="true"></span>
-            <span class="event-kind">{event.kind.label()}</span>
-            <span class="event-text">{service}" "<span>{event.message}</span></span>
-            <span class="event-actor">{event.actor.map(|actor| format!("by {actor}"))}</span>
-            <span class="event-time"><Ago at=event.at /></span>
-        </li>
     }
 }
 
@@ -172,19 +155,6 @@ fn merge(events: &mut Vec<Event>, new: Vec<Event>, most: usize) {
         }
     }
     events.truncate(most);
-}
-
-/// How grave an event is, for its mark.
-fn tone(event: &Event) -> &'static str {
-    let says = |word: &str| event.data.get("health").or_else(|| event.data.get("to")).and_then(|value| value.as_str()) == Some(word);
-    match event.kind {
-        EventKind::ServiceCrashed | EventKind::ServiceStartFailed | EventKind::ServiceMissing => "bad",
-        EventKind::HealthChanged if says("unhealthy") => "bad",
-        EventKind::HealthChanged if says("degraded") => "warn",
-        EventKind::HealthChanged if says("healthy") => "good",
-        EventKind::ServiceStarted => "good",
-        _ => "plain",
-    }
 }
 
 fn older_href(query: &EventQuery, cursor: &str) -> String {

@@ -19,7 +19,7 @@ pub fn ChecksPanel(
 ) -> impl IntoView {
     let report = Resource::new(|| (), move |()| get_health(watched.id));
     view! {
-        <section class="panel checks" aria-label="Health checks">
+        <section class="panel chart-panel checks" aria-label="Health checks">
             <Transition fallback=|| ()>
                 {move || Suspend::new(async move {
                     if let Ok(report) = report.await {

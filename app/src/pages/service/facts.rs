@@ -21,7 +21,7 @@ pub fn FactsPanel(
     };
     view! {
         <section class="panel facts" aria-labelledby="facts-title">
-            <h2 class="panel-title" id="facts-title">"Facts"</h2>
+            <div class="panel-head"><h2 class="panel-title" id="facts-title">"Facts"</h2></div>
             <dl class="fact-list">
                 {move || facts.get().into_iter().map(row).collect_view()}
                 <div class="fact"><dt>"First seen"</dt><dd><Ago at=created /></dd></div>

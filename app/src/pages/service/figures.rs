@@ -120,13 +120,13 @@ fn SmallCharts(watched: Watched, series: RwSignal<MetricsSeries>) -> impl IntoVi
     let errors = plot(series, Unit::Share, &["Errors"], |point, _| point.error_rate);
     view! {
         <div class="figures">
-            <div class="panel"><Chart title="CPU" plot=cpu empty="CPU was not measured: the service didn't run in this time" /></div>
-            <div class="panel"><Chart title="Memory" plot=memory empty="Memory was not measured: the service didn't run in this time" /></div>
+            <div class="panel chart-panel"><Chart title="CPU" plot=cpu empty="CPU was not measured: the service didn't run in this time" /></div>
+            <div class="panel chart-panel"><Chart title="Memory" plot=memory empty="Memory was not measured: the service didn't run in this time" /></div>
             <ChecksPanel watched />
             <Traffic watched rate>
-                <div class="panel"><Chart title="Requests" plot=rate /></div>
-                <div class="panel"><Chart title="Response time" plot=time empty="No request was answered in this time" /></div>
-                <div class="panel"><Chart title="Error rate" plot=errors empty="No request was answered in this time" /></div>
+                <div class="panel chart-panel"><Chart title="Requests" plot=rate /></div>
+                <div class="panel chart-panel"><Chart title="Response time" plot=time empty="No request was answered in this time" /></div>
+                <div class="panel chart-panel"><Chart title="Error rate" plot=errors empty="No request was answered in this time" /></div>
             </Traffic>
         </div>
     }
@@ -143,12 +143,12 @@ fn LargeCharts(watched: Watched, series: RwSignal<MetricsSeries>) -> impl IntoVi
     });
     view! {
         <div class="figures" data-size="large">
-            <div class="panel"><Chart large=true title="CPU, per cent of one core" plot=cpu empty="CPU was not measured: the service didn't run in this time" /></div>
-            <div class="panel"><Chart large=true title="Memory" plot=memory empty="Memory was not measured: the service didn't run in this time" /></div>
+            <div class="panel chart-panel"><Chart large=true title="CPU, per cent of one core" plot=cpu empty="CPU was not measured: the service didn't run in this time" /></div>
+            <div class="panel chart-panel"><Chart large=true title="Memory" plot=memory empty="Memory was not measured: the service didn't run in this time" /></div>
             <Traffic watched rate>
-                <div class="panel"><Chart large=true title="Response time" plot=time empty="No request was answered in this time" /></div>
-                <div class="panel"><Chart large=true title="Requests" plot=rate /></div>
-                <div class="panel"><Chart large=true title="Error rate (5xx)" plot=errors empty="No request was answered in this time" /></div>
+                <div class="panel chart-panel"><Chart large=true title="Response time" plot=time empty="No request was answered in this time" /></div>
+                <div class="panel chart-panel"><Chart large=true title="Requests" plot=rate /></div>
+                <div class="panel chart-panel"><Chart large=true title="Error rate (5xx)" plot=errors empty="No request was answered in this time" /></div>
             </Traffic>
         </div>
     }
@@ -165,7 +165,7 @@ fn Traffic(watched: Watched, rate: Memo<Plot>, children: ChildrenFn) -> impl Int
         match hint.get() {
         None => children().into_any(),
         Some(hint) => view! {
-            <section class="panel not-exposed" aria-labelledby="not-exposed-title">
+            <section class="panel chart-panel not-exposed" aria-labelledby="not-exposed-title">
                 <h3 class="chart-title" id="not-exposed-title"><Icon symbol=Symbol::Info />"Requests, response time, error rate: not exposed"</h3>
                 <p>{hint}</p>
             </section>

@@ -65,7 +65,7 @@ fn HeadFacts(watched: Watched) -> impl IntoView {
     let about = Memo::new(move |_| service.with(about));
     view! {
         <p class="service-head-facts">
-            {move || service.with(|service| service.is_demonstration).then(|| view! { <span class="tag">"Demonstration"</span> })}
+            {move || service.with(|service| service.is_demonstration).then(|| view! { <span class="badge">"Demonstration"</span> })}
             <span>{about}</span>
             {move || up.get().map(|up| view! { <span>{up}</span> })}
             {move || {

@@ -8,7 +8,7 @@ use super::figures::FigurePanels;
 use super::logs::{Filter, LogRow, Tail};
 use super::watch::Watched;
 use crate::charts::local_offset;
-use crate::components::Failure;
+use crate::components::{Failure, Icon, Symbol};
 use crate::pages::activity::EventRows;
 use crate::path;
 use crate::rpc::get_logs;
@@ -43,7 +43,7 @@ fn LogPeek(watched: Watched) -> impl IntoView {
         <section class="panel" aria-labelledby="peek-title">
             <div class="panel-head">
                 <h2 class="panel-title" id="peek-title">"Log"</h2>
-                <a href=path::service_tab(watched.id, "logs")>"Follow the log"</a>
+                <a class="panel-link" href=path::service_tab(watched.id, "logs")>"Follow the log"<Icon symbol=Symbol::Right /></a>
             </div>
             <Transition fallback=|| ()>
                 {move || Suspend::new(async move {
@@ -65,9 +65,9 @@ fn RecentEvents(watched: Watched) -> impl IntoView {
         <section class="panel" aria-labelledby="events-title">
             <div class="panel-head">
                 <h2 class="panel-title" id="events-title">"Activity"</h2>
-                <a href=path::service_tab(watched.id, "activity")>"All of it"</a>
+                <a class="panel-link" href=path::service_tab(watched.id, "activity")>"All of it"<Icon symbol=Symbol::Right /></a>
             </div>
-            <EventRows query=Signal::stored(query) with_service=false pages=false />
+            <EventRows query=Signal::stored(query) pages=false />
         </section>
     }
 }
@@ -84,6 +84,6 @@ fn LogPeekLines(watched: Watched, page: Page<LogLine>) -> impl IntoView {
                 <LogRow row id offset />
             </For>
         </ol>
-        {move || is_empty.get().then(|| view! { <p class="panel-none">"It has not written anything yet."</p> })}
+        {move || is_empty.get().then(|| view! { <p class="panel-empty">"It has not written anything yet."</p> })}
     }
 }

@@ -33,17 +33,34 @@ pub fn Toolbar(
     });
     view! {
         <div class="logs-toolbar">
-            <Form method="GET" action=base.clone() attr:class="logs-filter" attr:role="search">
-                <label class="visually-hidden" for="log-q">"Lines that contain"</label>
-                <input class="input" id="log-q" type="search" name="q" value=filter.q.clone() placeholder="Search in lines" maxlength="1000" />
-                <label class="check"><input type="checkbox" name="regex" value="true" checked=filter.regex />"Regex"</label>
-                <label class="visually-hidden" for="log-level">"Level"</label>
-                <select class="input" id="log-level" name="level" on:change=|event| submit_form(&event)>
-                    <option value="" selected=filter.level.is_none()>"All levels"</option>
-                    {levels.collect_view()}
-                </select>
+            <Form method="GET" action=base.clone() attr:class="filter" attr:role="search">
+                <div class="search-field">
+                    <Icon symbol=Symbol::Search />
+                    <input
+                        class="search-input"
+                        type="search"
+                        name="q"
+                        value=filter.q.clone()
+                        placeholder="Search in lines"
+                        aria-label="Lines that contain"
+                        maxlength="1000"
+                        autocomplete="off"
+                    />
+                </div>
+                <label class="select" data-active=filter.regex.to_string()>
+                    <input type="checkbox" name="regex" value="true" checked=filter.regex />
+                    <span class="select-label">"Regex"</span>
+                </label>
+                <label class="select" data-active=filter.level.is_some().to_string()>
+                    <span class="select-label">"Level"</span>
+                    <select class="select-input" name="level" on:change=|event| submit_form(&event)>
+                        <option value="" selected=filter.level.is_none()>"Any"</option>
+                        {levels.collect_view()}
+                    </select>
+                    <Icon symbol=Symbol::Chevron />
+                </label>
                 <button type="submit" class="button">"Search"</button>
-                {(!is_all).then(|| view! { <a class="logs-clear" href=base>"All lines"</a> })}
+                {(!is_all).then(|| view! { <a class="filter-clear" href=base>"All lines"</a> })}
             </Form>
             <Switches tail is_live is_wrapped has_times />
         </div>
@@ -53,8 +70,6 @@ pub fn Toolbar(
 /// What only the live page can do; invisible until it is alive.
 #[component]
 fn Switches(tail: Tail, is_live: bool, is_wrapped: RwSignal<bool>, has_times: RwSignal<bool>) -> impl IntoView {
-    let is_alive = RwSignal::new(false);
-    Effect::new(move |_| is_alive.set(true));
     let pause = move |_| {
         tail.is_paused.update(|is_paused| *is_paused = !*is_paused);
         tail.show();
@@ -68,7 +83,7 @@ fn Switches(tail: Tail, is_live: bool, is_wrapped: RwSignal<bool>, has_times: Rw
     };
     let notices = use_context::<Notices>();
     view! {
-        <div class="logs-switches" data-alive=move || is_alive.get().then_some("")>
+        <div class="logs-switches">
             {is_live
                 .then(|| {
                     view! {
