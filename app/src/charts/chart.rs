@@ -73,6 +73,7 @@ pub fn Chart(
             <Values title plot offset />
         </figure>
     }
+    .into_any()
 }
 
 /// The values at the pointer, else the newest ones.
@@ -108,6 +109,7 @@ fn Readout(plot: Signal<Plot>, pointed: Memo<Option<usize>>, offset: Signal<i64>
             }}
         </span>
     }
+    .into_any()
 }
 
 /// The ticks of the value axis; CSS places them at equal distances, top first.
@@ -122,6 +124,7 @@ fn ValueAxis(plot: Signal<Plot>) -> impl IntoView {
             }}
         </div>
     }
+    .into_any()
 }
 
 /// The ticks of the time axis, as text in an SVG that isn't stretched.
@@ -140,6 +143,7 @@ fn TimeAxis(plot: Signal<Plot>, offset: Signal<i64>) -> impl IntoView {
             }}
         </svg>
     }
+    .into_any()
 }
 
 /// The line at the pointer, with a dot on each value.
@@ -176,6 +180,7 @@ fn Crosshair(plot: Signal<Plot>, pointed: Memo<Option<usize>>) -> impl IntoView 
             }}
         </svg>
     }
+    .into_any()
 }
 
 /// At most twelve of the values as a table, newest first, for keyboard, screen reader and copying.
@@ -218,6 +223,7 @@ fn Values(title: &'static str, plot: Signal<Plot>, offset: Signal<i64>) -> impl 
             </table>
         </details>
     }
+    .into_any()
 }
 
 /// How far the pointer is over the plot, 0 to 1.

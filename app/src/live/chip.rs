@@ -38,4 +38,5 @@ pub fn ConnectionChip() -> impl IntoView {
             {move || if connection.get() == Connection::Live { String::new() } else { kind.get() }}
         </span>
     }
+    .into_any()
 }

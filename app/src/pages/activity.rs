@@ -19,6 +19,7 @@ pub fn ActivityPage() -> impl IntoView {
         <PageHead title="Activity" about=|| "What happened to services, and who did it." />
         <EventsPanel />
     }
+    .into_any()
 }
 
 /// The events with their filter: of one service, or of all.
@@ -66,6 +67,7 @@ pub fn EventsPanel(
         </Form>
         <section class="panel" aria-label="Events"><EventRows query=Signal::derive(move || query.get()) pages=true /></section>
     }
+    .into_any()
 }
 
 /// Events as rows; new ones come on top.
@@ -87,6 +89,7 @@ pub fn EventRows(
             })}
         </Transition>
     }
+    .into_any()
 }
 
 #[component]
@@ -111,6 +114,7 @@ fn Rows(page: Page<Event>, query: EventQuery, pages: bool) -> impl IntoView {
         }}
         {older.map(|href| view! { <p class="events-older"><a class="button" href=href>"Older"</a></p> })}
     }
+    .into_any()
 }
 
 /// Puts what happens on top, while the component lives.

@@ -64,6 +64,7 @@ pub fn Palette() -> impl IntoView {
         </dialog>
         <ShortcutsDialog dialog=shortcuts />
     }
+    .into_any()
 }
 
 /// What fits, best first.
@@ -98,6 +99,7 @@ fn Found(palette: State) -> impl IntoView {
         </ul>
         {move || palette.found.with(Vec::is_empty).then(|| view! { <p class="palette-none">"Nothing fits. Try fewer letters."</p> })}
     }
+    .into_any()
 }
 
 /// The palette between its parts.

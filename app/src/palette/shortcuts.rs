@@ -60,6 +60,7 @@ pub fn ShortcutsDialog(
             <form class="dialog-actions" method="dialog"><button class="button">"Close"</button></form>
         </dialog>
     }
+    .into_any()
 }
 
 #[cfg(test)]

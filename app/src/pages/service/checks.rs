@@ -30,6 +30,7 @@ pub fn ChecksPanel(
             </Transition>
         </section>
     }
+    .into_any()
 }
 
 #[component]
@@ -67,6 +68,7 @@ fn Strip(watched: Watched) -> impl IntoView {
             }}
         </p>
     }
+    .into_any()
 }
 
 fn mark(check: &HealthResult) -> &'static str {

@@ -29,6 +29,7 @@ pub fn FactsPanel(
             {move || last_exit.get().map(|exit| view! { <LastExitPart exit /> })}
         </section>
     }
+    .into_any()
 }
 
 /// How the last run ended, with the last lines it wrote.
@@ -41,6 +42,7 @@ fn LastExitPart(exit: LastExit) -> impl IntoView {
             {(!lines.is_empty()).then(|| view! { <details><summary>"Its last lines"</summary><pre tabindex="0">{lines}</pre></details> })}
         </div>
     }
+    .into_any()
 }
 
 fn facts(watched: Watched) -> Vec<(&'static str, String, bool)> {

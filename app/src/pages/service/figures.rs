@@ -21,6 +21,7 @@ pub fn FigurePanels(
     view! {
         <Loaded watched figures=move |series| view! { <SmallCharts watched series /> }.into_any() />
     }
+    .into_any()
 }
 
 /// The charts of the metrics tab: larger, and with percentiles.
@@ -32,6 +33,7 @@ pub fn MetricsTab(
     view! {
         <Loaded watched figures=move |series| view! { <LargeCharts watched series /> }.into_any() />
     }
+    .into_any()
 }
 
 /// Loads the figures of the range in the address, keeps them up to date, and shows them by `figures`.
@@ -52,6 +54,7 @@ fn Loaded(watched: Watched, figures: impl Fn(RwSignal<MetricsSeries>) -> AnyView
             })}
         </Transition>
     }
+    .into_any()
 }
 
 /// Keeps the figures up to date: the shortest range by each point that arrives, the others by asking once a step.
@@ -130,6 +133,7 @@ fn SmallCharts(watched: Watched, series: RwSignal<MetricsSeries>) -> impl IntoVi
             </Traffic>
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -152,6 +156,7 @@ fn LargeCharts(watched: Watched, series: RwSignal<MetricsSeries>) -> impl IntoVi
             </Traffic>
         </div>
     }
+    .into_any()
 }
 
 /// The charts of requests, or why there are none and how to have them.

@@ -47,6 +47,7 @@ pub fn ServiceHead(
             }}
         </header>
     }
+    .into_any()
 }
 
 /// The line of small facts below the name.
@@ -91,6 +92,7 @@ fn HeadFacts(watched: Watched) -> impl IntoView {
             }}
         </p>
     }
+    .into_any()
 }
 
 /// Why it is in its state: the step of a start, the cause of an error.
@@ -112,6 +114,7 @@ fn Reason(watched: Watched) -> impl IntoView {
             }}
         </div>
     }
+    .into_any()
 }
 
 fn about(service: &Service) -> String {

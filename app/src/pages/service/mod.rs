@@ -49,6 +49,7 @@ pub fn ServicePage() -> impl IntoView {
             })}
         </Transition>
     }
+    .into_any()
 }
 
 /// The service once it is loaded; kept up to date by its feed.
@@ -68,4 +69,5 @@ fn ServiceView(detail: ServiceDetail, tab: Memo<Option<Tab>>) -> impl IntoView {
             None => view! { <NotFoundPage /> }.into_any(),
         }}
     }
+    .into_any()
 }

@@ -32,6 +32,7 @@ pub fn OverviewTab(
             <FactsPanel watched />
         </div>
     }
+    .into_any()
 }
 
 /// The newest log lines.
@@ -55,6 +56,7 @@ fn LogPeek(watched: Watched) -> impl IntoView {
             </Transition>
         </section>
     }
+    .into_any()
 }
 
 /// What happened to the service last.
@@ -70,6 +72,7 @@ fn RecentEvents(watched: Watched) -> impl IntoView {
             <EventRows query=Signal::stored(query) pages=false />
         </section>
     }
+    .into_any()
 }
 
 /// The newest lines, as they come.
@@ -86,4 +89,5 @@ fn LogPeekLines(watched: Watched, page: Page<LogLine>) -> impl IntoView {
         </ol>
         {move || is_empty.get().then(|| view! { <p class="panel-empty">"It has not written anything yet."</p> })}
     }
+    .into_any()
 }

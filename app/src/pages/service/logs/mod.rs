@@ -48,6 +48,7 @@ pub fn LogsTab(
             })}
         </Transition>
     }
+    .into_any()
 }
 
 /// The filter alone, to be mended when it can't be read.
@@ -113,6 +114,7 @@ fn LogView(id: ServiceId, filter: Filter, page: Page<LogLine>) -> impl IntoView 
             </button>
         </section>
     }
+    .into_any()
 }
 
 /// Loads older lines: a link to the page before, which the live page takes over.
@@ -129,6 +131,7 @@ fn Older(tail: Tail, href: Option<String>) -> impl IntoView {
             </a>
         </p>
     }
+    .into_any()
 }
 
 const fn nothing(is_all: bool, is_live: bool) -> &'static str {

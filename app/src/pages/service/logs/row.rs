@@ -51,6 +51,7 @@ fn Line(line: Arc<LogLine>, id: ServiceId, offset: Signal<i64>, is_marked: bool)
             </span>
         </li>
     }
+    .into_any()
 }
 
 #[component]
@@ -61,6 +62,7 @@ fn GapRow(gap: Gap, fill: Option<Callback<Gap>>) -> impl IntoView {
             {text} {fill.map(|fill| view! { <button type="button" class="button" on:click=move |_| fill.run(gap)>"Load them"</button> })}
         </li>
     }
+    .into_any()
 }
 
 /// The time of day to the millisecond.

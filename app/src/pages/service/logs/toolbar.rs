@@ -65,6 +65,7 @@ pub fn Toolbar(
             <Switches tail is_live is_wrapped has_times />
         </div>
     }
+    .into_any()
 }
 
 /// What only the live page can do; invisible until it is alive.
@@ -100,6 +101,7 @@ fn Switches(tail: Tail, is_live: bool, is_wrapped: RwSignal<bool>, has_times: Rw
             <button type="button" class="button" on:click=move |_| copy(tail, notices)><Icon symbol=Symbol::Copy />"Copy"</button>
         </div>
     }
+    .into_any()
 }
 
 const fn word(level: Level) -> &'static str {
