@@ -67,6 +67,9 @@ fn browser(steps: &Steps, filter: &[&String], counts: &mut Counts) -> Result {
     if !is_installed(&folder.join("node_modules/.package-lock.json"), &folder.join("package-lock.json")) {
         steps.take("Install Playwright", || step::run(Command::new("npm").current_dir(&folder).args(["ci", "--no-audit", "--no-fund"])))?;
     }
+    steps.take("Check the types of the browser tests", || {
+        step::run(Command::new("node").current_dir(&folder).args(["node_modules/typescript/bin/tsc", "--project", "."]))
+    })?;
     steps.take("Run the browser tests", || {
         let mut playwright = Command::new("node");
         playwright.current_dir(&folder).args(["node_modules/@playwright/test/cli.js", "test"]).args(filter);

@@ -1,0 +1,153 @@
+// A Pilothouse of its own for tests: the release code on a free port, with copies of real services and a data folder that goes away.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export type Role = 'admin' | 'developer' | 'viewer';
+
+/** Every user of the tests has this password; the names are those of the roles. */
+export const PASSWORD = 'correct horse battery staple';
+
+export interface Service {
+  id: string;
+  name: string;
+  status: string;
+  health_status: string;
+  status_reason: string | null;
+  port: number | null;
+}
+
+export class Pilothouse {
+  private token = '';
+
+  private constructor(
+    readonly url: string,
+    private readonly folder: string,
+    private readonly program: ChildProcess,
+    private readonly said: string[],
+  ) {}
+
+  /** Starts one, and makes a user for each role. */
+  static async start(): Promise<Pilothouse> {
+    const folder = await mkdtemp(join(tmpdir(), 'pilothouse-end2end-'));
+    const services = join(folder, 'services');
+    await cp(new URL('services', import.meta.url).pathname, services, { recursive: true });
+    await chmod(services, 0o755);
+    const program = spawn(process.env.PILOTHOUSE_PROGRAM ?? '../target/end2end/pilothouse', ['serve'], {
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        ...packageIndex(),
+        PILOTHOUSE_LISTEN: '127.0.0.1:0',
+        PILOTHOUSE_DATA_DIR: join(folder, 'data'),
+        PILOTHOUSE_SERVICES_DIR: services,
+        PILOTHOUSE_ADMIN_PASSWORD: PASSWORD,
+        PILOTHOUSE_RATE_LIMIT: '0',
+        PILOTHOUSE_LOGIN_LIMIT: '0',
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const said: string[] = [];
+    program.stderr.on('data', (text) => said.push(String(text)));
+    const url = await new Promise<string>((resolve, reject) => {
+      let text = '';
+      program.stdout.on('data', (more) => {
+        text += more;
+        const found = /listens on (http:\/\/\S+)/.exec(text);
+        if (found?.[1]) resolve(found[1]);
+      });
+      program.on('exit', (code) => reject(new Error(`pilothouse ended with ${code}: ${said.join('')}`)));
+      program.on('error', reject);
+    });
+    const pilothouse = new Pilothouse(url, folder, program, said);
+    await pilothouse.until('is ready', async () => (await fetch(`${url}/readyz`)).ok);
+    for (const role of ['developer', 'viewer'] satisfies Role[]) {
+      await pilothouse.call('POST', '/api/users', { username: role, password: PASSWORD, role });
+    }
+    await pilothouse.until('has found its services', async () => (await pilothouse.services()).length === 3);
+    return pilothouse;
+  }
+
+  /** Stops its services, ends it, and removes its folder. Returns what it logged. */
+  async end(): Promise<string> {
+    for (const service of await this.services()) await this.stopped(service.name);
+    this.program.kill('SIGTERM');
+    if (this.program.exitCode === null) await once(this.program, 'exit');
+    await rm(this.folder, { recursive: true, force: true });
+    return this.said.join('');
+  }
+
+  /** Calls the REST API as the admin. */
+  async call<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const send = () =>
+      fetch(this.url + path, {
+        method,
+        headers: { authorization: `Bearer ${this.token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    let answer = await send();
+    if (answer.status === 401) {
+      const login = await fetch(`${this.url}/api/auth/login`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ username: 'admin', password: PASSWORD }),
+      });
+      if (!login.ok) throw new Error(`can't sign in: ${login.status} ${await login.text()}`);
+      this.token = ((await login.json()) as { access_token: string }).access_token;
+      answer = await send();
+    }
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+    const text = await answer.text();
+    return (text ? JSON.parse(text) : undefined) as T;
+  }
+
+  async services(): Promise<Service[]> {
+    return (await this.call<{ items: Service[] }>('GET', '/api/services')).items;
+  }
+
+  async service(name: string): Promise<Service> {
+    const found = (await this.services()).find((service) => service.name === name);
+    if (!found) throw new Error(`there is no service ${name}`);
+    return found;
+  }
+
+  /** Starts a service unless it runs, and waits until it is healthy. */
+  async running(name: string): Promise<Service> {
+    const { id, status } = await this.service(name);
+    if (status !== 'running') await this.call('POST', `/api/services/${id}/start`);
+    await this.until(`sees ${name} healthy`, async () => (await this.service(name)).health_status === 'healthy');
+    return this.service(name);
+  }
+
+  /** Stops a service unless it is stopped, and waits until it is. */
+  async stopped(name: string): Promise<Service> {
+    const { id, status } = await this.service(name);
+    if (status === 'stopped' || status === 'error') return this.service(name);
+    await this.call('POST', `/api/services/${id}/stop`);
+    await this.until(`sees ${name} stopped`, async () => (await this.service(name)).status === 'stopped');
+    return this.service(name);
+  }
+
+  /** Sends a request to a service itself, as its users do. */
+  async ask(name: string, path: string, init?: RequestInit): Promise<Response> {
+    const { port } = await this.service(name);
+    return fetch(`http://127.0.0.1:${port}${path}`, init);
+  }
+
+  private async until(what: string, holds: () => Promise<boolean>): Promise<void> {
+    const deadline = Date.now() + 120_000;
+    while (!(await holds().catch(() => false))) {
+      if (Date.now() > deadline) throw new Error(`it took too long until Pilothouse ${what}; it says: ${this.said.join('')}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
+/** What pip on this machine needs to reach its package index. */
+function packageIndex(): Record<string, string> {
+  const known = Object.entries(process.env).filter(([name]) => /^(pip_|https?_proxy$|no_proxy$|ssl_cert_|requests_ca_)/i.test(name));
+  return Object.fromEntries(known) as Record<string, string>;
+}

@@ -1,0 +1,47 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { type Page } from '@playwright/test';
+import { alive, expect, test } from '../fixtures.ts';
+
+const AXE = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+// axe puts styles of its own into the page, which the page's policy rightly refuses.
+test.use({ bypassCSP: true });
+
+interface Violation {
+  id: string;
+  help: string;
+  nodes: { target: string[]; failureSummary: string }[];
+}
+
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  const found = await page.evaluate(async () => {
+    const axe = (globalThis as unknown as { axe: { run: (options: unknown) => Promise<{ violations: Violation[] }> } }).axe;
+    return (await axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })).violations;
+  });
+  return found.flatMap(({ id, help, nodes }) => nodes.map((node) => `${id}: ${help}: ${node.target.join(' ')}: ${node.failureSummary}`));
+}
+
+for (const theme of ['dark', 'light'] as const) {
+  test.describe(`the ${theme} theme`, () => {
+    test.use({ colorScheme: theme });
+
+    test(`has no fault that axe finds (${theme})`, async ({ page, pilothouse, signIn }) => {
+      const { id } = await pilothouse.running('orders');
+      await page.goto('/sign-in');
+      await alive(page);
+      expect.soft(await violations(page), 'sign-in').toEqual([]);
+      await signIn('admin');
+      for (const path of ['/', '/services', `/services/${id}`, `/services/${id}/metrics`, `/services/${id}/logs`, `/services/${id}/activity`, '/activity']) {
+        await page.goto(path);
+        await alive(page);
+        await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+        expect.soft(await violations(page), path).toEqual([]);
+      }
+      await page.keyboard.press('Control+k');
+      await expect(page.getByRole('dialog', { name: 'Find or do' }).getByRole('option').first()).toBeVisible();
+      expect.soft(await violations(page), 'palette').toEqual([]);
+    });
+  });
+}

@@ -1,0 +1,18 @@
+import { expect, open, test } from '../fixtures.ts';
+
+test.use({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+
+test('on a phone nothing is wider than the screen, and a service can be watched', async ({ page, pilothouse, signIn }) => {
+  const { id } = await pilothouse.running('orders');
+  await signIn('developer');
+  for (const path of ['/', '/services', `/services/${id}`, `/services/${id}/metrics`, `/services/${id}/logs`, '/activity']) {
+    await open(page, path);
+    await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    expect.soft(width, `${path} fits`).toBeLessThanOrEqual(390);
+  }
+  await open(page, '/');
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Services' }).tap();
+  await page.getByRole('link', { name: 'orders', exact: true }).tap();
+  await expect(page.getByRole('button', { name: 'Stop orders', exact: true })).toBeInViewport();
+});
