@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::auth;
 use crate::bus::Bus;
 use crate::events::Events;
 use crate::monitoring;
@@ -22,6 +23,7 @@ pub struct Engine {
     feeds: Arc<Feeds>,
     services: Arc<Services>,
     monitoring: Arc<monitoring::Manager>,
+    accounts: Arc<auth::Manager>,
 }
 
 impl Engine {
@@ -40,18 +42,19 @@ impl Engine {
         let lines = Arc::new(move |id, most| last_lines(&log_folder(&logged, id), most));
         let services = Services::open(core.clone(), runtime.clone(), Inherited::of_process(), lines).await?;
         let monitoring = monitoring::Manager::new(core.clone(), runtime);
+        let accounts = auth::Manager::new(core.clone());
         let pending = Arc::new(Pending);
         let backend = api::Backend {
             services: services.clone(),
             monitoring: monitoring.clone(),
             logs: pending.clone(),
             activity: core.events.clone(),
-            auth: pending.clone(),
-            users: pending.clone(),
+            auth: accounts.clone(),
+            users: accounts.clone(),
             system: pending,
         };
         let feeds = Arc::new(Feeds::new(core.clone()));
-        Ok(Self { core, backend, feeds, services, monitoring })
+        Ok(Self { core, backend, feeds, services, monitoring, accounts })
     }
 
     /// What all managers share.
@@ -69,6 +72,11 @@ impl Engine {
         self.backend.auth.clone()
     }
 
+    /// Accounts beyond their ports: who is current, and the link of the first start.
+    pub fn accounts(&self) -> Arc<auth::Manager> {
+        self.accounts.clone()
+    }
+
     /// Live data.
     pub fn feeds(&self) -> Arc<Feeds> {
         self.feeds.clone()
@@ -79,6 +87,8 @@ impl Engine {
     /// Fails with `conflict` when another instance has the lease of a SQLite database.
     pub async fn spawn(&self) -> api::Result<()> {
         self.core.store.lease.acquire(&self.core.tasks, &self.core.shutdown).await?;
+        self.accounts.prepare().await?;
+        self.accounts.spawn();
         self.services.spawn();
         self.monitoring.spawn();
         Ok(())

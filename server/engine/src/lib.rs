@@ -3,6 +3,7 @@
 //! The engine can't tell REST from a server function from a test: all of them call the ports of [`api::ports`], and permission,
 //! validation, action and event happen here, once. Managers share one [`Core`]; `Engine` puts them together.
 
+pub mod auth;
 pub mod bus;
 mod catalog;
 pub mod clock;

@@ -41,6 +41,8 @@ mod lease;
 mod location;
 mod migrations;
 pub mod services;
+pub mod sessions;
+pub mod users;
 mod writer;
 
 use std::sync::Arc;
