@@ -78,8 +78,7 @@ pub async fn user_list(db: &mut Conn) -> Result<Vec<UserRow>> {
 
 /// Whether there is a user.
 pub async fn user_exists(db: &mut Conn) -> Result<bool> {
-    let found: Option<i64> =
-        on!(db, |db| sqlx::query_scalar("SELECT CAST(1 AS BIGINT) FROM users LIMIT 1").fetch_optional(db).await)?;
+    let found: Option<i64> = on!(db, |db| sqlx::query_scalar("SELECT CAST(1 AS BIGINT) FROM users LIMIT 1").fetch_optional(db).await)?;
     Ok(found.is_some())
 }
 
@@ -130,8 +129,7 @@ pub async fn setup_token_replace(db: &mut Conn, hash: [u8; 32], expires_at: Time
 /// Whether a link of that hash is good.
 pub async fn setup_token_is_good(db: &mut Conn, hash: [u8; 32], now: Timestamp) -> Result<bool> {
     let statement = "SELECT expires_at FROM setup_tokens WHERE token_hash = $1 AND expires_at > $2";
-    let found: Option<i64> =
-        on!(db, |db| sqlx::query_scalar(statement).bind(hash.as_slice()).bind(now.micros()).fetch_optional(db).await)?;
+    let found: Option<i64> = on!(db, |db| sqlx::query_scalar(statement).bind(hash.as_slice()).bind(now.micros()).fetch_optional(db).await)?;
     Ok(found.is_some())
 }
 
