@@ -59,7 +59,13 @@ impl Running {
     /// Says on standard output where it listens, and how the first user is made when there is none.
     pub async fn announce(&self) {
         // A console that is closed is no reason not to serve.
-        let _ = crate::cli::print(&format!("Pilothouse listens on http://{}", self.address));
+        let here = format!("http://{}", self.address);
+        let _ = crate::cli::print(&format!("Pilothouse listens on {here}"));
+        if let Some(token) = self.server.accounts.setup_token() {
+            let site = self.server.settings.public_url.as_deref().unwrap_or(&here);
+            let link = format!("Make the first user within 30 minutes: {site}/setup?token={}", token.reveal());
+            let _ = crate::cli::print(&link);
+        }
     }
 
     /// Ends streams, lets requests finish, stops the work in the background. Services live on.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use api::{Backend, Caller};
 use bytes::Bytes;
-use engine::{Core, Engine, Feeds};
+use engine::{Core, Engine, Feeds, auth};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -22,6 +22,8 @@ pub struct Server {
     pub core: Arc<Core>,
     /// Live data.
     pub feeds: Arc<Feeds>,
+    /// Who is current, and the link of the first start.
+    pub accounts: Arc<auth::Manager>,
     /// How it was configured.
     pub settings: Settings,
     /// The names that it answers to.
@@ -47,6 +49,7 @@ impl Server {
             backend: engine.backend(),
             core: engine.core().clone(),
             feeds: engine.feeds(),
+            accounts: engine.accounts(),
             names: Names::new(listen, settings.public_url.as_deref()),
             limit: RateLimit::new(settings.rate_limit, settings.rate_burst),
             tickets: Tickets::default(),
@@ -59,8 +62,13 @@ impl Server {
     }
 
     /// Fails with `session_ended` when the caller's session has ended or their rights have changed since.
-    pub fn current(&self, _caller: &Caller) -> api::Result<()> {
-        Ok(())
+    pub fn current(&self, caller: &Caller) -> api::Result<()> {
+        let message = match self.accounts.current(caller) {
+            Some(now) if now.role == caller.role => return Ok(()),
+            Some(_) => "your rights have changed; connect again",
+            None => "the session has ended; sign in again",
+        };
+        Err(api::Error::new(api::ErrorCode::SessionEnded, message))
     }
 
     /// What the forms of a session send back: nobody who can't read the session's pages knows it. Empty without a session.
