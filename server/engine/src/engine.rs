@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 use crate::auth;
 use crate::bus::Bus;
 use crate::events::Events;
+use crate::logs;
 use crate::monitoring;
 use crate::pending::Pending;
 use crate::runtime::Runtime;
@@ -43,17 +44,18 @@ impl Engine {
         let services = Services::open(core.clone(), runtime.clone(), Inherited::of_process(), lines).await?;
         let monitoring = monitoring::Manager::new(core.clone(), runtime);
         let accounts = auth::Manager::new(core.clone());
+        let logs = Arc::new(logs::Manager::new(core.clone()));
         let pending = Arc::new(Pending);
         let backend = api::Backend {
             services: services.clone(),
             monitoring: monitoring.clone(),
-            logs: pending.clone(),
+            logs: logs.clone(),
             activity: core.events.clone(),
             auth: accounts.clone(),
             users: accounts.clone(),
             system: pending,
         };
-        let feeds = Arc::new(Feeds::new(core.clone()));
+        let feeds = Arc::new(Feeds::new(core.clone(), logs));
         Ok(Self { core, backend, feeds, services, monitoring, accounts })
     }
 

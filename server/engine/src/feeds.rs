@@ -6,22 +6,26 @@ use api::{Caller, Resume, Topic};
 
 use crate::Core;
 use crate::bus::{Packet, Reader};
+use crate::logs::{self, LogReader};
 
 /// Hands out readers of every feed.
 pub struct Feeds {
     core: Arc<Core>,
+    logs: Arc<logs::Manager>,
 }
 
 /// One reader of one feed.
 pub enum FeedReader {
     /// Of the bus.
     Bus(Reader),
+    /// Of the log of a service.
+    Log(LogReader),
 }
 
 impl Feeds {
-    /// Feeds of the bus.
-    pub fn new(core: Arc<Core>) -> Self {
-        Self { core }
+    /// Feeds of the bus and of the logs.
+    pub fn new(core: Arc<Core>, logs: Arc<logs::Manager>) -> Self {
+        Self { core, logs }
     }
 
     /// Whether `caller` may read `topic` and what it is about exists.
@@ -38,7 +42,10 @@ impl Feeds {
     /// Reads `topic` from now on, or from where `resume` says. Fails with `forbidden` or `not_found`.
     pub async fn subscribe(&self, caller: &Caller, topic: Topic, resume: &Resume) -> api::Result<FeedReader> {
         self.check(caller, topic)?;
-        Ok(FeedReader::Bus(self.core.bus.subscribe(topic, resume)))
+        match topic {
+            Topic::Logs(id) => self.logs.follow(id, resume).await.map(FeedReader::Log),
+            _ => Ok(FeedReader::Bus(self.core.bus.subscribe(topic, resume))),
+        }
     }
 }
 
@@ -47,6 +54,7 @@ impl FeedReader {
     pub async fn next(&mut self, most: usize) -> Vec<Packet> {
         match self {
             Self::Bus(reader) => reader.next(most).await,
+            Self::Log(reader) => reader.next(most).await,
         }
     }
 }

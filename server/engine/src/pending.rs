@@ -1,6 +1,6 @@
 //! Ports whose managers haven't been joined to the engine yet: each says so.
 
-use api::ports::{Logs, System};
+use api::ports::System;
 use api::*;
 use async_trait::async_trait;
 
@@ -20,7 +20,6 @@ macro_rules! pending {
 }
 
 pending! {
-    Logs { fn page(a: &Caller, b: ServiceId, c: LogQuery) -> Page<LogLine>; }
     System {
         fn report(a: &Caller) -> SystemReport;
         fn ready() -> ();
