@@ -152,6 +152,6 @@ impl RefreshToken {
 }
 
 /// Compares in a time that doesn't depend on where they differ.
-fn is_same(one: &[u8], other: &[u8]) -> bool {
+pub(super) fn is_same(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len() && one.iter().zip(other).fold(0, |difference, (one, other)| difference | (one ^ other)) == 0
 }

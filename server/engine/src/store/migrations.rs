@@ -46,3 +46,18 @@ fn outward(error: MigrateError) -> api::Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::migrate::Migrator;
+
+    use super::{POSTGRES, POSTGRES_TELEMETRY, SQLITE, SQLITE_TELEMETRY};
+
+    #[test]
+    fn both_databases_have_the_same_migrations() {
+        let names = |set: &Migrator| set.iter().map(|one| (one.version, one.description.to_string())).collect::<Vec<_>>();
+        assert_eq!(names(&SQLITE), names(&POSTGRES));
+        assert_eq!(names(&SQLITE_TELEMETRY), names(&POSTGRES_TELEMETRY));
+        assert!(!names(&SQLITE).is_empty());
+    }
+}

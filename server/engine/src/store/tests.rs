@@ -152,3 +152,27 @@ async fn a_file_that_is_no_database_is_refused_and_left_alone() {
     assert!(error.message.contains("isn't a SQLite database"), "{error}");
     assert_eq!(std::fs::read_to_string(&file).expect("it is there"), letter);
 }
+
+#[tokio::test]
+async fn a_full_disk_is_said_and_nothing_is_half_written() {
+    let test = crate::testing::TestStore::new(crate::testing::StoreKind::Sqlite).await;
+    let store = test.open().await;
+    table(&store.main).await;
+    store.main.write(|db| Box::pin(async move { Ok(db.run("PRAGMA max_page_count = 80").await?) })).await.expect("the limit is set");
+    let writes = (0..20).map(|id| {
+        store.main.write(move |db| {
+            Box::pin(async move {
+                note_insert(db, id).await?;
+                let large = "UPDATE notes SET note = $2 WHERE id = $1";
+                execute!(db, large, id, "x".repeat(if id == 7 { 4_000_000 } else { 10 }))?;
+                Ok(())
+            })
+        })
+    });
+    let answers = futures::future::join_all(writes).await;
+    let full = answers[7].as_ref().expect_err("there is no room");
+    assert!(full.code == api::ErrorCode::Unavailable && full.message.contains("disk is full"), "{full}");
+    let saved: Vec<_> = (0..20).filter(|id| answers[*id as usize].is_ok()).collect();
+    assert_eq!(note_ids(&store.main).await, saved, "what was acknowledged is there, and nothing else");
+    store.main.write(|db| Box::pin(note_insert(db, 100))).await.expect("the next write works");
+}

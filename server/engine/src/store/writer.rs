@@ -126,7 +126,13 @@ async fn commit(pool: &Pool, begin: &'static str, jobs: Vec<Job>) {
         }
         Err(error) => Err(error),
     };
-    let committed = committed.map_err(|error| api::Error::from(Error::from(error)));
+    let committed = committed.map_err(|error| match api::Error::from(Error::from(error)) {
+        // The database gave the transaction up because of one of the writes: the others are not to blame and may try again.
+        error if error.code == api::ErrorCode::Internal => {
+            api::Error::unavailable("the change was undone with another one that failed; try again").retry_after(1)
+        }
+        error => error,
+    });
     for Done { answer, .. } in done {
         answer(committed.clone());
     }
