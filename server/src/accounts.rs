@@ -50,7 +50,7 @@ fn line(user: &User, width: usize) -> String {
 fn with_engine(settings: Settings, act: impl AsyncFnOnce(&Engine) -> api::Result<()>) -> api::Result<()> {
     serve::runtime()?.block_on(async {
         // Not the password of the first start: these commands make the users that they are told to.
-        let config = engine::EngineConfig { admin_password: None, ..serve::engine_config(&settings)? };
+        let config = engine::EngineConfig { admin_password: None, ..serve::engine_config(&settings) };
         let engine = Engine::open(config, Clock::System).await?;
         let done = act(&engine).await;
         engine.shutdown().await;

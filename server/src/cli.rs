@@ -74,7 +74,7 @@ pub fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
     match args.next().as_deref().and_then(|first| first.to_str()) {
         Some("supervise") if !std::env::args().any(|arg| arg == "--help" || arg == "-h") => {
-            return ExitCode::FAILURE;
+            return engine::runtime::process::supervisor::main(args);
         }
         _ => {}
     }

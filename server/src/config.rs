@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use api::{Error, Secret};
-use clap::{Args, CommandFactory};
+use clap::Args;
 use serde::Deserialize;
 
 /// The file that is read when none is named and it is there, in the working folder or the data folder.
@@ -127,6 +127,8 @@ pub struct Settings {
     pub retention_days: u32,
     /// Whether the demonstration service is there when no other is.
     pub demonstration: bool,
+    /// The program that supervises services: this one.
+    pub program: PathBuf,
 }
 
 impl Settings {
@@ -155,6 +157,8 @@ impl Settings {
             login_limit: Some(given.login_limit.unwrap_or(10)).filter(|limit| *limit > 0),
             retention_days: given.retention_days.unwrap_or(14),
             demonstration: given.demonstration.unwrap_or(false),
+            program: std::env::current_exe()
+                .map_err(|error| Error::unavailable(format!("the path of this program is unknown: {error}")))?,
         };
         settings.check()?;
         Ok(settings)
@@ -217,7 +221,7 @@ fn read(path: &Path) -> Result<File, Error> {
 
 fn parse(text: &str) -> Result<File, String> {
     toml::from_str(text).map_err(|error| {
-        let line = error.span().map(|span| text[..span.start.min(text.len())].lines().count().max(1));
+        let line = error.span().map(|span| text.as_bytes()[..span.start.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1);
         let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
         format!("{place}{}", error.message())
     })
@@ -231,13 +235,6 @@ fn default_data_dir() -> PathBuf {
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
     let base = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute()).or_else(home);
     base.map_or_else(|| PathBuf::from("pilothouse-data"), |base| base.join("pilothouse"))
-}
-
-/// Whether every setting of the table is a flag of `pilothouse serve`; for tests.
-#[doc(hidden)]
-pub fn flags<C: CommandFactory>() -> Vec<String> {
-    let command = C::command();
-    command.get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)).collect()
 }
 
 #[cfg(test)]

@@ -79,6 +79,10 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> api::Result<T> {
         return Err(Error::new(ErrorCode::MalformedRequest, "the body is empty; send a JSON document"));
     }
     refuse_nul(bytes)?;
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        // Serde would take the fields of an object in order.
+        return Err(Error::invalid("", "the body is an array; send an object"));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| fault(error.path(), error.inner()))?;
     json.end().map_err(|error| malformed(&error))?;
@@ -212,6 +216,7 @@ mod tests {
         let health = r#"{"name":"a","source":{"folder":"/a"},"health":{"interval_seconds":-1}}"#;
         assert_eq!(field_of::<NewService>(health), invalid("/health/interval_seconds"));
         assert_eq!(field_of::<NewService>(r#"{"name":"a","source":7}"#), invalid("/source"));
+        assert_eq!(field_of::<Credentials>(r#" ["admin", "a password"]"#), invalid(""));
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! The OpenAPI document: made from the handlers, completed by what holds for all of them.
 
-use api::{ErrorBody, Permission};
+use api::{ErrorBody, EventKind, Health, Level, Permission, Range, ServiceSort, Status};
+use utoipa::ToSchema;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{Components, ContentBuilder, Info, OpenApi, Ref, RefOr, ResponseBuilder, SecurityRequirement, Tag};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::openapi::{Components, ContentBuilder, Info, OpenApi, Ref, RefOr, ResponseBuilder, Schema, SecurityRequirement, Tag};
 
 /// The groups of operations, in the order of the document.
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 10] = [
     ("auth", "Sign-in and sessions."),
     ("services", "Services and their life cycle."),
     ("metrics", "Figures over time."),
@@ -16,6 +16,7 @@ const TAGS: [(&str, &str); 9] = [
     ("users", "Accounts."),
     ("system", "The health of Pilothouse."),
     ("live data", "WebSockets: /ws, /ws/dashboard, /ws/services/{id}, /ws/metrics, /ws/events, /ws/logs/{service_id}."),
+    ("documents", "The API's own documents."),
     ("probes", "For whatever watches Pilothouse."),
 ];
 
@@ -30,8 +31,15 @@ pub fn head() -> OpenApi {
     info.description = Some(ABOUT.into());
     let mut components = Components::new();
     components.add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
-    let mut schemas = vec![(ErrorBody::name().into_owned(), ErrorBody::schema())];
-    ErrorBody::schemas(&mut schemas);
+    let mut schemas = Vec::new();
+    add::<ErrorBody>(&mut schemas);
+    // What only query parameters refer to.
+    add::<EventKind>(&mut schemas);
+    add::<Health>(&mut schemas);
+    add::<Level>(&mut schemas);
+    add::<Range>(&mut schemas);
+    add::<ServiceSort>(&mut schemas);
+    add::<Status>(&mut schemas);
     components.schemas.extend(schemas);
     let tags = TAGS.map(|(name, about)| {
         let mut tag = Tag::new(name);
@@ -55,6 +63,11 @@ pub fn document() -> OpenApi {
 /// The whole document as indented JSON.
 pub fn pretty() -> String {
     document().to_pretty_json().unwrap_or_default()
+}
+
+fn add<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+    schemas.push((T::name().into_owned(), T::schema()));
+    T::schemas(schemas);
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

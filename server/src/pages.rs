@@ -12,7 +12,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 use leptos::config::LeptosOptions;
 use leptos::nonce::use_nonce;
 use leptos::prelude::{provide_context, use_context};
-use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list, handle_server_fns_with_context, render_app_async_with_context};
+use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list, render_app_async_with_context};
 
 use crate::error::Failure;
 use crate::state::Server;
@@ -39,9 +39,9 @@ pub async fn fallback(request: Request) -> Response {
             .into_response();
     }
     let mut response = render_app_async_with_context(context, app::shell)(request).await;
-    if response.status() == StatusCode::OK {
-        *response.status_mut() = StatusCode::NOT_FOUND;
-    }
+    // Not a page of ours, whatever the page says: also for those who would be sent to sign in.
+    response.headers_mut().remove(header::LOCATION);
+    *response.status_mut() = StatusCode::NOT_FOUND;
     response
 }
 

@@ -48,7 +48,7 @@ impl Running {
     pub async fn start(settings: Settings, clock: Clock) -> api::Result<Self> {
         let listener = TcpListener::bind(settings.listen).await.map_err(|error| cannot_listen(settings.listen, &error))?;
         let address = listener.local_addr().map_err(|error| cannot_listen(settings.listen, &error))?;
-        let engine = Arc::new(Engine::open(engine_config(&settings)?, clock).await?);
+        let engine = Arc::new(Engine::open(engine_config(&settings), clock).await?);
         engine.spawn().await?;
         let server = Server::new(&engine, settings, address);
         let ending = CancellationToken::new();
@@ -92,18 +92,17 @@ pub fn router(server: &Arc<Server>) -> Router {
 }
 
 /// What the engine is told.
-pub fn engine_config(settings: &Settings) -> api::Result<EngineConfig> {
-    let program = std::env::current_exe().map_err(|error| Error::unavailable(format!("the path of this program is unknown: {error}")))?;
-    Ok(EngineConfig {
+pub fn engine_config(settings: &Settings) -> EngineConfig {
+    EngineConfig {
         data_dir: settings.data_dir.clone(),
         database_url: settings.database_url.clone(),
         services_dir: settings.services_dir.clone(),
-        program,
+        program: settings.program.clone(),
         demonstration: settings.demonstration,
         admin_password: settings.admin_password.clone(),
         login_limit: settings.login_limit,
         retention_days: settings.retention_days,
-    })
+    }
 }
 
 /// The runtime that everything asynchronous runs on.

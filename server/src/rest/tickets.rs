@@ -1,6 +1,5 @@
 //! One-time tickets for WebSocket clients that can't send headers.
 
-use axum::Json;
 use axum::extract::State;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

@@ -9,10 +9,9 @@ use std::sync::Arc;
 
 use api::{Resume, Topic};
 use axum::Router;
-use axum::extract::{RawPathParams, State, WebSocketUpgrade};
+use axum::extract::{State, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::get;
-use http::Extensions;
 use serde::Deserialize;
 
 pub use tickets::{Ticket, Tickets};

@@ -1,1 +1,13 @@
-//! Placeholder of the first slice.
+//! Stories of the whole server, over real sockets, on both databases, as each role.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a story may stop where it fails")]
+#![recursion_limit = "256"]
+
+mod app;
+mod doors;
+mod headers;
+mod hostile;
+mod live;
+mod openapi;
+mod permissions;
+mod program;
+mod sign_in;

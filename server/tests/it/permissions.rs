@@ -1,0 +1,46 @@
+//! The one table of permissions against every operation, called for real as each role.
+
+use api::{Permission, Role};
+use http::Method;
+use serde_json::json;
+
+use crate::app::{TestApp, on_each_store};
+use crate::openapi::operations;
+
+const NO_ID: &str = "0192f0c4-0000-7000-8000-000000000000";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_role_reaches_exactly_the_operations_that_the_table_gives_it() {
+    on_each_store(async |app: TestApp| {
+        let nobody = app.nobody();
+        let clients = [app.sign_in("viewer").await, app.sign_in("developer").await, app.sign_in("admin").await];
+        for (method, path, operation) in operations() {
+            let permission = operation["x-permission"].as_str().unwrap();
+            if permission == "public" || path.ends_with("/stream") {
+                continue;
+            }
+            let least = Permission::ALL.iter().find(|one| one.as_str() == permission).unwrap().least_role();
+            let (path, method) = (path.replace("{id}", NO_ID), method.parse::<Method>().unwrap());
+            let body = operation.get("requestBody").map(|_| body_of(&path));
+            nobody.send(method.clone(), &path, body.clone()).await.fails_with(401, "not_signed_in");
+            for (role, client) in Role::ALL.into_iter().zip(&clients) {
+                let reply = client.send(method.clone(), &path, body.clone()).await;
+                let is_refused = reply.status == 403;
+                assert_eq!(is_refused, role < least, "{method} {path} as {}: {reply:?}", role.as_str());
+                assert!(reply.status.as_u16() < 500, "{method} {path} as {}: {reply:?}", role.as_str());
+                assert_ne!(reply.status, 401, "{method} {path} as {}: {reply:?}", role.as_str());
+            }
+        }
+    })
+    .await;
+}
+
+/// A body that can be read, so that it is the permission that decides.
+fn body_of(path: &str) -> serde_json::Value {
+    match path {
+        "/api/services" => json!({"name": "-", "source": {"folder": "/nowhere"}}),
+        "/api/users" => json!({"username": "-", "password": "short", "role": "viewer"}),
+        "/api/auth/password" => json!({"old_password": "wrong", "new_password": "short"}),
+        _ => json!({}),
+    }
+}
