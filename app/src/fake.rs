@@ -15,6 +15,10 @@ pub struct Fake {
     pub services: Vec<Service>,
     /// What happened.
     pub events: Vec<Event>,
+    /// What every service has written.
+    pub lines: Vec<LogLine>,
+    /// Why no service shows figures of its requests.
+    pub metrics_hint: Option<String>,
     /// Whether there is no user yet.
     pub is_fresh: bool,
 }
@@ -89,8 +93,19 @@ impl Services for Fake {
     }
 
     async fn get(&self, _: &Caller, id: ServiceId) -> Result<ServiceDetail> {
-        self.find(id)?;
-        Err(Error::unavailable("the fake knows no details"))
+        Ok(ServiceDetail {
+            service: self.find(id)?,
+            spec: ServiceSpec::new(Source::Folder { folder: "/srv/accounts".into() }),
+            command: Some(vec!["uvicorn".into(), "main:app".into()]),
+            pids: vec![4242, 4243],
+            listening_ports: vec![8001],
+            last_exit: None,
+            last_check: None,
+            diagnosis: Vec::new(),
+            dependencies: Vec::new(),
+            endpoints: Vec::new(),
+            metrics_hint: self.metrics_hint.clone(),
+        })
     }
 
     async fn create(&self, _: &Caller, _: NewService) -> Result<ServiceDetail> {
@@ -125,8 +140,16 @@ impl Services for Fake {
     }
 
     async fn health(&self, _: &Caller, id: ServiceId) -> Result<HealthReport> {
-        self.find(id)?;
-        Err(Error::unavailable("the fake checks nothing"))
+        let health_status = self.find(id)?.health_status;
+        let check = |n| HealthResult {
+            at: NOW.plus_seconds(-15 * n),
+            ok: n != 2,
+            health: health_status,
+            latency_ms: 12.5,
+            message: "GET /health: 200".into(),
+        };
+        let (check_every, history) = (HealthCheck::default(), (0..4).map(check).collect());
+        Ok(HealthReport { service_id: id, health_status, check: check_every, history, uptime_percent: Some(75.0) })
     }
 
     async fn discover(&self, caller: &Caller) -> Result<DiscoveryReport> {
@@ -138,7 +161,12 @@ impl Services for Fake {
 #[async_trait]
 impl Monitoring for Fake {
     async fn service(&self, _: &Caller, id: ServiceId, _: MetricsQuery) -> Result<MetricsSeries> {
-        Ok(MetricsSeries { service_id: id, from: NOW, to: NOW, step: 5, points: Vec::new() })
+        let point = |n: i64| MetricsPoint {
+            cpu_usage: Some(n as f64),
+            request_rate: self.metrics_hint.is_none().then_some(4.5),
+            ..MetricsPoint::empty(id, NOW.plus_seconds((n - 20) * 5))
+        };
+        Ok(MetricsSeries { service_id: id, from: NOW.plus_seconds(-900), to: NOW, step: 5, points: (1..=20).map(point).collect() })
     }
 
     async fn system(&self, _: &Caller, _: MetricsQuery) -> Result<SystemSeries> {
@@ -159,8 +187,14 @@ impl Monitoring for Fake {
 
 #[async_trait]
 impl Logs for Fake {
-    async fn page(&self, _: &Caller, _: ServiceId, _: LogQuery) -> Result<Page<LogLine>> {
-        Ok(Page::whole(Vec::new()))
+    async fn page(&self, _: &Caller, _: ServiceId, query: LogQuery) -> Result<Page<LogLine>> {
+        let is_wanted = |line: &&LogLine| {
+            query.level.is_none_or(|level| line.level >= level) && query.q.as_ref().is_none_or(|q| line.message.contains(q))
+        };
+        let mut lines: Vec<_> = self.lines.iter().filter(is_wanted).cloned().collect();
+        let older = lines.len().saturating_sub(query.limit.get());
+        let items = lines.split_off(older);
+        Ok(Page { items, next_cursor: (older > 0).then(|| "older".into()), total: None })
     }
 }
 

@@ -20,6 +20,8 @@ mod pages;
 mod palette;
 pub mod path;
 pub mod rpc;
+#[cfg(all(test, feature = "ssr"))]
+mod service_page_tests;
 pub mod session;
 mod shell;
 mod theme;

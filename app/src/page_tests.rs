@@ -10,11 +10,11 @@ use leptos::prelude::provide_context;
 use crate::fake::{Fake, service};
 
 /// What a browser gets.
-struct Answer {
-    status: StatusCode,
-    location: Option<String>,
-    cookies: Vec<String>,
-    text: String,
+pub(crate) struct Answer {
+    pub status: StatusCode,
+    pub location: Option<String>,
+    pub cookies: Vec<String>,
+    pub text: String,
 }
 
 impl Answer {
@@ -28,7 +28,7 @@ impl Answer {
     }
 }
 
-async fn get(fake: Fake, role: Option<Role>, path: &str) -> Answer {
+pub(crate) async fn get(fake: Fake, role: Option<Role>, path: &str) -> Answer {
     // Makes the executor too, as it does when the server starts.
     static ROUTES: LazyLock<usize> = LazyLock::new(|| leptos_axum::generate_route_list(crate::App).len());
     assert!(*ROUTES > 0);
@@ -121,7 +121,7 @@ async fn an_unknown_address_is_a_404_with_a_way_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_page_has_an_inline_style_or_a_script_without_a_nonce() {
-    for path in ["/", "/services", "/sign-in", "/setup?token=a", "/nothing"] {
+    for path in ["/", "/services", "/activity", "/sign-in", "/setup?token=a", "/nothing"] {
         let page = get(some(), Some(Role::Admin), path).await;
         assert!(!page.text.contains(" style="), "{path}");
         assert_eq!(page.text.matches("<script").count(), page.text.matches("nonce=").count(), "{path}");

@@ -1,0 +1,111 @@
+//! The page of a service as it is sent, before and without any JavaScript.
+
+use api::{Event, EventKind, Level, LogLine, LogStream, Role, Service, Status};
+use axum::http::StatusCode;
+
+use crate::fake::{Fake, NOW, service};
+use crate::page_tests::get;
+
+const PAGE: &str = "/services/00000000-0000-0000-0000-000000000001";
+
+fn lines(count: u64) -> Vec<LogLine> {
+    let line = |seq: u64| LogLine {
+        seq,
+        ts: NOW.plus_seconds(seq as i64 - 1000),
+        level: if seq.is_multiple_of(10) { Level::Error } else { Level::Info },
+        stream: LogStream::Stdout,
+        message: format!("line {seq} <b>"),
+        fields: Default::default(),
+    };
+    (1..=count).map(line).collect()
+}
+
+fn one() -> Fake {
+    Fake { services: vec![service(1, "accounts")], lines: lines(500), ..Fake::default() }
+}
+
+async fn text(fake: Fake, path: &str) -> String {
+    get(fake, Some(Role::Developer), &format!("{PAGE}{path}")).await.text
+}
+
+#[tokio::test]
+async fn the_overview_shows_state_figures_checks_facts_and_log() {
+    let text = text(one(), "").await;
+    let wanted = [
+        "accounts",
+        "Running",
+        "Healthy",
+        "up 2 min",
+        "PID 4242 and 1 more",
+        "uvicorn main:app",
+        "/srv/accounts",
+        "3 of 4 good",
+        "line 500",
+    ];
+    for wanted in wanted {
+        assert!(text.contains(wanted), "{wanted} is missing");
+    }
+    assert!(text.contains(r#"aria-label="CPU: now 20 %, between 1 % and 20 %""#), "a chart says its values in words");
+    assert!(text.contains("<polyline") && !text.contains(" style="));
+}
+
+#[tokio::test]
+async fn a_start_shows_its_step_and_blocked_actions_say_why() {
+    let starting = Service {
+        status: Status::Starting,
+        status_reason: Some("installing 12 requirements, step 2 of 2".into()),
+        ..service(1, "accounts")
+    };
+    let text = text(Fake { services: vec![starting], ..Fake::default() }, "").await;
+    assert!(text.contains("installing 12 requirements, step 2 of 2") && text.contains("it is being started already"));
+}
+
+#[tokio::test]
+async fn requests_that_are_not_exposed_say_how_to_expose_them() {
+    let mut unexposed = service(1, "accounts");
+    unexposed.traffic = None;
+    let fake = Fake { services: vec![unexposed], metrics_hint: Some("Add prometheus-fastapi-instrumentator.".into()), ..Fake::default() };
+    for tab in ["", "/metrics"] {
+        let text = text(fake.clone(), tab).await;
+        assert!(text.contains("not exposed") && text.contains("prometheus-fastapi-instrumentator"), "{tab}");
+        assert!(!text.contains("Response time</"), "{tab}");
+    }
+}
+
+#[tokio::test]
+async fn the_log_shows_the_newest_lines_escaped_and_leads_to_older_ones() {
+    let text = text(one(), "/logs").await;
+    assert!(text.contains("line 500 &lt;b&gt;") && text.contains("line 301 ") && !text.contains("line 300 "));
+    assert!(text.contains(&format!(r#"href="{PAGE}/logs?cursor=older""#)));
+}
+
+#[tokio::test]
+async fn the_log_is_filtered_by_the_address() {
+    let text = text(one(), "/logs?level=ERROR&q=line+49").await;
+    assert!(text.contains("line 490 ") && !text.contains("line 491 ") && !text.contains("line 480 "));
+    assert!(text.contains(r#"value="line 49""#), "the form shows what is filtered");
+}
+
+#[tokio::test]
+async fn the_activity_links_each_event_to_its_service() {
+    let event = Event {
+        seq: 1,
+        at: NOW.plus_seconds(-60),
+        kind: EventKind::ServiceCrashed,
+        service_id: Some(service(1, "accounts").id),
+        service_name: Some("accounts".into()),
+        actor: None,
+        message: "accounts ended with exit code 3".into(),
+        data: serde_json::Value::Null,
+    };
+    let page = get(Fake { events: vec![event], ..one() }, Some(Role::Viewer), "/activity?kind=service.crashed").await;
+    assert!(page.text.contains("Accounts ended with exit code 3") || page.text.contains("accounts ended with exit code 3"));
+    assert!(page.text.contains(&format!(r#"href="{PAGE}""#)));
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_a_404() {
+    for path in ["/services/nonsense", "/services/00000000-0000-0000-0000-000000000009", &format!("{PAGE}/nothing")] {
+        assert_eq!(get(one(), Some(Role::Viewer), path).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+}
