@@ -141,7 +141,7 @@ impl Services for Fake {
 
     async fn health(&self, _: &Caller, id: ServiceId) -> Result<HealthReport> {
         let health_status = self.find(id)?.health_status;
-        let check = |n| HealthResult {
+        let check = |n: i64| HealthResult {
             at: NOW.plus_seconds(-15 * n),
             ok: n != 2,
             health: health_status,

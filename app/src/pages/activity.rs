@@ -5,46 +5,53 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_router::components::Form;
 use leptos_router::hooks::{use_location, use_query_map};
+use leptos_router::params::ParamsMap;
 
 use super::submit::submit_form;
 use crate::components::{EventLine, Failure, Icon, PageHead, Skeleton, Symbol};
 use crate::live::{Incoming, use_feed};
 use crate::path;
-use crate::rpc::list_events;
+use crate::rpc::{RpcResult, list_events};
 
 /// The page of everything that happened. The address says of which kind and service; older events are pages of their own.
 #[component]
 pub fn ActivityPage() -> impl IntoView {
+    let params = use_query_map();
+    let query = Memo::new(move |_| params.with(|params| event_query(params, None)));
+    let page = Resource::new(move || query.get(), |query| async move { Some(list_events(query).await) });
     view! {
         <PageHead title="Activity" about=|| "What happened to services, and who did it." />
-        <EventsPanel />
+        <EventFilter query of_one=false />
+        <section class="panel" aria-label="Events"><EventRows query page pages=true /></section>
     }
     .into_any()
 }
 
-/// The events with their filter: of one service, or of all.
+/// Which events the query of an address asks for: of one service when the page is that of a service.
+pub fn event_query(params: &ParamsMap, service: Option<ServiceId>) -> EventQuery {
+    EventQuery {
+        service_id: service.or_else(|| params.get_str("service")?.parse().ok()),
+        kind: params.get_str("kind").and_then(EventKind::named),
+        cursor: params.get_str("cursor").filter(|cursor| !cursor.is_empty()).map(str::to_owned),
+        ..EventQuery::default()
+    }
+}
+
+/// The filter of the events, as a form that the address keeps.
 #[component]
-pub fn EventsPanel(
-    /// Only those of this service.
-    #[prop(optional, into)]
-    service: Option<ServiceId>,
+pub fn EventFilter(
+    /// What is filtered now.
+    query: Memo<EventQuery>,
+    /// Whether the page is that of one service.
+    of_one: bool,
 ) -> impl IntoView {
-    let params = use_query_map();
     let pathname = use_location().pathname;
-    let query = Memo::new(move |_| {
-        params.with(|params| EventQuery {
-            service_id: service.or_else(|| params.get_str("service")?.parse().ok()),
-            kind: params.get_str("kind").and_then(EventKind::named),
-            cursor: params.get_str("cursor").filter(|cursor| !cursor.is_empty()).map(str::to_owned),
-            ..EventQuery::default()
-        })
-    });
     let kinds = move || {
         let chosen = query.with(|query| query.kind);
         let kinds = EventKind::ALL.iter().filter(|kind| !kind.is_account());
         kinds.map(|kind| view! { <option value=kind.as_str() selected=chosen == Some(*kind)>{kind.label()}</option> }).collect_view()
     };
-    let kept = move || query.with(|query| query.service_id.filter(|_| service.is_none()));
+    let kept = move || query.with(|query| query.service_id.filter(|_| !of_one));
     view! {
         <Form method="GET" action=pathname.get_untracked() attr:class="filter">
             {move || kept().map(|id| view! { <input type="hidden" name="service" value=id.to_string() /> })}
@@ -65,7 +72,6 @@ pub fn EventsPanel(
                 "Everything, newest first"
             </a>
         </Form>
-        <section class="panel" aria-label="Events"><EventRows query=Signal::derive(move || query.get()) pages=true /></section>
     }
     .into_any()
 }
@@ -74,17 +80,19 @@ pub fn EventsPanel(
 #[component]
 pub fn EventRows(
     /// Which.
-    query: Signal<EventQuery>,
+    query: Memo<EventQuery>,
+    /// Their page.
+    page: Resource<Option<RpcResult<Page<Event>>>>,
     /// Whether older pages are linked.
     pages: bool,
 ) -> impl IntoView {
-    let page = Resource::new(move || query.get(), list_events);
     view! {
         <Transition fallback=|| view! { <Skeleton lines=6 /> }>
             {move || Suspend::new(async move {
                 match page.await {
-                    Ok(page) => view! { <Rows page query=query.get_untracked() pages /> }.into_any(),
-                    Err(error) => view! { <Failure error=error.0 /> }.into_any(),
+                    None => ().into_any(),
+                    Some(Ok(page)) => view! { <Rows page query=query.get_untracked() pages /> }.into_any(),
+                    Some(Err(error)) => view! { <Failure error=error.0 /> }.into_any(),
                 }
             })}
         </Transition>

@@ -3,10 +3,10 @@
 use api::{HealthReport, HealthResult};
 use leptos::prelude::*;
 
+use super::loads::Loads;
 use super::watch::Watched;
 use crate::charts::Unit;
-use crate::components::Ago;
-use crate::rpc::get_health;
+use crate::components::{Ago, Skeleton};
 
 /// Checks in the strip.
 const SHOWN: usize = 60;
@@ -16,13 +16,14 @@ const SHOWN: usize = 60;
 pub fn ChecksPanel(
     /// The service.
     watched: Watched,
+    /// What is loaded.
+    loads: Loads,
 ) -> impl IntoView {
-    let report = Resource::new(|| (), move |()| get_health(watched.id));
     view! {
         <section class="panel chart-panel checks" aria-label="Health checks">
-            <Transition fallback=|| ()>
+            <Transition fallback=|| view! { <Skeleton lines=1 /> }>
                 {move || Suspend::new(async move {
-                    if let Ok(report) = report.await {
+                    if let Some(Ok(report)) = loads.health.await {
                         watched.health.set(Some(report));
                     }
                     view! { <Strip watched /> }

@@ -3,9 +3,10 @@
 use api::{MetricsPoint, MetricsSeries, Range, Topic};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use leptos_router::hooks::{use_location, use_query_map};
+use leptos_router::hooks::use_location;
 
 use super::checks::ChecksPanel;
+use super::loads::Loads;
 use super::watch::{Watched, read};
 use crate::charts::{Chart, Plot, Unit, provide_cursor};
 use crate::components::{Failure, Icon, Skeleton, Symbol};
@@ -17,9 +18,11 @@ use crate::rpc::get_metrics;
 pub fn FigurePanels(
     /// The service.
     watched: Watched,
+    /// What is loaded.
+    loads: Loads,
 ) -> impl IntoView {
     view! {
-        <Loaded watched figures=move |series| view! { <SmallCharts watched series /> }.into_any() />
+        <Loaded watched loads figures=move |series| view! { <SmallCharts watched loads series /> }.into_any() />
     }
     .into_any()
 }
@@ -29,27 +32,32 @@ pub fn FigurePanels(
 pub fn MetricsTab(
     /// The service.
     watched: Watched,
+    /// What is loaded.
+    loads: Loads,
 ) -> impl IntoView {
     view! {
-        <Loaded watched figures=move |series| view! { <LargeCharts watched series /> }.into_any() />
+        <Loaded watched loads figures=move |series| view! { <LargeCharts watched series /> }.into_any() />
     }
     .into_any()
 }
 
 /// Loads the figures of the range in the address, keeps them up to date, and shows them by `figures`.
 #[component]
-fn Loaded(watched: Watched, figures: impl Fn(RwSignal<MetricsSeries>) -> AnyView + Copy + Send + Sync + 'static) -> impl IntoView {
+fn Loaded(
+    watched: Watched,
+    loads: Loads,
+    figures: impl Fn(RwSignal<MetricsSeries>) -> AnyView + Copy + Send + Sync + 'static,
+) -> impl IntoView {
     provide_cursor();
-    let query = use_query_map();
-    let range = Memo::new(move |_| query.with(|query| query.get_str("range").and_then(|range| range.parse().ok()).unwrap_or_default()));
-    let series = Resource::new(move || range.get(), move |range| get_metrics(watched.id, range));
+    let Loads { range, series, .. } = loads;
     view! {
         <RangeLinks range />
         <Transition fallback=|| view! { <Skeleton lines=8 /> }>
             {move || Suspend::new(async move {
                 match series.await {
-                    Ok(series) => figures(keep(watched, range.get_untracked(), series)),
-                    Err(error) => view! { <Failure error=error.0 /> }.into_any(),
+                    Some(Ok(series)) => figures(keep(watched, range.get_untracked(), series)),
+                    None => ().into_any(),
+                    Some(Err(error)) => view! { <Failure error=error.0 /> }.into_any(),
                 }
             })}
         </Transition>
@@ -115,7 +123,7 @@ fn RangeLinks(range: Memo<Range>) -> impl IntoView {
 }
 
 #[component]
-fn SmallCharts(watched: Watched, series: RwSignal<MetricsSeries>) -> impl IntoView {
+fn SmallCharts(watched: Watched, loads: Loads, series: RwSignal<MetricsSeries>) -> impl IntoView {
     let cpu = plot(series, Unit::Percent, &["CPU"], |point, _| point.cpu_usage);
     let memory = plot(series, Unit::Bytes, &["Memory"], |point, _| point.memory_usage.map(|bytes| bytes as f64));
     let rate = plot(series, Unit::Rate, &["Requests"], |point, _| point.request_rate);
@@ -125,7 +133,7 @@ fn SmallCharts(watched: Watched, series: RwSignal<MetricsSeries>) -> impl IntoVi
         <div class="figures">
             <div class="panel chart-panel"><Chart title="CPU" plot=cpu empty="CPU was not measured: the service didn't run in this time" /></div>
             <div class="panel chart-panel"><Chart title="Memory" plot=memory empty="Memory was not measured: the service didn't run in this time" /></div>
-            <ChecksPanel watched />
+            <ChecksPanel watched loads />
             <Traffic watched rate>
                 <div class="panel chart-panel"><Chart title="Requests" plot=rate /></div>
                 <div class="panel chart-panel"><Chart title="Response time" plot=time empty="No request was answered in this time" /></div>

@@ -1,33 +1,32 @@
 //! A service at a glance.
 
-use api::{EventQuery, Limit, LogLine, LogQuery, Page};
+use api::{LogLine, Page};
 use leptos::prelude::*;
 
 use super::facts::FactsPanel;
 use super::figures::FigurePanels;
+use super::loads::{Loads, PEEK};
 use super::logs::{Filter, LogRow, Tail};
 use super::watch::Watched;
 use crate::charts::local_offset;
-use crate::components::{Failure, Icon, Symbol};
+use crate::components::{Failure, Icon, Skeleton, Symbol};
 use crate::pages::activity::EventRows;
 use crate::path;
-use crate::rpc::get_logs;
-
-/// Log lines at a glance.
-const PEEK: u32 = 12;
 
 /// Charts, checks, what happened last, the last log lines, and the facts.
 #[component]
 pub fn OverviewTab(
     /// The service.
     watched: Watched,
+    /// What is loaded.
+    loads: Loads,
 ) -> impl IntoView {
     view! {
-        <FigurePanels watched />
+        <FigurePanels watched loads />
         <div class="service-columns">
             <div class="service-column">
-                <LogPeek watched />
-                <RecentEvents watched />
+                <LogPeek watched loads />
+                <RecentEvents watched loads />
             </div>
             <FactsPanel watched />
         </div>
@@ -37,20 +36,19 @@ pub fn OverviewTab(
 
 /// The newest log lines.
 #[component]
-fn LogPeek(watched: Watched) -> impl IntoView {
-    let query = LogQuery { limit: Limit::new(PEEK).unwrap_or_default(), ..LogQuery::default() };
-    let lines = Resource::new(|| (), move |()| get_logs(watched.id, query.clone()));
+fn LogPeek(watched: Watched, loads: Loads) -> impl IntoView {
     view! {
         <section class="panel" aria-labelledby="peek-title">
             <div class="panel-head">
                 <h2 class="panel-title" id="peek-title">"Log"</h2>
                 <a class="panel-link" href=path::service_tab(watched.id, "logs")>"Follow the log"<Icon symbol=Symbol::Right /></a>
             </div>
-            <Transition fallback=|| ()>
+            <Transition fallback=|| view! { <Skeleton lines=4 /> }>
                 {move || Suspend::new(async move {
-                    match lines.await {
-                        Ok(page) => view! { <LogPeekLines watched page /> }.into_any(),
-                        Err(error) => view! { <Failure error=error.0 /> }.into_any(),
+                    match loads.lines.await {
+                        Some(Ok(page)) => view! { <LogPeekLines watched page /> }.into_any(),
+                        None => ().into_any(),
+                        Some(Err(error)) => view! { <Failure error=error.0 /> }.into_any(),
                     }
                 })}
             </Transition>
@@ -61,15 +59,14 @@ fn LogPeek(watched: Watched) -> impl IntoView {
 
 /// What happened to the service last.
 #[component]
-fn RecentEvents(watched: Watched) -> impl IntoView {
-    let query = EventQuery { service_id: Some(watched.id), limit: Limit::new(8).unwrap_or_default(), ..EventQuery::default() };
+fn RecentEvents(watched: Watched, loads: Loads) -> impl IntoView {
     view! {
         <section class="panel" aria-labelledby="events-title">
             <div class="panel-head">
                 <h2 class="panel-title" id="events-title">"Activity"</h2>
                 <a class="panel-link" href=path::service_tab(watched.id, "activity")>"All of it"<Icon symbol=Symbol::Right /></a>
             </div>
-            <EventRows query=Signal::stored(query) pages=false />
+            <EventRows query=loads.events_query page=loads.events pages=false />
         </section>
     }
     .into_any()

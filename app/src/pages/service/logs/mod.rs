@@ -9,35 +9,34 @@ mod toolbar;
 use api::{LogLine, Page, ServiceId};
 use leptos::html::Div;
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 
 pub use self::filter::Filter;
 pub use self::row::LogRow;
 pub use self::tail::Tail;
 use self::toolbar::Toolbar;
+use super::loads::Loads;
 use super::watch::Watched;
 use crate::charts::local_offset;
 use crate::components::{Failure, Skeleton};
 use crate::path;
-use crate::rpc::get_logs;
 
 /// The log tab. The address says which lines; without JavaScript the form and the links do all but follow.
 #[component]
 pub fn LogsTab(
     /// The service.
     watched: Watched,
+    /// What is loaded.
+    loads: Loads,
 ) -> impl IntoView {
-    let query = use_query_map();
-    let filter = Memo::new(move |_| query.with(Filter::of));
-    let page = Resource::new(move || filter.get(), move |filter| async move { get_logs(watched.id, filter.query()).await });
     view! {
         <Transition fallback=|| view! { <Skeleton lines=20 /> }>
             {move || Suspend::new(async move {
-                let page = page.await;
-                let filter = filter.get_untracked();
+                let page = loads.lines.await;
+                let filter = loads.filter.get_untracked();
                 match page {
-                    Ok(page) => view! { <LogView id=watched.id filter page /> }.into_any(),
-                    Err(error) => {
+                    None => ().into_any(),
+                    Some(Ok(page)) => view! { <LogView id=watched.id filter page /> }.into_any(),
+                    Some(Err(error)) => {
                         view! {
                             <FailedFilter id=watched.id filter />
                             <Failure error=error.0 />
