@@ -1,8 +1,10 @@
 //! Monitoring: health checks, process figures, request figures, and all of these over time.
 //!
 //! Two tasks work for all services together: [`watcher`] keeps rounds of checks and scrapes going as [`schedule`] says, and
-//! [`sampler`] asks the runtime what services use. Both write the present into the catalog and samples into [`figures`].
+//! [`sampler`] asks the runtime what services use. Both write the present into the catalog and samples into [`figures`], which a
+//! third, [`recorder`], brings to the store. A query reads both.
 
+mod chunk;
 mod exposed;
 mod exposition;
 mod families;
@@ -11,6 +13,8 @@ mod health;
 mod host;
 mod http;
 mod query;
+mod recorder;
+mod rollup;
 mod round;
 mod sampler;
 mod schedule;
@@ -50,11 +54,7 @@ impl Manager {
     pub fn spawn(self: &Arc<Self>) {
         self.core.tasks.spawn(self.clone().watch());
         self.core.tasks.spawn(self.clone().sample());
-    }
-
-    /// Forgets the figures of a service that is deleted.
-    pub fn forget(&self, id: ServiceId) {
-        self.figures.forget(id);
+        self.core.tasks.spawn(self.clone().store_samples());
     }
 
     /// The newest figures of the machine; none before the first sample.
@@ -93,8 +93,7 @@ impl api::ports::Monitoring for Manager {
         self.core.catalog.get(id)?;
         let steps = Steps::of(&query, self.core.clock.now())?;
         let (from, to) = steps.bounds();
-        let (samples, _) = self.figures.between(id, from, to);
-        let points = query::points(id, &steps, &[samples]);
+        let points = query::points(id, &steps, &self.samples(id, from, to).await?);
         let (from, to) = steps.ends();
         Ok(MetricsSeries { service_id: id, from, to, step: steps.step, points })
     }

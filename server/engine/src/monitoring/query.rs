@@ -27,6 +27,13 @@ pub(super) struct Steps {
 }
 
 impl Steps {
+    /// The last `count` steps, up to `now`.
+    pub fn last(count: u32, step: u32, now: Timestamp) -> Self {
+        let to = now.seconds();
+        let from = to - i64::from(count * step);
+        Self { from, to, step, first: from + i64::from(step) }
+    }
+
     /// What a query asks for. Fails with `validation_failed` and the parameter at fault.
     ///
     /// The steps of a range lie on multiples of the step, so that a page that asks again gets the same points; those between
@@ -82,7 +89,7 @@ impl Steps {
     }
 
     /// The step that the second `at` belongs to: steps have their end and not their beginning.
-    fn index(&self, at: i64) -> Option<usize> {
+    pub fn index(&self, at: i64) -> Option<usize> {
         if at <= self.from || at > self.to {
             return None;
         }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::{ServiceId, Status, Timestamp, Topic};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::Manager;
+use super::query::{self, Steps};
 use super::series::{CPU_SCALE, Usage, Whole};
 use crate::Entry;
 use crate::runtime::Stats;
@@ -29,7 +30,8 @@ const TREND: usize = 40;
 impl Manager {
     /// Samples until shutdown.
     pub(super) async fn sample(self: Arc<Self>) {
-        let mut ticks = tokio::time::interval(TICK);
+        // The first look comes when a start is over: what it costs isn't in the way of the first answer.
+        let mut ticks = tokio::time::interval_at(Instant::now() + TICK, TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for tick in 0_u64.. {
             tokio::select! {
@@ -58,6 +60,9 @@ impl Manager {
                 }
                 continue;
             }
+            if kind == Look::AtAllForTrend && service.trend.cpu_percent.is_empty() {
+                self.restore_trend(service.id).await;
+            }
             let is_new = service.started_at.is_some_and(|started| now.seconds_since(started) < NEW_SECONDS);
             if kind == Look::AtNew && !is_new {
                 continue;
@@ -70,6 +75,27 @@ impl Manager {
             // Hundreds of services must not keep this thread from others.
             tokio::task::consume_budget().await;
         }
+    }
+
+    /// Makes the trend of a service that was seen before Pilothouse started.
+    async fn restore_trend(&self, id: ServiceId) {
+        let steps = Steps::last(TREND as u32, (TICKS * SAMPLES) as u32, self.core.clock.now());
+        let (from, to) = steps.bounds();
+        let samples = match self.samples(id, from, to).await {
+            Ok(samples) => samples,
+            Err(error) => return tracing::debug!(%error, service = %id, "trend_not_restored"),
+        };
+        let points = query::points(id, &steps, &samples);
+        if points.is_empty() {
+            return;
+        }
+        let mut trend = api::Trend { cpu_percent: vec![None; TREND], request_rate: vec![None; TREND] };
+        for point in points {
+            let index = steps.index(point.timestamp.seconds()).unwrap_or(0).min(TREND - 1);
+            trend.cpu_percent[index] = point.cpu_usage.map(|cpu| cpu as f32);
+            trend.request_rate[index] = point.request_rate.map(|rate| rate as f32);
+        }
+        self.core.catalog.update(id, |entry| entry.service.trend = trend);
     }
 
     fn take_stats(&self, entry: &Entry, stats: Stats, kind: Look) {

@@ -118,9 +118,4 @@ impl Samples {
         let requests = self.requests.iter().skip(self.requests.partition_point(|one| one.at < from)).take_while(|one| one.at < to);
         Samples { usage: usage.copied().collect(), requests: requests.copied().collect() }
     }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.usage.is_empty() && self.requests.is_empty()
-    }
 }

@@ -39,6 +39,7 @@ pub mod events;
 mod keys;
 mod lease;
 mod location;
+pub mod metrics;
 mod migrations;
 pub mod services;
 pub mod sessions;
