@@ -17,6 +17,7 @@ mod pending;
 pub mod runtime;
 pub mod services;
 pub mod store;
+pub mod system;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
 pub mod testing;

@@ -146,7 +146,7 @@ fn load() -> Option<f32> {
 }
 
 /// Resident memory of this process.
-fn own_memory_kib() -> Option<u32> {
+pub(crate) fn own_memory_kib() -> Option<u32> {
     let text = std::fs::read_to_string("/proc/self/status").ok()?;
     kib(&text, "VmRSS:")?.try_into().ok()
 }
@@ -163,7 +163,7 @@ pub(crate) fn own_cpu_seconds() -> f64 {
 }
 
 /// Bytes of the file system, and bytes of it that are used.
-fn disk(folder: &Path) -> Option<(u64, u64)> {
+pub(crate) fn disk(folder: &Path) -> Option<(u64, u64)> {
     let stat = rustix::fs::statvfs(folder).ok()?;
     let total = stat.f_blocks * stat.f_frsize;
     Some((total, total - stat.f_bfree * stat.f_frsize))

@@ -10,7 +10,7 @@ mod exposition;
 mod families;
 mod figures;
 mod health;
-mod host;
+pub(crate) mod host;
 mod http;
 mod query;
 mod recorder;
@@ -109,4 +109,4 @@ impl api::ports::Monitoring for Manager {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

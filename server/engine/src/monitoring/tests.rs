@@ -16,7 +16,7 @@ use crate::testing::{StoreKind, TestStore};
 use crate::{Clock, Core, Entry};
 
 /// A stopped service.
-pub(super) fn entry(id: ServiceId) -> Entry {
+pub(crate) fn entry(id: ServiceId) -> Entry {
     let source = Source::Command { command: vec!["serve".into()], working_dir: "/srv".into() };
     let service = Service {
         id,
