@@ -15,7 +15,7 @@ use crate::runtime::Runtime;
 use crate::runtime::process::{ProcessRuntime, log_folder};
 use crate::services::{Inherited, Services, last_lines};
 use crate::store::Store;
-use crate::{Catalog, Clock, Core, EngineConfig, Feeds};
+use crate::{Catalog, Clock, Core, EngineConfig, Feeds, system};
 
 /// All of Pilothouse behind the doors.
 pub struct Engine {
@@ -42,7 +42,8 @@ impl Engine {
         let logged = core.clone();
         let lines = Arc::new(move |id, most| last_lines(&log_folder(&logged, id), most));
         let services = Services::open(core.clone(), runtime.clone(), Inherited::of_process(), lines).await?;
-        let monitoring = monitoring::Manager::new(core.clone(), runtime);
+        let monitoring = monitoring::Manager::new(core.clone(), runtime.clone());
+        let system = system::Manager::new(core.clone(), runtime);
         let accounts = auth::Manager::new(core.clone());
         let logs = Arc::new(logs::Manager::new(core.clone()));
         let pending = Arc::new(Pending);

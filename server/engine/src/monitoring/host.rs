@@ -146,7 +146,7 @@ fn load() -> Option<f32> {
 }
 
 /// Resident memory of this process.
-pub(crate) fn own_memory_kib() -> Option<u32> {
+fn own_memory_kib() -> Option<u32> {
     let text = std::fs::read_to_string("/proc/self/status").ok()?;
     kib(&text, "VmRSS:")?.try_into().ok()
 }
@@ -157,7 +157,7 @@ fn kib(text: &str, name: &str) -> Option<u64> {
 }
 
 /// Seconds of CPU that this process has used.
-pub(crate) fn own_cpu_seconds() -> f64 {
+fn own_cpu_seconds() -> f64 {
     let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     used.tv_sec as f64 + used.tv_nsec as f64 / 1e9
 }

@@ -105,11 +105,16 @@ impl Manager {
         Ok(())
     }
 
-    /// Removes all figures of a service that is deleted.
-    pub async fn forget(&self, id: ServiceId) -> Result<()> {
+    /// Removes all figures of a service that is deleted: those in memory at once, those in the store in the background.
+    pub fn forget(&self, id: ServiceId) {
         self.figures.forget(id);
-        self.core.store.telemetry.write(move |db| Box::pin(metrics::chunk_delete_of(db, id.0))).await?;
-        Ok(())
+        let store = self.core.store.clone();
+        self.core.tasks.spawn(async move {
+            let removed = store.telemetry.write(move |db| Box::pin(metrics::chunk_delete_of(db, id.0))).await;
+            if let Err(error) = removed {
+                tracing::warn!(%error, service = %id, "metrics_not_removed");
+            }
+        });
     }
 
     /// All samples of a service in `from..to` seconds: stored ones, and from where memory has all, those in memory.

@@ -1,6 +1,4 @@
-//! The health of Pilothouse itself, and its own figures.
-
-mod figures;
+//! The health of Pilothouse itself.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,11 +32,6 @@ impl Manager {
     pub fn new(core: Arc<Core>, runtime: Arc<dyn Runtime>) -> Arc<Self> {
         let started_at = core.clock.now();
         Arc::new(Self { core, runtime, started_at })
-    }
-
-    /// Pilothouse's own figures as Prometheus text, ended by a line break: services by state, readers of feeds, CPU, memory, build.
-    pub fn prometheus(&self) -> String {
-        figures::prometheus(&self.core, self.started_at)
     }
 
     async fn process_runtime(&self) -> SystemPart {

@@ -29,14 +29,4 @@ on_each_store! {
         let report = manager.report(&Caller::system()).await.expect("a report all the same");
         assert_eq!((report.health, report.parts[0].health), (Health::Unhealthy, Health::Unhealthy));
     }
-
-    async fn own_figures_can_be_scraped(test: TestStore) {
-        let core = test.core(Clock::System).await;
-        core.catalog.insert(entry(ServiceId(uuid::Uuid::from_u128(2))));
-        let text = Manager::new(core, Arc::new(FakeRuntime::new(Clock::System))).prometheus();
-        for line in ["pilothouse_services{status=\"stopped\"} 1", "pilothouse_services{status=\"running\"} 0", "pilothouse_feed_readers 0"] {
-            assert!(text.lines().any(|one| one == line), "{line} is not in {text}");
-        }
-        assert!(text.ends_with('\n') && text.contains("\nprocess_resident_memory_bytes "));
-    }
 }
