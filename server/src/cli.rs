@@ -7,7 +7,7 @@ use api::{Role, Secret};
 use clap::{Parser, Subcommand};
 
 use crate::config::{Given, Settings};
-use crate::{accounts, openapi, serve};
+use crate::{accounts, demo_service, openapi, serve};
 
 /// Pilothouse: an operations dashboard for microservices.
 #[derive(Debug, Parser)]
@@ -36,11 +36,7 @@ enum Command {
     #[command(subcommand)]
     User(UserCommand),
     /// Serve the demonstration service that Pilothouse brings along
-    DemoService {
-        /// What the demonstration service is told
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<String>,
-    },
+    DemoService(demo_service::Args),
     /// Print the OpenAPI document of the REST API
     Openapi,
 }
@@ -101,7 +97,7 @@ fn run(cli: Cli) -> api::Result<()> {
             let settings = Settings::load(given)?;
             accounts::reset_password(settings, &name, password()?)
         }
-        Command::DemoService { args } => Err(api::Error::unavailable(format!("{args:?}"))),
+        Command::DemoService(args) => demo_service::main(&args),
         Command::Openapi => print(&openapi::pretty()),
     }
 }

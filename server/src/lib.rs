@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod cli;
 pub mod config;
+pub mod demo_service;
 mod docs;
 pub mod error;
 mod extract;
