@@ -10,7 +10,6 @@ use crate::bus::Bus;
 use crate::events::Events;
 use crate::logs;
 use crate::monitoring;
-use crate::pending::Pending;
 use crate::runtime::Runtime;
 use crate::runtime::process::{ProcessRuntime, log_folder};
 use crate::services::{Inherited, Services, last_lines};
@@ -46,7 +45,6 @@ impl Engine {
         let system = system::Manager::new(core.clone(), runtime);
         let accounts = auth::Manager::new(core.clone());
         let logs = Arc::new(logs::Manager::new(core.clone()));
-        let pending = Arc::new(Pending);
         let backend = api::Backend {
             services: services.clone(),
             monitoring: monitoring.clone(),
@@ -54,7 +52,7 @@ impl Engine {
             activity: core.events.clone(),
             auth: accounts.clone(),
             users: accounts.clone(),
-            system: pending,
+            system,
         };
         let feeds = Arc::new(Feeds::new(core.clone(), logs));
         Ok(Self { core, backend, feeds, services, monitoring, accounts })

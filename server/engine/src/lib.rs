@@ -13,7 +13,6 @@ pub mod events;
 mod feeds;
 pub mod logs;
 pub mod monitoring;
-mod pending;
 pub mod runtime;
 pub mod services;
 pub mod store;

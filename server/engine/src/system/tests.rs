@@ -6,7 +6,6 @@ use api::{Caller, Health, ServiceId, Status};
 use super::Manager;
 use crate::monitoring::tests::entry;
 use crate::runtime::FakeRuntime;
-use crate::testing::TestStore;
 use crate::{Clock, on_each_store};
 
 on_each_store! {
