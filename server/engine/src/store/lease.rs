@@ -140,7 +140,7 @@ impl Lease {
             RETURNING token";
         let lasts = i64::try_from(LASTS.as_micros()).unwrap_or(i64::MAX);
         let Conn::Postgres(mut db) = self.database.read().await? else { return Ok(None) };
-        Ok(sqlx::query_scalar(statement).bind(self.holder).bind(lasts).fetch_optional(&mut *db).await.map_err(Error::from)?)
+        sqlx::query_scalar(statement).bind(self.holder).bind(lasts).fetch_optional(&mut *db).await.map_err(Error::from)
     }
 
     async fn give_back(&self) -> super::Result<()> {
