@@ -122,6 +122,7 @@ impl Runtime for ProcessRuntime {
         if unit.is_live() {
             return Ok(());
         }
+        unit.forget_asks().await;
         let folder = unit.folder.clone();
         let boot_id = blocking(move || {
             folder.create()?;

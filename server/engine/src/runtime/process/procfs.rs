@@ -35,8 +35,18 @@ pub struct Process {
     pub resident_pages: u64,
 }
 
-/// All processes at one moment.
-pub type Snapshot = HashMap<u32, Process>;
+/// All processes at one moment, found by id, parent, group and session without looking at all of them.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    processes: HashMap<u32, Process>,
+    children: Index,
+    groups: Index,
+    sessions: Index,
+}
+
+/// Process ids by some other number: sorted pairs.
+#[derive(Debug, Default)]
+struct Index(Vec<(u32, u32)>);
 
 /// How the processes of one service are known.
 #[derive(Clone, Debug, Default)]
@@ -115,49 +125,83 @@ pub fn boot_id() -> io::Result<String> {
 
 /// Looks at all processes.
 pub fn snapshot() -> Snapshot {
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Snapshot::new() };
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Snapshot::default() };
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    pids.filter_map(|pid| Some((pid, Process::read(pid)?))).collect()
+    pids.filter_map(Process::read).collect()
+}
+
+impl FromIterator<Process> for Snapshot {
+    fn from_iter<T: IntoIterator<Item = Process>>(processes: T) -> Self {
+        let processes: HashMap<u32, Process> = processes.into_iter().map(|process| (process.id.pid, process)).collect();
+        let index = |key: fn(&Process) -> u32| {
+            let mut pairs: Vec<_> = processes.values().map(|process| (key(process), process.id.pid)).collect();
+            pairs.sort_unstable();
+            Index(pairs)
+        };
+        let (children, groups, sessions) =
+            (index(|process| process.parent), index(|process| process.group), index(|process| process.session));
+        Self { children, groups, sessions, processes }
+    }
+}
+
+impl Index {
+    fn get(&self, key: u32) -> impl Iterator<Item = u32> + use<'_> {
+        let from = self.0.partition_point(|(one, _)| *one < key);
+        self.0[from..].iter().take_while(move |(one, _)| *one == key).map(|(_, pid)| *pid)
+    }
+}
+
+impl Snapshot {
+    /// Whether this very process is there.
+    fn has(&self, id: ProcessId) -> bool {
+        self.processes.get(&id.pid).is_some_and(|process| process.id == id)
+    }
+
+    /// Who is in a group or session that `leader` made. Its id isn't given to a new process while somebody is in it; so if a
+    /// stranger has the id now, those in it are the stranger's.
+    fn led_by(&self, leader: ProcessId, index: &Index) -> Vec<u32> {
+        if self.processes.get(&leader.pid).is_some_and(|now| now.id != leader) {
+            return Vec::new();
+        }
+        let is_younger = |pid: &u32| self.processes.get(pid).is_some_and(|process| process.id.start >= leader.start);
+        index.get(leader.pid).filter(is_younger).collect()
+    }
 }
 
 impl Kin {
     /// The living processes of the service, its root first; its supervisors are not among them.
-    pub fn members(&self, processes: &Snapshot) -> Vec<Process> {
-        let mut known: HashMap<u32, bool> = HashMap::new();
-        let mut members: Vec<Process> =
-            processes.values().filter(|process| !process.is_dead && self.has(process, processes, &mut known, 0)).copied().collect();
+    pub fn members(&self, now: &Snapshot) -> Vec<Process> {
+        let mut waiting: Vec<u32> = self.root.iter().chain(&self.others).filter(|id| now.has(**id)).map(|id| id.pid).collect();
+        if let Some(root) = self.root {
+            waiting.extend(now.led_by(root, &now.groups));
+        }
+        for supervisor in &self.supervisors {
+            waiting.extend(now.led_by(*supervisor, &now.sessions));
+            if now.has(*supervisor) {
+                waiting.extend(now.children.get(supervisor.pid));
+            }
+        }
+        let mut seen = HashSet::new();
+        let mut members = Vec::new();
+        while let Some(pid) = waiting.pop() {
+            let Some(process) = now.processes.get(&pid) else { continue };
+            if self.supervisors.contains(&process.id) || !seen.insert(pid) {
+                continue;
+            }
+            waiting.extend(now.children.get(pid));
+            if !process.is_dead {
+                members.push(*process);
+            }
+        }
         members.sort_by_key(|process| (Some(process.id) != self.root, process.id));
         members
-    }
-
-    fn has(&self, process: &Process, processes: &Snapshot, known: &mut HashMap<u32, bool>, depth: u32) -> bool {
-        if let Some(answer) = known.get(&process.id.pid) {
-            return *answer;
-        }
-        let own = Some(process.id) == self.root || self.others.contains(&process.id) || self.by_group(process, processes);
-        let answer = !self.supervisors.contains(&process.id)
-            && (own
-                || depth < 1000
-                    && processes
-                        .get(&process.parent)
-                        .is_some_and(|parent| self.supervisors.contains(&parent.id) || self.has(parent, processes, known, depth + 1)));
-        known.insert(process.id.pid, answer);
-        answer
-    }
-
-    /// Whether its group or session is one that the service made. The id of a group isn't given to a new process while the group
-    /// is there; so if a stranger has that id now, the group is the stranger's.
-    fn by_group(&self, process: &Process, processes: &Snapshot) -> bool {
-        let leads = |leader: ProcessId, id: u32| {
-            leader.pid == id && process.id.start >= leader.start && processes.get(&id).is_none_or(|now| now.id == leader)
-        };
-        self.root.is_some_and(|root| leads(root, process.group)) || self.supervisors.iter().any(|one| leads(*one, process.session))
     }
 }
 
 /// The processes that have one of `files` open, apart from `except`.
 pub fn holders(files: &[PathBuf], except: u32) -> HashSet<ProcessId> {
     snapshot()
+        .processes
         .into_values()
         .filter(|process| process.id.pid != except && !process.is_dead && has_open(process.id.pid, files))
         .map(|process| process.id)
@@ -192,7 +236,7 @@ mod tests {
     }
 
     fn table(processes: &[Process]) -> Snapshot {
-        processes.iter().map(|process| (process.id.pid, *process)).collect()
+        processes.iter().copied().collect()
     }
 
     fn pids(kin: &Kin, processes: &Snapshot) -> Vec<u32> {
@@ -234,7 +278,7 @@ mod tests {
         ]);
         assert_eq!(pids(&kin, &processes), [0_u32; 0]);
         let me = ProcessId::of(std::process::id()).unwrap();
-        assert!(me.is_alive() && snapshot().contains_key(&me.pid));
+        assert!(me.is_alive() && snapshot().has(me));
         let stranger = ProcessId { start: me.start + 1, ..me };
         assert!(!stranger.is_alive());
         stranger.signal(Signal::KILL).expect_err("this test is still here, because it has another start time");

@@ -74,6 +74,12 @@ impl Unit {
         let _ = self.ask.send(ask);
     }
 
+    /// Forgets what was asked of a run that has ended before it heard it.
+    pub async fn forget_asks(&self) {
+        let mut asks = self.asks.lock().await;
+        while asks.try_recv().is_ok() {}
+    }
+
     /// Keeps the line to the supervisor until the service has ended, with new supervisors when one dies.
     pub fn follow(self: Arc<Self>, shared: Arc<Shared>) {
         let core = shared.core.clone();
