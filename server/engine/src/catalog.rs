@@ -1,7 +1,7 @@
 //! Every service with its present state, in memory: what lists, feeds and tasks read. The store has what must outlive a restart.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use api::{HealthResult, LastExit, Service, ServiceDetail, ServiceId, ServiceSpec, Topic};
 
@@ -31,9 +31,31 @@ pub struct Entry {
     pub diagnosis: Vec<api::Diagnosis>,
     /// Names of services that it depends on.
     pub dependencies: Vec<String>,
+    /// What lists show as JSON, once somebody has asked for it.
+    pub json: Json,
+}
+
+/// JSON that is written when it is first asked for. A copy of an entry, which is made to be changed, has none.
+#[derive(Debug, Default)]
+pub struct Json(OnceLock<String>);
+
+impl Clone for Json {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
 impl Entry {
+    /// What lists show, as JSON.
+    pub fn json(&self) -> &str {
+        self.json.0.get_or_init(|| {
+            serde_json::to_string(&self.service).unwrap_or_else(|error| {
+                tracing::error!(%error, service = %self.service.id, "service_not_serialised");
+                "null".into()
+            })
+        })
+    }
+
     /// What the service's page shows.
     pub fn detail(&self) -> ServiceDetail {
         ServiceDetail {

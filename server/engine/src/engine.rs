@@ -45,6 +45,8 @@ impl Engine {
         let system = system::Manager::new(core.clone(), runtime);
         let accounts = auth::Manager::new(core.clone());
         let logs = Arc::new(logs::Manager::new(core.clone()));
+        let forgetting = monitoring.clone();
+        services.on_delete(move |id| forgetting.forget(id));
         let backend = api::Backend {
             services: services.clone(),
             monitoring: monitoring.clone(),

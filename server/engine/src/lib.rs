@@ -21,7 +21,7 @@ pub mod system;
 #[doc(hidden)]
 pub mod testing;
 
-pub use catalog::{Catalog, Entry};
+pub use catalog::{Catalog, Entry, Json};
 pub use clock::Clock;
 pub use core::{Core, EngineConfig};
 pub use engine::Engine;

@@ -3,7 +3,8 @@
 use api::{DiscoveryReport, HealthReport, NewService, Page, Service, ServiceDetail, ServiceId, ServicePatch, ServiceQuery};
 use axum::Json;
 use axum::extract::State;
-use http::StatusCode;
+use axum::response::IntoResponse;
+use http::{StatusCode, header};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -28,8 +29,9 @@ pub fn routes() -> OpenApiRouter<std::sync::Arc<Server>> {
 #[utoipa::path(get, path = "/api/services", tag = "services", params(ServiceQuery),
     responses((status = 200, body = Page<Service>, description = "One page of services; `total` counts all that match.")),
     extensions(("x-permission" = json!("services:read"))))]
-async fn list(State(server): Ports, SignedIn(caller): SignedIn, Params(query): Params<ServiceQuery>) -> Answer<Json<Page<Service>>> {
-    json(server.backend.services.list(&caller, query).await?)
+async fn list(State(server): Ports, SignedIn(caller): SignedIn, Params(query): Params<ServiceQuery>) -> Answer<impl IntoResponse> {
+    let page = server.backend.services.list_json(&caller, query).await?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], page))
 }
 
 /// Makes a service; it is stopped.

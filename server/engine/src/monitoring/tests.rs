@@ -50,6 +50,7 @@ pub(crate) fn entry(id: ServiceId) -> Entry {
         metrics_hint: None,
         diagnosis: Vec::new(),
         dependencies: Vec::new(),
+        json: Default::default(),
     }
 }
 

@@ -13,6 +13,7 @@ use super::round::{self, Outcome};
 use super::schedule::{Schedule, TrafficNews};
 use super::series::{Requests, TIME_SCALE, Whole};
 use crate::Entry;
+use crate::services::unhealthy;
 
 /// How exactly rounds are timed.
 const TICK: Duration = Duration::from_millis(500);
@@ -65,6 +66,10 @@ impl Manager {
             }
             if let Some(check) = check {
                 entry.service.health_status = check.health;
+                entry.diagnosis = match check.health {
+                    Health::Unhealthy => unhealthy(entry.service.port, &check.message, &entry.listening_ports),
+                    _ => Vec::new(),
+                };
                 keep(Arc::make_mut(&mut entry.checks), check);
             }
             match traffic {

@@ -127,6 +127,9 @@ impl Services {
             lock(&self.rows).remove(&id);
         }
         self.core.catalog.remove(id);
+        if let Some(told) = self.on_delete.get() {
+            told(id);
+        }
         lock(&self.notes).remove(&id);
         lock(&self.gates).remove(&id);
         Ok(())

@@ -47,6 +47,7 @@ pub(super) fn entry(row: &ServiceRow) -> Entry {
         metrics_hint: None,
         diagnosis: Vec::new(),
         dependencies: Vec::new(),
+        json: Default::default(),
     }
 }
 

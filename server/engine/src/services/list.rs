@@ -18,6 +18,22 @@ pub(super) fn page(catalog: &Catalog, query: &ServiceQuery) -> Result<Page<Servi
     Ok(Page { items: entries.iter().map(|entry| entry.service.clone()).collect(), next_cursor, total: Some(total) })
 }
 
+/// [`page`] as JSON, put together from what is written already.
+pub(super) fn page_json(catalog: &Catalog, query: &ServiceQuery) -> Result<String> {
+    let (entries, next_cursor, total) = select(catalog, query)?;
+    let mut json = String::with_capacity(64 + entries.iter().map(|entry| entry.json().len() + 1).sum::<usize>());
+    json.push_str(r#"{"items":["#);
+    for (n, entry) in entries.iter().enumerate() {
+        if n > 0 {
+            json.push(',');
+        }
+        json.push_str(entry.json());
+    }
+    let next = next_cursor.map_or("null".into(), |cursor| format!("\"{cursor}\""));
+    json.push_str(&format!(r#"],"next_cursor":{next},"total":{total}}}"#));
+    Ok(json)
+}
+
 /// The entries of a page, where the next one begins, and how many match in all.
 pub(super) fn select(catalog: &Catalog, query: &ServiceQuery) -> Result<(Vec<Arc<Entry>>, Option<String>, u64)> {
     let search = query.q.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_lowercase);

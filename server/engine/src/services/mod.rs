@@ -20,7 +20,7 @@ mod validate;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use api::{
     Caller, DiscoveryReport, Error, HealthReport, NewService, Page, Permission, Result, Service, ServiceDetail, ServiceId, ServicePatch,
@@ -31,6 +31,7 @@ use async_trait::async_trait;
 use crate::Core;
 use crate::runtime::Runtime;
 use crate::store::services::{ServiceRow, service_list};
+pub(crate) use diagnosis::unhealthy;
 use discovery::Discovery;
 pub use launch::Inherited;
 use launch::Planner;
@@ -39,6 +40,8 @@ pub use tail::last_lines;
 
 /// Reads the last lines of a service's log: at most so many, oldest first. May block.
 pub type LastLines = Arc<dyn Fn(ServiceId, usize) -> Vec<String> + Send + Sync>;
+
+type OnDelete = Box<dyn Fn(ServiceId) + Send + Sync>;
 
 /// All services of this Pilothouse.
 pub struct Services {
@@ -58,6 +61,8 @@ pub struct Services {
     agents: Mutex<HashMap<ServiceId, Agent>>,
     /// Why a running service hasn't the port that it says.
     notes: Mutex<HashMap<ServiceId, String>>,
+    /// Told of each service that is deleted.
+    on_delete: OnceLock<OnDelete>,
     /// Held while a port is chosen, so that two services don't choose the same.
     choosing: tokio::sync::Mutex<()>,
     discovery: tokio::sync::Mutex<Discovery>,
@@ -86,10 +91,18 @@ impl Services {
             gates: Mutex::default(),
             agents: Mutex::default(),
             notes: Mutex::default(),
+            on_delete: OnceLock::new(),
             choosing: tokio::sync::Mutex::default(),
             discovery: tokio::sync::Mutex::default(),
         });
         Ok(services)
+    }
+
+    /// Lets `told` forget what it keeps of services that are deleted. Can be said once.
+    pub fn on_delete(&self, told: impl Fn(ServiceId) + Send + Sync + 'static) {
+        if self.on_delete.set(Box::new(told)).is_err() {
+            tracing::error!("second_listener_of_deletions_ignored");
+        }
     }
 
     /// Finds again what runs, follows its changes, looks for services, and acts on what is wanted, until shutdown.
@@ -139,6 +152,11 @@ impl api::ports::Services for Services {
     async fn list(&self, caller: &Caller, query: ServiceQuery) -> Result<Page<Service>> {
         caller.require(Permission::ServicesRead)?;
         list::page(&self.core.catalog, &query)
+    }
+
+    async fn list_json(&self, caller: &Caller, query: ServiceQuery) -> Result<String> {
+        caller.require(Permission::ServicesRead)?;
+        list::page_json(&self.core.catalog, &query)
     }
 
     async fn get(&self, caller: &Caller, id: ServiceId) -> Result<ServiceDetail> {

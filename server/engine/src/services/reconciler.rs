@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use api::{Desired, Error, EventKind, Health, ResourceUsage, Result, ServiceId, Status};
 
+use tokio::time::MissedTickBehavior;
+
 use super::diagnosis::{Evidence, diagnose, port_in_use};
 use super::launch::{Plan, blocking, holder};
 use super::life::Intent;
@@ -18,6 +20,8 @@ use crate::events::NewEvent;
 use crate::runtime::{Ended, Observation};
 use crate::store::services::{ServiceRow, service_list, service_set_found, service_set_last_exit, service_set_run};
 
+/// How often an instance looks whether the lease has changed hands.
+const KEEP_UP: Duration = Duration::from_secs(2);
 /// Lines of a log that are kept of a run that ended.
 const LAST_LINES: usize = 20;
 
@@ -54,12 +58,14 @@ impl Services {
         self.core.tasks.spawn(async move { shutdown.run_until_cancelled(services.act(id)).await });
     }
 
-    /// Follows what the runtime sees: all that it knows at first, then each change. Once this instance has the lease, does what
-    /// was asked for and not done before.
+    /// Follows what the runtime sees: all that it knows at first, then each change. Whenever this instance gets the lease, it does
+    /// what was asked for and not done; while another has it, it keeps up with what that one writes.
     pub(super) async fn follow(&self) {
         let mut events = self.runtime.take_events();
-        let mut acts = self.may_act().is_ok();
-        self.take_stock(acts).await;
+        let mut token = self.core.store.lease.token();
+        self.take_stock(token.is_some()).await;
+        let mut ticks = tokio::time::interval(KEEP_UP);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let change = async {
                 match &mut events {
@@ -73,12 +79,17 @@ impl Services {
                     Some((id, seen)) => self.show(id, self.runtime.observe(id).await.unwrap_or(seen)).await,
                     None => events = None,
                 },
-                () = self.core.store.lease.held(), if !acts => {
-                    acts = true;
-                    if let Err(error) = self.read_again().await {
-                        tracing::error!(%error, "services_not_read");
+                _ = ticks.tick() => {
+                    let now = self.core.store.lease.token();
+                    if now == token && now.is_some() {
+                        continue;
                     }
-                    self.take_stock(true).await;
+                    if let Err(error) = self.read_again().await {
+                        tracing::warn!(%error, "services_not_read");
+                    } else if now.is_some() {
+                        self.take_stock(true).await;
+                    }
+                    token = now;
                 }
             }
         }
@@ -119,6 +130,9 @@ impl Services {
             let id = entry.service.id;
             let Ok(row) = self.row(id) else { continue };
             let seen = known.get(&id).cloned().unwrap_or(Observation::Absent);
+            if seen == Observation::Absent && row.desired == Desired::Stopped {
+                continue;
+            }
             match self.left_undone(&row, &seen).filter(|_| acts) {
                 Some(intent) => {
                     let status = if intent == Intent::Start { Status::Starting } else { Status::Stopping };

@@ -15,6 +15,9 @@ use crate::store::services::{ServiceRow, service_put, service_set_found};
 /// Between looks through the services folder. What hasn't changed isn't read again.
 const INTERVAL: Duration = Duration::from_secs(30);
 
+/// Before the first look, when services are known.
+const FIRST: Duration = Duration::from_secs(2);
+
 /// What has changed in the services folder since the last look.
 #[derive(Debug, Default)]
 struct Changes {
@@ -27,13 +30,17 @@ impl Services {
     /// Looks through the services folder again and again. Failures are logged; the next look may do better.
     pub(super) async fn keep_looking(&self) {
         self.core.store.lease.held().await;
+        if !lock(&self.rows).is_empty() {
+            // What is known is shown already: the first answers come before the first look.
+            tokio::time::sleep(FIRST).await;
+        }
         loop {
-            if self.may_act().is_ok()
-                && let Err(error) = self.look_through(None).await
-            {
-                tracing::warn!(%error, "discovery_failed");
+            if self.may_act().is_ok() {
+                match self.look_through(None).await {
+                    Ok(_) => self.demonstrate().await,
+                    Err(error) => tracing::warn!(%error, "discovery_failed"),
+                }
             }
-            self.demonstrate().await;
             tokio::time::sleep(INTERVAL).await;
         }
     }

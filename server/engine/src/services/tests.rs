@@ -462,7 +462,9 @@ async fn a_list_is_filtered_searched_sorted_and_paged_without_holes() {
         let (mut names, mut cursor) = (Vec::new(), None);
         loop {
             let query = ServiceQuery { sort, limit: api::Limit::new(4).expect("it is allowed"), cursor, ..ServiceQuery::default() };
-            let page = life.services.list(&life.admin, query).await.expect("a page");
+            let page = life.services.list(&life.admin, query.clone()).await.expect("a page");
+            let json = life.services.list_json(&life.admin, query).await.expect("a page");
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&json).expect("JSON"), serde_json::to_value(&page).expect("JSON"));
             assert_eq!(page.total, Some(25));
             names.extend(page.items.into_iter().map(|service| service.name));
             cursor = page.next_cursor;
