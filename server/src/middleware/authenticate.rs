@@ -60,7 +60,8 @@ pub async fn identify(State(server): State<Arc<Server>>, request: Request, next:
     parts.extensions.insert(identity);
     let mut response = next.run(Request::from_parts(parts, body)).await;
     // What the answer itself says about the cookies (a sign-out) goes last and counts.
-    let own: Vec<_> = response.headers_mut().remove(header::SET_COOKIE).into_iter().collect();
+    let own: Vec<HeaderValue> = response.headers().get_all(header::SET_COOKIE).iter().cloned().collect();
+    response.headers_mut().remove(header::SET_COOKIE);
     let refreshed = cookies.into_iter().filter_map(|cookie| HeaderValue::from_str(&cookie).ok());
     for cookie in refreshed.chain(own) {
         response.headers_mut().append(header::SET_COOKIE, cookie);

@@ -42,7 +42,7 @@ async fn a_refresh_token_is_exchanged_and_its_late_reuse_ends_the_session() {
         let third = app.nobody().with_tokens(&refresh(second.refresh_token.as_deref().unwrap()).await.json());
         refresh(first.refresh_token.as_deref().unwrap()).await.fails_with(401, "session_ended");
         third.get("/api/auth/me").await.fails_with(401, "session_ended");
-        refresh("nonsense").await.fails_with(401, "session_ended");
+        refresh("nonsense").await.fails_with(401, "not_signed_in");
     })
     .await;
 }
