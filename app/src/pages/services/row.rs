@@ -24,6 +24,10 @@ pub fn ServiceRow(
     let reason = move || service.with(|service| service.status_reason.clone());
     let figure =
         move |unit: Unit, part: fn(&Service) -> Option<f64>| move || service.with(part).map_or(NONE.to_owned(), |value| unit.write(value));
+    let rate = move || match service.with(|service| service.traffic) {
+        Some(traffic) => Unit::Rate.write(traffic.request_rate).replace(" req", " "),
+        None => NONE.to_owned(),
+    };
     let has_errors = move || service.with(|service| service.traffic.and_then(|traffic| traffic.error_rate).is_some_and(|rate| rate > 0.0));
     view! {
         <tr class="service-row" data-state=move || status.get().as_str()>
@@ -54,7 +58,7 @@ pub fn ServiceRow(
             </td>
             <td class="cell-number" data-label="Memory">{figure(Unit::Bytes, |service| service.resource_usage.memory_bytes.map(|bytes| bytes as f64))}</td>
             <td class="cell-figure" data-label="Requests">
-                <span class="figure">{figure(Unit::Rate, |service| service.traffic.map(|traffic| traffic.request_rate))}</span>
+                <span class="figure">{rate}</span>
                 <Sparkline values=Signal::derive(move || service.with(|service| service.trend.request_rate.clone())) />
             </td>
             <td class="cell-number" data-label="Errors" data-tone=move || has_errors().then_some("bad")>
