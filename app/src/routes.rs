@@ -7,7 +7,7 @@ use leptos_router::{SsrMode, path};
 
 use crate::components::{Frame, provide_clock};
 use crate::live::provide_live;
-use crate::pages::{ActivityPage, NotFoundPage, OverviewPage, ServicePage, ServicesPage, SetupPage, SignInPage};
+use crate::pages::{ActivityPage, HealthPage, NotFoundPage, OverviewPage, ServicePage, ServicesPage, SettingsPage, SetupPage, SignInPage};
 use crate::viewer::Viewer;
 
 /// The app: every page and the frame around it. Every page is rendered whole before it is sent, so that its status is right and it
@@ -29,6 +29,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("") ssr=SsrMode::Async view=OverviewPage />
                     <Route path=path!("services") ssr=SsrMode::Async view=ServicesPage />
                     <Route path=path!("services/:id/:tab?") ssr=SsrMode::Async view=ServicePage />
+                    <Route path=path!("health") ssr=SsrMode::Async view=HealthPage />
+                    <Route path=path!("settings") ssr=SsrMode::Async view=SettingsPage />
                     <Route path=path!("activity") ssr=SsrMode::Async view=ActivityPage />
                 </ParentRoute>
             </Routes>

@@ -7,10 +7,11 @@ use super::{Icon, Symbol};
 use crate::path;
 
 /// The pages, in the order of the navigation.
-const ITEMS: [(&str, &str, Symbol); 3] = [
+const ITEMS: [(&str, &str, Symbol); 4] = [
     (path::OVERVIEW, "Overview", Symbol::Overview),
     (path::SERVICES, "Services", Symbol::Services),
     (path::ACTIVITY, "Activity", Symbol::Activity),
+    (path::HEALTH, "Health", Symbol::Health),
 ];
 
 /// The links to all pages: at the side, or at the foot of a narrow screen.
@@ -33,6 +34,9 @@ pub fn Nav() -> impl IntoView {
         <nav class="nav" aria-label="Main">
             <ul class="nav-list">{items.into_iter().collect_view()}</ul>
             <ul class="nav-list nav-foot">
+                <li class="nav-wide">
+                    <a class="nav-item" href=path::SETTINGS><Icon symbol=Symbol::Settings /><span>"Settings"</span></a>
+                </li>
                 <li>
                     <a class="nav-item" href=path::API_DOCS rel="external"><Icon symbol=Symbol::Docs /><span>"API"</span></a>
                 </li>

@@ -1,17 +1,21 @@
 //! One module for each page.
 
 mod activity;
+mod health;
 mod not_found;
 mod overview;
 mod rows;
 mod service;
 mod services;
+mod settings;
 mod sign_in;
 mod submit;
 
 pub use activity::ActivityPage;
+pub use health::HealthPage;
 pub use not_found::NotFoundPage;
 pub use overview::OverviewPage;
 pub use service::ServicePage;
 pub use services::ServicesPage;
+pub use settings::SettingsPage;
 pub use sign_in::{SetupPage, SignInPage};

@@ -42,6 +42,8 @@ pub fn pages() -> Vec<Item> {
         go("Overview", Symbol::Overview, path::OVERVIEW),
         go("Services", Symbol::Services, path::SERVICES),
         go("Activity", Symbol::Activity, path::ACTIVITY),
+        go("System health", Symbol::Health, path::HEALTH),
+        go("Settings", Symbol::Settings, path::SETTINGS),
         Item { label: "API documentation".into(), note: "page", symbol: Symbol::Docs, deed: Deed::Leave(path::API_DOCS) },
         Item { label: "Keyboard shortcuts".into(), note: "help", symbol: Symbol::Info, deed: Deed::ShowShortcuts },
     ]

@@ -14,6 +14,7 @@ mod metrics;
 mod overview;
 mod service;
 mod services;
+mod settings;
 
 pub use account::*;
 pub use activity::*;
@@ -25,6 +26,7 @@ pub use metrics::*;
 pub use overview::*;
 pub use service::*;
 pub use services::*;
+pub use settings::*;
 
 #[cfg(feature = "ssr")]
 use crate::context::RequestContext;

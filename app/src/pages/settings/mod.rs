@@ -1,0 +1,83 @@
+//! Own sessions and password, and for an Admin the users.
+
+mod sessions;
+mod users;
+
+use api::{PASSWORD_MAX, PASSWORD_MIN};
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+use self::sessions::SessionsPanel;
+use self::users::UsersPanel;
+use crate::components::{Failure, Icon, PageHead, Skeleton, Symbol};
+use crate::rpc::get_settings;
+use crate::viewer::Viewer;
+
+/// Own sessions and password, and for an Admin the users.
+#[component]
+pub fn SettingsPage() -> impl IntoView {
+    let settings = Resource::new_blocking(|| (), |()| get_settings());
+    view! {
+        <PageHead title="Settings" about=|| "Your sessions and password, and who may use this Pilothouse." />
+        <Done />
+        <Transition fallback=|| view! { <Skeleton lines=6 /> }>
+            {move || Suspend::new(async move {
+                match settings.await {
+                    Ok(settings) => {
+                        view! {
+                            <div class="settings">
+                                {settings.users.map(|users| view! { <UsersPanel users=users /> })} <SessionsPanel sessions=settings.sessions />
+                                <PasswordPanel />
+                            </div>
+                        }
+                        .into_any()
+                    }
+                    Err(error) => view! { <Failure error=error.0 /> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+    .into_any()
+}
+
+/// What the form that led here did.
+#[component]
+fn Done() -> impl IntoView {
+    let query = use_query_map();
+    let text = move || {
+        query.with(|query| match query.get_str("done")? {
+            "session" => Some("The session has ended."),
+            "password" => Some("The password is changed, and your other sessions have ended."),
+            "user-made" => Some("The user is made and can sign in."),
+            "user-changed" => Some("The user is changed; it works at once."),
+            "user-deleted" => Some("The user is deleted and signed out everywhere."),
+            _ => None,
+        })
+    };
+    move || text().map(|text| view! { <p class="done" role="status"><Icon symbol=Symbol::Check />{text}</p> })
+}
+
+/// A new password for oneself.
+#[component]
+fn PasswordPanel() -> impl IntoView {
+    let form_token = expect_context::<Viewer>().form_token;
+    view! {
+        <section class="panel" aria-labelledby="settings-password">
+            <header class="panel-head"><h2 class="panel-title" id="settings-password">"Password"</h2></header>
+            <form class="settings-form" method="post" action="/rpc/change_password">
+                <input type="hidden" name="form_token" value=form_token />
+                <div class="field">
+                    <label for="old">"Present password"</label>
+                    <input id="old" name="old" type="password" autocomplete="current-password" required maxlength=PASSWORD_MAX />
+                </div>
+                <div class="field">
+                    <label for="new">"New password"</label>
+                    <input id="new" name="new" type="password" autocomplete="new-password" required minlength=PASSWORD_MIN maxlength=PASSWORD_MAX aria-describedby="new-hint" />
+                    <p class="field-hint" id="new-hint">"At least 12 characters. Your other sessions end."</p>
+                </div>
+                <button type="submit" class="button">"Change password"</button>
+            </form>
+        </section>
+    }
+    .into_any()
+}
