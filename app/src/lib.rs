@@ -11,6 +11,7 @@ pub mod charts;
 mod components;
 #[cfg(feature = "ssr")]
 pub mod context;
+mod erase;
 #[cfg(all(test, feature = "ssr"))]
 mod fake;
 pub mod live;

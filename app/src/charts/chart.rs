@@ -7,6 +7,7 @@ use leptos::prelude::*;
 
 use super::axis::{time_ticks, write_moment};
 use super::{Line, Plot, Unit};
+use crate::erase::Erase;
 
 /// The time that the pointer is at, shared by all charts of a page that provides it with [`provide_cursor`].
 #[derive(Clone, Copy)]
@@ -73,7 +74,7 @@ pub fn Chart(
             <Values title plot offset />
         </figure>
     }
-    .into_any()
+    .erase()
 }
 
 /// The values at the pointer, else the newest ones.
@@ -109,7 +110,7 @@ fn Readout(plot: Signal<Plot>, pointed: Memo<Option<usize>>, offset: Signal<i64>
             }}
         </span>
     }
-    .into_any()
+    .erase()
 }
 
 /// The ticks of the value axis; CSS places them at equal distances, top first.
@@ -124,7 +125,7 @@ fn ValueAxis(plot: Signal<Plot>) -> impl IntoView {
             }}
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 /// The ticks of the time axis, as text in an SVG that isn't stretched.
@@ -143,7 +144,7 @@ fn TimeAxis(plot: Signal<Plot>, offset: Signal<i64>) -> impl IntoView {
             }}
         </svg>
     }
-    .into_any()
+    .erase()
 }
 
 /// The line at the pointer, with a dot on each value.
@@ -180,7 +181,7 @@ fn Crosshair(plot: Signal<Plot>, pointed: Memo<Option<usize>>) -> impl IntoView 
             }}
         </svg>
     }
-    .into_any()
+    .erase()
 }
 
 /// At most twelve of the values as a table, newest first, for keyboard, screen reader and copying.
@@ -223,7 +224,7 @@ fn Values(title: &'static str, plot: Signal<Plot>, offset: Signal<i64>) -> impl 
             </table>
         </details>
     }
-    .into_any()
+    .erase()
 }
 
 /// How far the pointer is over the plot, 0 to 1.

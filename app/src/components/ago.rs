@@ -1,5 +1,6 @@
 //! How long ago something was, counted on.
 
+use crate::erase::Erase;
 use api::Timestamp;
 use leptos::prelude::*;
 
@@ -38,7 +39,7 @@ pub fn Ago(
             {move || age.get()}
         </time>
     }
-    .into_any()
+    .erase()
 }
 
 /// An age in words; times to come are "now", for clocks differ a little.

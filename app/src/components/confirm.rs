@@ -1,5 +1,6 @@
 //! The question before something is lost.
 
+use crate::erase::Erase;
 use leptos::html::Dialog;
 use leptos::prelude::*;
 
@@ -65,5 +66,5 @@ pub fn ConfirmDialog() -> impl IntoView {
             </div>
         </dialog>
     }
-    .into_any()
+    .erase()
 }

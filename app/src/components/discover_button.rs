@@ -6,6 +6,7 @@ use leptos::task::spawn_local;
 
 use super::failure::sentence;
 use super::{Icon, Notices, Symbol};
+use crate::erase::Erase;
 use crate::rpc::discover_services;
 use crate::viewer::Viewer;
 
@@ -14,7 +15,7 @@ use crate::viewer::Viewer;
 pub fn DiscoverButton() -> impl IntoView {
     let viewer = expect_context::<Viewer>();
     if !viewer.may(Permission::ServicesCreate) {
-        return ().into_any();
+        return ().erase();
     }
     let notices = expect_context::<Notices>();
     let token = StoredValue::new(viewer.form_token.clone());
@@ -42,7 +43,7 @@ pub fn DiscoverButton() -> impl IntoView {
             </button>
         </form>
     }
-    .into_any()
+    .erase()
 }
 
 /// What was found, in a sentence.

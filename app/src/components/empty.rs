@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::{Icon, Symbol};
+use crate::erase::Erase;
 
 /// Says why there is nothing, and what to do.
 #[component]
@@ -22,5 +23,5 @@ pub fn Empty(
             <div class="empty-text">{children()}</div>
         </div>
     }
-    .into_any()
+    .erase()
 }

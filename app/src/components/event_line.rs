@@ -4,6 +4,7 @@ use api::{Event, EventKind};
 use leptos::prelude::*;
 
 use super::{Ago, Icon, Symbol};
+use crate::erase::Erase;
 use crate::path;
 
 /// What happened to what, by whom and when.
@@ -21,12 +22,12 @@ pub fn EventLine(
         <div class="event-line" data-tone=tone>
             <span class="event-picture"><Icon symbol=symbol /></span>
             <div class="event-text">
-                <p class="event-message">{super::failure::sentence(&event.message)}</p>
+                <p class="event-message">{event.message}</p>
                 <p class="event-about">{service} {actor} <Ago at=event.at /></p>
             </div>
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 /// The icon of a kind of event, and whether it is good or bad news.

@@ -4,6 +4,7 @@ use api::{Error, ErrorCode};
 use leptos::prelude::*;
 
 use super::{Icon, Symbol};
+use crate::erase::Erase;
 
 /// Says what failed, why, and what to do; on the server it also gives the page the status of the error.
 #[component]
@@ -31,7 +32,7 @@ pub fn Failure(
             </div>
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 /// A message as a sentence: with a capital and a full stop.

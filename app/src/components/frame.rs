@@ -7,6 +7,7 @@ use super::failure::sentence;
 use super::nav::Nav;
 use super::user_menu::UserMenu;
 use super::{Confirm, ConfirmDialog, Icon, Notices, NoticesPlace, Symbol};
+use crate::erase::Erase;
 use crate::live::ConnectionChip;
 use crate::palette::Palette;
 use crate::path;
@@ -20,7 +21,7 @@ pub fn Frame(
     children: Children,
 ) -> impl IntoView {
     let Some(user) = expect_context::<Viewer>().user else {
-        return view! { <ToSignIn /> }.into_any();
+        return view! { <ToSignIn /> }.erase();
     };
     Confirm::provide();
     Notices::provide();
@@ -44,7 +45,7 @@ pub fn Frame(
         <NoticesPlace />
         <ConfirmDialog />
     }
-    .into_any()
+    .erase()
 }
 
 /// The mark of Pilothouse: a wheel of six spokes.

@@ -1,5 +1,6 @@
 //! The icons: strokes on a grid of 16, drawn for Pilothouse.
 
+use crate::erase::Erase;
 use leptos::prelude::*;
 
 /// Declares the icons once: name and the shapes inside of the drawing.
@@ -59,5 +60,5 @@ pub fn Icon(
     /// What it shows.
     symbol: Symbol,
 ) -> impl IntoView {
-    view! { <svg class="icon" viewBox="0 0 16 16" aria-hidden="true" inner_html=symbol.shapes()></svg> }.into_any()
+    view! { <svg class="icon" viewBox="0 0 16 16" aria-hidden="true" inner_html=symbol.shapes()></svg> }.erase()
 }

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
 use super::{Icon, Symbol};
+use crate::erase::Erase;
 use crate::path;
 
 /// The pages, in the order of the navigation.
@@ -17,31 +18,26 @@ const ITEMS: [(&str, &str, Symbol); 4] = [
 /// The links to all pages: at the side, or at the foot of a narrow screen.
 #[component]
 pub fn Nav() -> impl IntoView {
-    let location = use_location();
-    let items = ITEMS.map(|(href, label, symbol)| {
-        let pathname = location.pathname;
-        let current = move || {
-            let here = pathname.with(|pathname| pathname == href || (href != path::OVERVIEW && pathname.starts_with(&format!("{href}/"))));
-            here.then_some("page")
-        };
-        view! {
-            <li>
-                <a class="nav-item" href=href aria-current=current><Icon symbol=symbol /><span>{label}</span></a>
-            </li>
-        }
-    });
     view! {
         <nav class="nav" aria-label="Main">
-            <ul class="nav-list">{items.into_iter().collect_view()}</ul>
+            <ul class="nav-list">{ITEMS.into_iter().map(|(href, label, symbol)| view! { <li>{item(href, label, symbol)}</li> }).collect_view()}</ul>
             <ul class="nav-list nav-foot">
-                <li class="nav-wide">
-                    <a class="nav-item" href=path::SETTINGS><Icon symbol=Symbol::Settings /><span>"Settings"</span></a>
-                </li>
+                <li class="nav-wide">{item(path::SETTINGS, "Settings", Symbol::Settings)}</li>
                 <li>
                     <a class="nav-item" href=path::API_DOCS rel="external"><Icon symbol=Symbol::Docs /><span>"API"</span></a>
                 </li>
             </ul>
         </nav>
     }
-    .into_any()
+    .erase()
+}
+
+/// A link that is marked on its page and below it.
+fn item(href: &'static str, label: &'static str, symbol: Symbol) -> AnyView {
+    let pathname = use_location().pathname;
+    let current = move || {
+        let here = pathname.with(|pathname| pathname == href || (href != path::OVERVIEW && pathname.starts_with(&format!("{href}/"))));
+        here.then_some("page")
+    };
+    view! { <a class="nav-item" href=href aria-current=current><Icon symbol=symbol /><span>{label}</span></a> }.erase()
 }

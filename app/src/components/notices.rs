@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::{Icon, Symbol};
+use crate::erase::Erase;
 
 /// What a notice is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,5 +79,5 @@ pub fn NoticesPlace() -> impl IntoView {
             </For>
         </div>
     }
-    .into_any()
+    .erase()
 }

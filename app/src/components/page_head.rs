@@ -1,5 +1,6 @@
 //! The head of a page: title, a line about it, and what can be done.
 
+use crate::erase::Erase;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -26,5 +27,5 @@ pub fn PageHead(
             <div class="page-head-actions">{children.map(|children| children())}</div>
         </header>
     }
-    .into_any()
+    .erase()
 }

@@ -6,6 +6,7 @@ use leptos::task::spawn_local;
 
 use super::failure::sentence;
 use super::{Confirm, Icon, Question, Symbol};
+use crate::erase::Erase;
 use crate::rpc::{RpcResult, restart_service, start_service, stop_service};
 use crate::viewer::Viewer;
 
@@ -143,7 +144,7 @@ pub fn ServiceActions(
 ) -> impl IntoView {
     let viewer = expect_context::<Viewer>();
     if !viewer.may(Permission::ServicesOperate) {
-        return ().into_any();
+        return ().erase();
     }
     let performer = Performer::from_context();
     let (id, name) = service.with_untracked(|service| (service.id.to_string(), service.name.clone()));
@@ -185,5 +186,5 @@ pub fn ServiceActions(
             {buttons.into_iter().collect_view()}
         </form>
     }
-    .into_any()
+    .erase()
 }

@@ -1,5 +1,6 @@
 //! The state of a service as a shape, a colour and a word.
 
+use crate::erase::Erase;
 use api::{Health, Status};
 use leptos::prelude::*;
 
@@ -38,7 +39,7 @@ pub fn StatusMark(
             <span class="state-mark-word">{move || status.get().label()}</span>
         </span>
     }
-    .into_any()
+    .erase()
 }
 
 /// Whether a service answers its health check.
@@ -54,5 +55,5 @@ pub fn HealthMark(
             <span class="state-mark-word">{move || health.get().label()}</span>
         </span>
     }
-    .into_any()
+    .erase()
 }

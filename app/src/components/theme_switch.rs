@@ -5,6 +5,7 @@ use leptos::task::spawn_local;
 
 use super::{Icon, Symbol};
 use crate::Theme;
+use crate::erase::Erase;
 use crate::rpc::set_theme;
 use crate::viewer::Viewer;
 
@@ -46,7 +47,7 @@ pub fn ThemeSwitch() -> impl IntoView {
             {choices.into_iter().collect_view()}
         </form>
     }
-    .into_any()
+    .erase()
 }
 
 /// Changes the theme of the page that is shown.

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::theme_switch::ThemeSwitch;
 use super::{Icon, Symbol};
+use crate::erase::Erase;
 use crate::path;
 use crate::viewer::{SignedIn, Viewer};
 
@@ -34,5 +35,5 @@ pub fn UserMenu(
             </div>
         </details>
     }
-    .into_any()
+    .erase()
 }

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::{Connection, Live};
 use crate::charts::local_offset;
+use crate::erase::Erase;
 
 /// How the page is connected, always in sight: a word, a shape and a colour, with what it means as its title. The connection
 /// lives as long as this component; a click tries again at once.
@@ -38,5 +39,5 @@ pub fn ConnectionChip() -> impl IntoView {
             {move || if connection.get() == Connection::Live { String::new() } else { kind.get() }}
         </span>
     }
-    .into_any()
+    .erase()
 }

@@ -2,8 +2,14 @@
 
 use api::{Frame, Resume, Topic};
 use leptos::prelude::*;
+use serde::de::DeserializeOwned;
 
 use super::Connection;
+
+/// The data of a frame; none when it isn't a `T`. It is read as text again: see [`crate::rpc::Json`].
+pub fn frame_data<T: DeserializeOwned>(frame: &Frame) -> Option<T> {
+    serde_json::from_str(&frame.data.to_string()).ok()
+}
 
 /// What a listener is told.
 #[derive(Clone, Debug, PartialEq)]

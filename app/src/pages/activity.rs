@@ -9,7 +9,8 @@ use leptos_router::params::ParamsMap;
 
 use super::submit::submit_form;
 use crate::components::{EventLine, Failure, Icon, PageHead, Skeleton, Symbol};
-use crate::live::{Incoming, use_feed};
+use crate::erase::Erase;
+use crate::live::{Incoming, frame_data, use_feed};
 use crate::path;
 use crate::rpc::{RpcResult, list_events};
 
@@ -24,7 +25,7 @@ pub fn ActivityPage() -> impl IntoView {
         <EventFilter query of_one=false />
         <section class="panel" aria-label="Events"><EventRows query page pages=true /></section>
     }
-    .into_any()
+    .erase()
 }
 
 /// Which events the query of an address asks for: of one service when the page is that of a service.
@@ -73,7 +74,7 @@ pub fn EventFilter(
             </a>
         </Form>
     }
-    .into_any()
+    .erase()
 }
 
 /// Events as rows; new ones come on top.
@@ -90,14 +91,14 @@ pub fn EventRows(
         <Transition fallback=|| view! { <Skeleton lines=6 /> }>
             {move || Suspend::new(async move {
                 match page.await {
-                    None => ().into_any(),
-                    Some(Ok(page)) => view! { <Rows page query=query.get_untracked() pages /> }.into_any(),
-                    Some(Err(error)) => view! { <Failure error=error.0 /> }.into_any(),
+                    None => ().erase(),
+                    Some(Ok(page)) => view! { <Rows page query=query.get_untracked() pages /> }.erase(),
+                    Some(Err(error)) => view! { <Failure error=error.0 /> }.erase(),
                 }
             })}
         </Transition>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -122,7 +123,7 @@ fn Rows(page: Page<Event>, query: EventQuery, pages: bool) -> impl IntoView {
         }}
         {older.map(|href| view! { <p class="events-older"><a class="button" href=href>"Older"</a></p> })}
     }
-    .into_any()
+    .erase()
 }
 
 /// Puts what happens on top, while the component lives.
@@ -131,7 +132,7 @@ fn follow(query: EventQuery, events: RwSignal<Vec<Event>>, most: usize) {
         || Some(Topic::Events),
         move |incoming| match incoming {
             Incoming::Frame(frame) => {
-                let event = serde_json::from_value::<Event>(frame.data.clone()).ok().filter(|event| matches(&query, event));
+                let event = frame_data::<Event>(frame).filter(|event| matches(&query, event));
                 if let Some(event) = event {
                     events.update(|events| merge(events, vec![event], most));
                 }

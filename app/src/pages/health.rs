@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use crate::charts::Unit;
 use crate::components::{Ago, Failure, HealthMark, PageHead, Skeleton};
+use crate::erase::Erase;
 use crate::rpc::get_system_report;
 
 /// Pilothouse and its parts, each with what to do when it isn't well.
@@ -16,13 +17,13 @@ pub fn HealthPage() -> impl IntoView {
         <Transition fallback=|| view! { <Skeleton lines=6 /> }>
             {move || Suspend::new(async move {
                 match report.await {
-                    Ok(report) => view! { <Report report=report /> }.into_any(),
-                    Err(error) => view! { <Failure error=error.0 /> }.into_any(),
+                    Ok(report) => view! { <Report report=report /> }.erase(),
+                    Err(error) => view! { <Failure error=error.0 /> }.erase(),
                 }
             })}
         </Transition>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -40,7 +41,7 @@ fn Report(report: SystemReport) -> impl IntoView {
                 <td class="cell-end">{part.latency_ms.map(|latency| Unit::Millis.write(latency))}</td>
             </tr>
         }
-        .into_any()
+        .erase()
     });
     view! {
         <dl class="facts-line">
@@ -65,5 +66,5 @@ fn Report(report: SystemReport) -> impl IntoView {
             </div>
         </div>
     }
-    .into_any()
+    .erase()
 }

@@ -5,6 +5,7 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
 use crate::components::{Brand, FormFailure, Icon, Symbol};
+use crate::erase::Erase;
 use crate::path;
 use crate::rpc::is_set_up;
 
@@ -81,7 +82,7 @@ fn Entry(
             </div>
         </main>
     }
-    .into_any()
+    .erase()
 }
 
 /// What to do when nobody can sign in yet.

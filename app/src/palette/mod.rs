@@ -15,6 +15,7 @@ use leptos_router::hooks::use_navigate;
 use self::item::{Deed, Item, find, of_service, pages};
 use self::shortcuts::ShortcutsDialog;
 use crate::components::{Icon, Notices, Performer, Symbol};
+use crate::erase::Erase;
 use crate::path;
 use crate::rpc::list_services;
 use crate::viewer::Viewer;
@@ -64,7 +65,7 @@ pub fn Palette() -> impl IntoView {
         </dialog>
         <ShortcutsDialog dialog=shortcuts />
     }
-    .into_any()
+    .erase()
 }
 
 /// What fits, best first.
@@ -99,7 +100,7 @@ fn Found(palette: State) -> impl IntoView {
         </ul>
         {move || palette.found.with(Vec::is_empty).then(|| view! { <p class="palette-none">"Nothing fits. Try fewer letters."</p> })}
     }
-    .into_any()
+    .erase()
 }
 
 /// The palette between its parts.

@@ -3,6 +3,7 @@
 use leptos::html::Dialog;
 use leptos::prelude::*;
 
+use crate::erase::Erase;
 use crate::path;
 
 /// What a key asks for.
@@ -60,7 +61,7 @@ pub fn ShortcutsDialog(
             <form class="dialog-actions" method="dialog"><button class="button">"Close"</button></form>
         </dialog>
     }
-    .into_any()
+    .erase()
 }
 
 #[cfg(test)]

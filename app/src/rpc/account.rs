@@ -3,19 +3,19 @@
 
 use leptos::prelude::*;
 
-use super::RpcResult;
 #[cfg(feature = "ssr")]
 use super::*;
+use super::{Json, RpcResult};
 use crate::Theme;
 
 /// Whether there is a user at all.
-#[server(prefix = "/rpc", endpoint = "is_set_up")]
+#[server(prefix = "/rpc", output = Json, endpoint = "is_set_up")]
 pub async fn is_set_up() -> RpcResult<bool> {
     Ok(RequestContext::current().backend.auth.is_set_up().await?)
 }
 
 /// Signs in and goes on to `next`.
-#[server(prefix = "/rpc", endpoint = "sign_in")]
+#[server(prefix = "/rpc", output = Json, endpoint = "sign_in")]
 pub async fn sign_in(username: String, password: api::Secret, #[server(default)] next: String) -> RpcResult<()> {
     let context = RequestContext::current();
     let credentials = api::Credentials { username, password };
@@ -26,7 +26,7 @@ pub async fn sign_in(username: String, password: api::Secret, #[server(default)]
 }
 
 /// Makes the first user with the one-time link and signs them in.
-#[server(prefix = "/rpc", endpoint = "set_up")]
+#[server(prefix = "/rpc", output = Json, endpoint = "set_up")]
 pub async fn set_up(token: api::Secret, username: String, password: api::Secret) -> RpcResult<()> {
     let context = RequestContext::current();
     let setup = api::Setup { token, username, password };
@@ -37,7 +37,7 @@ pub async fn set_up(token: api::Secret, username: String, password: api::Secret)
 }
 
 /// Ends the session of this browser.
-#[server(prefix = "/rpc", endpoint = "sign_out")]
+#[server(prefix = "/rpc", output = Json, endpoint = "sign_out")]
 pub async fn sign_out(#[server(default)] form_token: String) -> RpcResult<()> {
     let context = RequestContext::current();
     if context.caller.is_some() {
@@ -52,7 +52,7 @@ pub async fn sign_out(#[server(default)] form_token: String) -> RpcResult<()> {
 }
 
 /// Remembers the theme for a year.
-#[server(prefix = "/rpc", endpoint = "set_theme")]
+#[server(prefix = "/rpc", output = Json, endpoint = "set_theme")]
 pub async fn set_theme(theme: Theme) -> RpcResult<()> {
     let cookie = format!("{}={}; Path=/; Max-Age=31536000; SameSite=Lax", crate::THEME_COOKIE, theme.as_str());
     add_cookies(&[cookie]);

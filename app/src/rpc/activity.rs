@@ -4,12 +4,12 @@
 use api::{Event, EventQuery, Page};
 use leptos::prelude::*;
 
-use super::RpcResult;
 #[cfg(feature = "ssr")]
 use super::*;
+use super::{Json, RpcResult};
 
 /// One page of events, newest first.
-#[server(prefix = "/rpc", endpoint = "list_events", input = server_fn::codec::Json)]
+#[server(prefix = "/rpc", output = Json, endpoint = "list_events", input = Json)]
 pub async fn list_events(query: EventQuery) -> RpcResult<Page<Event>> {
     let context = RequestContext::current();
     Ok(context.backend.activity.list(context.caller()?, query).await?)

@@ -5,6 +5,8 @@ use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr, ServerFnUrlE
 use leptos::server_fn::{ContentType, Decodes, Encodes, Format, FormatType};
 use serde::{Deserialize, Serialize};
 
+use super::JsonText;
+
 /// What a server function answers.
 pub type RpcResult<T> = Result<T, RpcError>;
 
@@ -69,7 +71,7 @@ impl Decodes<RpcError> for RpcErrorJson {
     type Error = serde_json::Error;
 
     fn decode(bytes: bytes::Bytes) -> Result<RpcError, Self::Error> {
-        let body: ErrorBody = serde_json::from_slice(&bytes)?;
+        let body: ErrorBody = JsonText::decode(bytes)?;
         Ok(RpcError(api::Error { details: body.details, ..api::Error::new(body.error_code, body.message) }))
     }
 }

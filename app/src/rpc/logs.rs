@@ -4,12 +4,12 @@
 use api::{LogLine, LogQuery, Page, ServiceId};
 use leptos::prelude::*;
 
-use super::RpcResult;
 #[cfg(feature = "ssr")]
 use super::*;
+use super::{Json, RpcResult};
 
 /// One page of the log of a service.
-#[server(prefix = "/rpc", endpoint = "get_logs", input = server_fn::codec::Json)]
+#[server(prefix = "/rpc", output = Json, endpoint = "get_logs", input = Json)]
 pub async fn get_logs(id: ServiceId, query: LogQuery) -> RpcResult<Page<LogLine>> {
     let context = RequestContext::current();
     Ok(context.backend.logs.page(context.caller()?, id, query).await?)

@@ -4,12 +4,12 @@
 use api::{MetricsSeries, Range, ServiceId};
 use leptos::prelude::*;
 
-use super::RpcResult;
 #[cfg(feature = "ssr")]
 use super::*;
+use super::{Json, RpcResult};
 
 /// Figures of one service over the range that ends now.
-#[server(prefix = "/rpc", endpoint = "get_metrics")]
+#[server(prefix = "/rpc", output = Json, endpoint = "get_metrics")]
 pub async fn get_metrics(id: ServiceId, range: Range) -> RpcResult<MetricsSeries> {
     let context = RequestContext::current();
     Ok(context.backend.monitoring.service(context.caller()?, id, api::MetricsQuery::last(range)).await?)

@@ -9,6 +9,7 @@ mod activity;
 #[cfg(feature = "ssr")]
 mod answer;
 mod error;
+mod json;
 mod logs;
 mod metrics;
 mod overview;
@@ -21,6 +22,7 @@ pub use activity::*;
 #[cfg(feature = "ssr")]
 pub use answer::*;
 pub use error::*;
+pub use json::{Json, JsonText};
 pub use logs::*;
 pub use metrics::*;
 pub use overview::*;

@@ -4,9 +4,9 @@ use api::{Error, Event, Service, ServiceCounts, SystemSeries, Timestamp};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::RpcResult;
 #[cfg(feature = "ssr")]
 use super::*;
+use super::{Json, RpcResult};
 
 /// What the first page shows. A part that can't be read says why and leaves the others as they are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ impl Overview {
 }
 
 /// What the first page shows.
-#[server(prefix = "/rpc", endpoint = "overview")]
+#[server(prefix = "/rpc", output = Json, endpoint = "overview")]
 pub async fn get_overview() -> RpcResult<Overview> {
     let context = RequestContext::current();
     let (caller, backend) = (context.caller()?, &context.backend);

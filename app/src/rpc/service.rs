@@ -4,19 +4,19 @@
 use api::{HealthReport, ServiceDetail, ServiceId};
 use leptos::prelude::*;
 
-use super::RpcResult;
 #[cfg(feature = "ssr")]
 use super::*;
+use super::{Json, RpcResult};
 
 /// One service with all that its page shows.
-#[server(prefix = "/rpc", endpoint = "get_service")]
+#[server(prefix = "/rpc", output = Json, endpoint = "get_service")]
 pub async fn get_service(id: ServiceId) -> RpcResult<ServiceDetail> {
     let context = RequestContext::current();
     Ok(context.backend.services.get(context.caller()?, id).await?)
 }
 
 /// The health of a service with its last checks.
-#[server(prefix = "/rpc", endpoint = "get_health")]
+#[server(prefix = "/rpc", output = Json, endpoint = "get_health")]
 pub async fn get_health(id: ServiceId) -> RpcResult<HealthReport> {
     let context = RequestContext::current();
     Ok(context.backend.services.health(context.caller()?, id).await?)

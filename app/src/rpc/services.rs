@@ -4,19 +4,19 @@
 use api::{DiscoveryReport, Page, Service, ServiceId, ServiceQuery};
 use leptos::prelude::*;
 
-use super::RpcResult;
 #[cfg(feature = "ssr")]
 use super::*;
+use super::{Json, RpcResult};
 
 /// One page of services.
-#[server(prefix = "/rpc", endpoint = "list_services", input = server_fn::codec::Json)]
+#[server(prefix = "/rpc", output = Json, endpoint = "list_services", input = Json)]
 pub async fn list_services(query: ServiceQuery) -> RpcResult<Page<Service>> {
     let context = RequestContext::current();
     Ok(context.backend.services.list(context.caller()?, query).await?)
 }
 
 /// Asks for a start.
-#[server(prefix = "/rpc", endpoint = "start_service")]
+#[server(prefix = "/rpc", output = Json, endpoint = "start_service")]
 pub async fn start_service(id: ServiceId, #[server(default)] form_token: String) -> RpcResult<Service> {
     let context = RequestContext::current();
     context.check_form_token(&form_token)?;
@@ -24,7 +24,7 @@ pub async fn start_service(id: ServiceId, #[server(default)] form_token: String)
 }
 
 /// Asks for a stop.
-#[server(prefix = "/rpc", endpoint = "stop_service")]
+#[server(prefix = "/rpc", output = Json, endpoint = "stop_service")]
 pub async fn stop_service(id: ServiceId, #[server(default)] form_token: String) -> RpcResult<Service> {
     let context = RequestContext::current();
     context.check_form_token(&form_token)?;
@@ -32,7 +32,7 @@ pub async fn stop_service(id: ServiceId, #[server(default)] form_token: String) 
 }
 
 /// Asks for a stop and a start.
-#[server(prefix = "/rpc", endpoint = "restart_service")]
+#[server(prefix = "/rpc", output = Json, endpoint = "restart_service")]
 pub async fn restart_service(id: ServiceId, #[server(default)] form_token: String) -> RpcResult<Service> {
     let context = RequestContext::current();
     context.check_form_token(&form_token)?;
@@ -40,7 +40,7 @@ pub async fn restart_service(id: ServiceId, #[server(default)] form_token: Strin
 }
 
 /// Looks through the services folder now.
-#[server(prefix = "/rpc", endpoint = "discover_services")]
+#[server(prefix = "/rpc", output = Json, endpoint = "discover_services")]
 pub async fn discover_services(#[server(default)] form_token: String) -> RpcResult<DiscoveryReport> {
     let context = RequestContext::current();
     context.check_form_token(&form_token)?;

@@ -5,9 +5,9 @@ use api::{Role, Secret, Session, SessionId, SystemReport, User, UserId};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::RpcResult;
 #[cfg(feature = "ssr")]
 use super::*;
+use super::{Json, RpcResult};
 
 /// What the settings page shows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,7 +19,7 @@ pub struct Settings {
 }
 
 /// What the settings page shows.
-#[server(prefix = "/rpc", endpoint = "settings")]
+#[server(prefix = "/rpc", output = Json, endpoint = "settings")]
 pub async fn get_settings() -> RpcResult<Settings> {
     let context = RequestContext::current();
     let (caller, backend) = (context.caller()?, &context.backend);
@@ -29,14 +29,14 @@ pub async fn get_settings() -> RpcResult<Settings> {
 }
 
 /// Pilothouse and its parts.
-#[server(prefix = "/rpc", endpoint = "system_report")]
+#[server(prefix = "/rpc", output = Json, endpoint = "system_report")]
 pub async fn get_system_report() -> RpcResult<SystemReport> {
     let context = RequestContext::current();
     Ok(context.backend.system.report(context.caller()?).await?)
 }
 
 /// Ends one session.
-#[server(prefix = "/rpc", endpoint = "end_session")]
+#[server(prefix = "/rpc", output = Json, endpoint = "end_session")]
 pub async fn end_session(id: SessionId, #[server(default)] form_token: String) -> RpcResult<()> {
     let context = RequestContext::current();
     context.check_form_token(&form_token)?;
@@ -46,7 +46,7 @@ pub async fn end_session(id: SessionId, #[server(default)] form_token: String) -
 }
 
 /// Changes the caller's password and ends their other sessions.
-#[server(prefix = "/rpc", endpoint = "change_password")]
+#[server(prefix = "/rpc", output = Json, endpoint = "change_password")]
 pub async fn change_password(old: Secret, new: Secret, #[server(default)] form_token: String) -> RpcResult<()> {
     let context = RequestContext::current();
     context.check_form_token(&form_token)?;
@@ -56,7 +56,7 @@ pub async fn change_password(old: Secret, new: Secret, #[server(default)] form_t
 }
 
 /// Makes a user.
-#[server(prefix = "/rpc", endpoint = "create_user")]
+#[server(prefix = "/rpc", output = Json, endpoint = "create_user")]
 pub async fn create_user(username: String, password: Secret, role: Role, #[server(default)] form_token: String) -> RpcResult<()> {
     let context = RequestContext::current();
     context.check_form_token(&form_token)?;
@@ -66,7 +66,7 @@ pub async fn create_user(username: String, password: Secret, role: Role, #[serve
 }
 
 /// Changes what a user may do, or whether they may sign in.
-#[server(prefix = "/rpc", endpoint = "change_user")]
+#[server(prefix = "/rpc", output = Json, endpoint = "change_user")]
 pub async fn change_user(
     id: UserId,
     #[server(default)] role: Option<Role>,
@@ -81,7 +81,7 @@ pub async fn change_user(
 }
 
 /// Deletes a user.
-#[server(prefix = "/rpc", endpoint = "delete_user")]
+#[server(prefix = "/rpc", output = Json, endpoint = "delete_user")]
 pub async fn delete_user(id: UserId, #[server(default)] form_token: String) -> RpcResult<()> {
     let context = RequestContext::current();
     context.check_form_token(&form_token)?;

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use crate::charts::{Sparkline, Unit};
 use crate::components::Failure;
+use crate::erase::Erase;
 
 /// The most recent steps shown: five minutes.
 pub const STEPS: usize = 60;
@@ -17,10 +18,10 @@ pub fn MachinePanel(
 ) -> impl IntoView {
     let body = move || match series.get() {
         Ok(SystemSeries { cores, points, .. }) => match points.last().cloned() {
-            Some(last) => view! { <Figures last=last points=points cores=cores /> }.into_any(),
-            None => view! { <p class="panel-empty">"The first figures come within seconds."</p> }.into_any(),
+            Some(last) => view! { <Figures last=last points=points cores=cores /> }.erase(),
+            None => view! { <p class="panel-empty">"The first figures come within seconds."</p> }.erase(),
         },
-        Err(error) => view! { <Failure error=error /> }.into_any(),
+        Err(error) => view! { <Failure error=error /> }.erase(),
     };
     view! {
         <section class="panel" aria-labelledby="glance-machine">
@@ -73,7 +74,7 @@ fn Figures(last: SystemPoint, points: Vec<SystemPoint>, cores: u32) -> impl Into
             </div>
         </dl>
     }
-    .into_any()
+    .erase()
 }
 
 /// A share as a bar; the figure stands beside it.

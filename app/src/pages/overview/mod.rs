@@ -7,7 +7,6 @@ mod tile;
 use api::{Event, Health, Service, Status, SystemPoint, SystemSeries, Topic};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use serde::Deserialize;
 
 use self::machine::MachinePanel;
 use self::summary::Summary;
@@ -15,7 +14,8 @@ use self::tile::{AttentionRow, ServiceTile};
 use super::rows::{Row, Rows, Soon};
 use super::services::NoServices;
 use crate::components::{Ago, DiscoverButton, EventLine, Failure, Icon, PageHead, Skeleton, Symbol};
-use crate::live::{Incoming, use_feed};
+use crate::erase::Erase;
+use crate::live::{Incoming, frame_data, use_feed};
 use crate::path;
 use crate::rpc::{Overview, get_overview};
 
@@ -34,8 +34,8 @@ pub fn OverviewPage() -> impl IntoView {
         <Transition fallback=|| view! { <Skeleton lines=14 /> }>
             {move || Suspend::new(async move {
                 match overview.await {
-                    Ok(overview) => view! { <Glance overview=overview /> }.into_any(),
-                    Err(error) => view! { <Failure error=error.0 /> }.into_any(),
+                    Ok(overview) => view! { <Glance overview=overview /> }.erase(),
+                    Err(error) => view! { <Failure error=error.0 /> }.erase(),
                 }
             })}
         </Transition>
@@ -75,13 +75,13 @@ fn Glance(overview: Overview) -> impl IntoView {
             <div class="glance-main">
                 {move || {
                     if is_empty.get() {
-                        view! { <NoServices /> }.into_any()
+                        view! { <NoServices /> }.erase()
                     } else {
                         view! {
                             <Attention rows=rows />
                             <Tiles rows=rows total=Signal::derive(move || counts.get().total) />
                         }
-                        .into_any()
+                        .erase()
                     }
                 }}
             </div>
@@ -93,14 +93,14 @@ fn Glance(overview: Overview) -> impl IntoView {
                         <a class="panel-link" href=path::ACTIVITY>"All activity" <Icon symbol=Symbol::Right /></a>
                     </header>
                     {move || match events.get() {
-                        Ok(events) => view! { <RecentEvents events=events /> }.into_any(),
-                        Err(error) => view! { <Failure error=error /> }.into_any(),
+                        Ok(events) => view! { <RecentEvents events=events /> }.erase(),
+                        Err(error) => view! { <Failure error=error /> }.erase(),
                     }}
                 </section>
             </div>
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 /// Adds the figures of the machine as they come.
@@ -110,7 +110,7 @@ fn follow_machine(system: RwSignal<Result<SystemSeries, api::Error>>) {
         move |incoming| {
             let Incoming::Frame(frame) = incoming else { return };
             if frame.kind == "system"
-                && let Ok(point) = SystemPoint::deserialize(&frame.data)
+                && let Some(point) = frame_data::<SystemPoint>(frame)
             {
                 system.update(|system| {
                     if let Ok(series) = system {
@@ -144,7 +144,7 @@ fn Tiles(rows: Rows, total: Signal<u32>) -> impl IntoView {
             </ul>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 /// The services that are not well, with why; a quiet line when all are.
@@ -169,7 +169,7 @@ fn Attention(rows: Rows) -> impl IntoView {
             </ul>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 /// Whether somebody should look at a service.
@@ -182,8 +182,8 @@ fn needs_attention(service: &Service) -> bool {
 #[component]
 fn RecentEvents(events: Vec<Event>) -> impl IntoView {
     if events.is_empty() {
-        return view! { <p class="panel-empty">"Nothing has happened yet."</p> }.into_any();
+        return view! { <p class="panel-empty">"Nothing has happened yet."</p> }.erase();
     }
     view! { <ul class="event-list">{events.into_iter().map(|event| view! { <li><EventLine event=event /></li> }).collect_view()}</ul> }
-        .into_any()
+        .erase()
 }

@@ -3,6 +3,7 @@
 use api::ServiceCounts;
 use leptos::prelude::*;
 
+use crate::erase::Erase;
 use crate::path;
 
 /// The figures.
@@ -35,7 +36,7 @@ pub fn Summary(
             {move || view! { <ShareBar counts=counts.get() /> }}
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 /// The shares of the states as one bar.

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use crate::charts::{Sparkline, Unit};
 use crate::components::{HealthMark, ServiceActions, StatusMark};
+use crate::erase::Erase;
 use crate::path;
 
 /// Name, state, and what it uses.
@@ -38,7 +39,7 @@ pub fn ServiceTile(
             <Sparkline values=Signal::derive(move || service.with(|service| service.trend.cpu_percent.clone())) floor=5.0 />
         </article>
     }
-    .into_any()
+    .erase()
 }
 
 /// Name, state, why, and what can be done.
@@ -58,9 +59,9 @@ pub fn AttentionRow(
             <span class="attention-mark">
                 {move || {
                     if status.get() == Status::Running {
-                        view! { <HealthMark health=health /> }.into_any()
+                        view! { <HealthMark health=health /> }.erase()
                     } else {
-                        view! { <StatusMark status=status /> }.into_any()
+                        view! { <StatusMark status=status /> }.erase()
                     }
                 }}
             </span>
@@ -72,5 +73,5 @@ pub fn AttentionRow(
             <ServiceActions service=service failure=failure />
         </div>
     }
-    .into_any()
+    .erase()
 }

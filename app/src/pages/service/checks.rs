@@ -7,6 +7,7 @@ use super::loads::Loads;
 use super::watch::Watched;
 use crate::charts::Unit;
 use crate::components::{Ago, Skeleton};
+use crate::erase::Erase;
 
 /// Checks in the strip.
 const SHOWN: usize = 60;
@@ -31,7 +32,7 @@ pub fn ChecksPanel(
             </Transition>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -63,13 +64,13 @@ fn Strip(watched: Watched) -> impl IntoView {
                         " "
                         <Ago at=check.at />
                     }
-                        .into_any()
+                        .erase()
                 }
-                None => view! { <span class="checks-message">"Not checked yet: checks begin when the service runs."</span> }.into_any(),
+                None => view! { <span class="checks-message">"Not checked yet: checks begin when the service runs."</span> }.erase(),
             }}
         </p>
     }
-    .into_any()
+    .erase()
 }
 
 fn mark(check: &HealthResult) -> &'static str {

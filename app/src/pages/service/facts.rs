@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::watch::Watched;
 use crate::components::Ago;
+use crate::erase::Erase;
 
 /// Command, folder, ports, versions, how its last run ended.
 #[component]
@@ -16,7 +17,7 @@ pub fn FactsPanel(
     let last_exit = Memo::new(move |_| watched.detail.with(|detail| detail.last_exit.clone()));
     let created = watched.service.with_untracked(|service| service.created_at);
     let row = |(name, value, is_code): (&'static str, String, bool)| {
-        let value = if is_code { view! { <code>{value}</code> }.into_any() } else { value.into_any() };
+        let value = if is_code { view! { <code>{value}</code> }.erase() } else { value.erase() };
         view! { <div class="fact"><dt>{name}</dt><dd>{value}</dd></div> }
     };
     view! {
@@ -29,7 +30,7 @@ pub fn FactsPanel(
             {move || last_exit.get().map(|exit| view! { <LastExitPart exit /> })}
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 /// How the last run ended, with the last lines it wrote.
@@ -42,7 +43,7 @@ fn LastExitPart(exit: LastExit) -> impl IntoView {
             {(!lines.is_empty()).then(|| view! { <details><summary>"Its last lines"</summary><pre tabindex="0">{lines}</pre></details> })}
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 fn facts(watched: Watched) -> Vec<(&'static str, String, bool)> {

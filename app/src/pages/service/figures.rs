@@ -10,6 +10,7 @@ use super::loads::Loads;
 use super::watch::{Watched, read};
 use crate::charts::{Chart, Plot, Unit, provide_cursor};
 use crate::components::{Failure, Icon, Skeleton, Symbol};
+use crate::erase::Erase;
 use crate::live::{Incoming, use_feed};
 use crate::rpc::get_metrics;
 
@@ -22,9 +23,9 @@ pub fn FigurePanels(
     loads: Loads,
 ) -> impl IntoView {
     view! {
-        <Loaded watched loads figures=move |series| view! { <SmallCharts watched loads series /> }.into_any() />
+        <Loaded watched loads figures=move |series| view! { <SmallCharts watched loads series /> }.erase() />
     }
-    .into_any()
+    .erase()
 }
 
 /// The charts of the metrics tab: larger, and with percentiles.
@@ -36,9 +37,9 @@ pub fn MetricsTab(
     loads: Loads,
 ) -> impl IntoView {
     view! {
-        <Loaded watched loads figures=move |series| view! { <LargeCharts watched series /> }.into_any() />
+        <Loaded watched loads figures=move |series| view! { <LargeCharts watched series /> }.erase() />
     }
-    .into_any()
+    .erase()
 }
 
 /// Loads the figures of the range in the address, keeps them up to date, and shows them by `figures`.
@@ -56,13 +57,13 @@ fn Loaded(
             {move || Suspend::new(async move {
                 match series.await {
                     Some(Ok(series)) => figures(keep(watched, range.get_untracked(), series)),
-                    None => ().into_any(),
-                    Some(Err(error)) => view! { <Failure error=error.0 /> }.into_any(),
+                    None => ().erase(),
+                    Some(Err(error)) => view! { <Failure error=error.0 /> }.erase(),
                 }
             })}
         </Transition>
     }
-    .into_any()
+    .erase()
 }
 
 /// Keeps the figures up to date: the shortest range by each point that arrives, the others by asking once a step.
@@ -141,7 +142,7 @@ fn SmallCharts(watched: Watched, loads: Loads, series: RwSignal<MetricsSeries>) 
             </Traffic>
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -164,7 +165,7 @@ fn LargeCharts(watched: Watched, series: RwSignal<MetricsSeries>) -> impl IntoVi
             </Traffic>
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 /// The charts of requests, or why there are none and how to have them.
@@ -176,14 +177,14 @@ fn Traffic(watched: Watched, rate: Memo<Plot>, children: ChildrenFn) -> impl Int
     });
     move || {
         match hint.get() {
-        None => children().into_any(),
+        None => children().erase(),
         Some(hint) => view! {
             <section class="panel chart-panel not-exposed" aria-labelledby="not-exposed-title">
                 <h3 class="chart-title" id="not-exposed-title"><Icon symbol=Symbol::Info />"Requests, response time, error rate: not exposed"</h3>
                 <p>{hint}</p>
             </section>
         }
-        .into_any(),
+        .erase(),
     }
     }
 }

@@ -6,6 +6,7 @@ use leptos_meta::Title;
 
 use super::watch::Watched;
 use crate::components::{Clock, HealthMark, Icon, ServiceActions, StatusMark, Symbol};
+use crate::erase::Erase;
 use crate::path;
 use crate::viewer::Viewer;
 
@@ -47,7 +48,7 @@ pub fn ServiceHead(
             }}
         </header>
     }
-    .into_any()
+    .erase()
 }
 
 /// The line of small facts below the name.
@@ -80,9 +81,9 @@ fn HeadFacts(watched: Watched) -> impl IntoView {
                                 {label}<Icon symbol=Symbol::External /><span class="visually-hidden">" (opens in a new tab)"</span>
                             </a>
                         }
-                            .into_any()
+                            .erase()
                     }
-                    None => view! { <span>{label}</span> }.into_any(),
+                    None => view! { <span>{label}</span> }.erase(),
                 })
             }}
             {move || {
@@ -92,7 +93,7 @@ fn HeadFacts(watched: Watched) -> impl IntoView {
             }}
         </p>
     }
-    .into_any()
+    .erase()
 }
 
 /// Why it is in its state: the step of a start, the cause of an error.
@@ -114,7 +115,7 @@ fn Reason(watched: Watched) -> impl IntoView {
             }}
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 fn about(service: &Service) -> String {

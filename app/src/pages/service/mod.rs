@@ -25,6 +25,7 @@ use self::watch::Watched;
 use super::NotFoundPage;
 use super::activity::{EventFilter, EventRows};
 use crate::components::{Failure, Skeleton};
+use crate::erase::Erase;
 
 /// The page of one service: `/services/{id}` is its overview, `/services/{id}/{tab}` one of the other tabs.
 #[component]
@@ -34,13 +35,13 @@ pub fn ServicePage() -> impl IntoView {
         <Transition fallback=|| view! { <Skeleton lines=12 /> }>
             {move || Suspend::new(async move {
                 match loads.detail.await {
-                    Ok(detail) => view! { <ServiceView detail loads /> }.into_any(),
-                    Err(error) => view! { <Failure error=error.0 /> }.into_any(),
+                    Ok(detail) => view! { <ServiceView detail loads /> }.erase(),
+                    Err(error) => view! { <Failure error=error.0 /> }.erase(),
                 }
             })}
         </Transition>
     }
-    .into_any()
+    .erase()
 }
 
 /// The service once it is loaded; kept up to date by its feed.
@@ -53,14 +54,14 @@ fn ServiceView(detail: ServiceDetail, loads: Loads) -> impl IntoView {
         <DiagnosisPanel watched />
         <TabLinks id tab=loads.tab />
         {move || match loads.tab.get() {
-            Some(Tab::Overview) => view! { <OverviewTab watched loads /> }.into_any(),
-            Some(Tab::Metrics) => view! { <MetricsTab watched loads /> }.into_any(),
-            Some(Tab::Logs) => view! { <LogsTab watched loads /> }.into_any(),
-            Some(Tab::Activity) => view! { <ServiceEvents loads /> }.into_any(),
-            None => view! { <NotFoundPage /> }.into_any(),
+            Some(Tab::Overview) => view! { <OverviewTab watched loads /> }.erase(),
+            Some(Tab::Metrics) => view! { <MetricsTab watched loads /> }.erase(),
+            Some(Tab::Logs) => view! { <LogsTab watched loads /> }.erase(),
+            Some(Tab::Activity) => view! { <ServiceEvents loads /> }.erase(),
+            None => view! { <NotFoundPage /> }.erase(),
         }}
     }
-    .into_any()
+    .erase()
 }
 
 /// What happened to the service.
@@ -70,5 +71,5 @@ fn ServiceEvents(loads: Loads) -> impl IntoView {
         <EventFilter query=loads.events_query of_one=true />
         <section class="panel" aria-label="Events"><EventRows query=loads.events_query page=loads.events pages=true /></section>
     }
-    .into_any()
+    .erase()
 }

@@ -10,6 +10,7 @@ use super::logs::{Filter, LogRow, Tail};
 use super::watch::Watched;
 use crate::charts::local_offset;
 use crate::components::{Failure, Icon, Skeleton, Symbol};
+use crate::erase::Erase;
 use crate::pages::activity::EventRows;
 use crate::path;
 
@@ -31,7 +32,7 @@ pub fn OverviewTab(
             <FactsPanel watched />
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 /// The newest log lines.
@@ -46,15 +47,15 @@ fn LogPeek(watched: Watched, loads: Loads) -> impl IntoView {
             <Transition fallback=|| view! { <Skeleton lines=4 /> }>
                 {move || Suspend::new(async move {
                     match loads.lines.await {
-                        Some(Ok(page)) => view! { <LogPeekLines watched page /> }.into_any(),
-                        None => ().into_any(),
-                        Some(Err(error)) => view! { <Failure error=error.0 /> }.into_any(),
+                        Some(Ok(page)) => view! { <LogPeekLines watched page /> }.erase(),
+                        None => ().erase(),
+                        Some(Err(error)) => view! { <Failure error=error.0 /> }.erase(),
                     }
                 })}
             </Transition>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 /// What happened to the service last.
@@ -69,7 +70,7 @@ fn RecentEvents(watched: Watched, loads: Loads) -> impl IntoView {
             <EventRows query=loads.events_query page=loads.events pages=false />
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 /// The newest lines, as they come.
@@ -86,5 +87,5 @@ fn LogPeekLines(watched: Watched, page: Page<LogLine>) -> impl IntoView {
         </ol>
         {move || is_empty.get().then(|| view! { <p class="panel-empty">"It has not written anything yet."</p> })}
     }
-    .into_any()
+    .erase()
 }

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use serde::de::DeserializeOwned;
 
-use crate::live::{Incoming, use_feed};
+use crate::live::{Incoming, frame_data, use_feed};
 use crate::rpc::{get_health, get_service};
 
 /// Checks that a page keeps; as many as a report has.
@@ -97,5 +97,5 @@ impl Watched {
 
 /// The data of a frame; a frame of another version is passed over, the page catches up at its next reload.
 pub fn read<T: DeserializeOwned>(frame: &Frame) -> Option<T> {
-    T::deserialize(&frame.data).ok()
+    frame_data(frame)
 }

@@ -10,6 +10,7 @@ use leptos_router::hooks::use_navigate;
 
 use super::query::ListQuery;
 use crate::components::{Icon, Symbol};
+use crate::erase::Erase;
 use crate::path;
 
 /// How long after the last stroke the search begins.
@@ -78,7 +79,7 @@ pub fn ServiceFilter(
             <a class="filter-clear" href=path::SERVICES hidden=move || !is_filtered()>"Clear"</a>
         </form>
     }
-    .into_any()
+    .erase()
 }
 
 /// A drop-down with "any" before the rest.
@@ -104,5 +105,5 @@ fn Choice(
             <Icon symbol=Symbol::Chevron />
         </label>
     }
-    .into_any()
+    .erase()
 }

@@ -12,6 +12,7 @@ use self::filter::ServiceFilter;
 use self::query::ListQuery;
 use self::table::ServiceTable;
 use crate::components::{DiscoverButton, Empty, Failure, PageHead, Skeleton, Symbol};
+use crate::erase::Erase;
 use crate::path;
 use crate::rpc::list_services;
 
@@ -34,10 +35,8 @@ pub fn ServicesPage() -> impl IntoView {
             {move || Suspend::new(async move {
                 let query = query.get_untracked();
                 match list.await {
-                    Ok(page) if page.items.is_empty() && query.is_whole() => view! { <NoServices /> }.into_any(),
-                    Ok(page) if page.items.is_empty() => view! { <NoMatch /> }.into_any(),
-                    Ok(page) => view! { <ServiceTable page=page query=query /> }.into_any(),
-                    Err(error) => view! { <Failure error=error.0 /> }.into_any(),
+                    Ok(page) => view! { <ServiceTable page=page query=query /> }.erase(),
+                    Err(error) => view! { <Failure error=error.0 /> }.erase(),
                 }
             })}
         </Transition>
@@ -60,7 +59,7 @@ pub fn NoServices() -> impl IntoView {
 
 /// What to do when the filter leaves nothing.
 #[component]
-fn NoMatch() -> impl IntoView {
+pub fn NoMatch() -> impl IntoView {
     view! {
         <Empty symbol=Symbol::Search title="No service matches">
             <p><a href=path::SERVICES>"Show all services"</a></p>

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use crate::charts::{Sparkline, Unit};
 use crate::components::{Ago, HealthMark, ServiceActions, StatusMark};
+use crate::erase::Erase;
 use crate::path;
 use crate::viewer::Viewer;
 
@@ -46,9 +47,9 @@ pub fn ServiceRow(
             <td class="cell-health">
                 {move || {
                     if matches!(status.get(), Status::Running | Status::Starting) {
-                        view! { <HealthMark health=health /> }.into_any()
+                        view! { <HealthMark health=health /> }.erase()
                     } else {
-                        view! { <span class="none">{NONE}</span> }.into_any()
+                        view! { <span class="none">{NONE}</span> }.erase()
                     }
                 }}
             </td>
@@ -75,7 +76,7 @@ pub fn ServiceRow(
             </td>
         </tr>
     }
-    .into_any()
+    .erase()
 }
 
 /// The port; a link while the service runs.
@@ -90,10 +91,10 @@ pub fn PortLink(
         (Some(port), is_running, name) => match viewer.with_value(|viewer| viewer.service_url(port)).filter(|_| is_running) {
             Some(url) => {
                 let label = format!("Open {name} on port {port} in a new tab");
-                view! { <a class="port" href=url target="_blank" rel="noopener noreferrer external" aria-label=label>{port}</a> }.into_any()
+                view! { <a class="port" href=url target="_blank" rel="noopener noreferrer external" aria-label=label>{port}</a> }.erase()
             }
-            None => view! { <span class="port">{port}</span> }.into_any(),
+            None => view! { <span class="port">{port}</span> }.erase(),
         },
-        (None, ..) => view! { <span class="none">{NONE}</span> }.into_any(),
+        (None, ..) => view! { <span class="none">{NONE}</span> }.erase(),
     }
 }

@@ -6,7 +6,9 @@ use leptos::task::spawn_local;
 
 use super::query::ListQuery;
 use super::row::ServiceRow;
+use super::{NoMatch, NoServices};
 use crate::components::{Icon, Symbol};
+use crate::erase::Erase;
 use crate::pages::rows::Rows;
 use crate::rpc::list_services;
 
@@ -58,9 +60,17 @@ pub fn ServiceTable(
     let first = query.0.cursor.is_some().then(|| {
         view! { <a class="button" href=query.with(|_| ()).href()><Icon symbol=Symbol::Left />"First page"</a> }
     });
+    let is_empty = Memo::new(move |_| rows.get().is_empty());
+    let is_whole = query.is_whole();
+    let nothing = move || match (is_empty.get(), is_whole) {
+        (false, _) => ().erase(),
+        (true, true) => view! { <NoServices /> }.erase(),
+        (true, false) => view! { <NoMatch /> }.erase(),
+    };
     let has_pages = next.is_some() || first.is_some();
     view! {
-        <div class="table-frame">
+        {nothing}
+        <div class="table-frame" hidden=move || is_empty.get()>
             <table class="table service-table">
                 <caption class="visually-hidden">"Services; the column heads sort"</caption>
                 <thead>
@@ -77,7 +87,7 @@ pub fn ServiceTable(
         </div>
         {has_pages.then(|| view! { <nav class="pager" aria-label="Pages">{first} {next}</nav> })}
     }
-    .into_any()
+    .erase()
 }
 
 /// Keeps the rows as the dashboard feed says. A service that comes to match a filter joins by a reload of the page of the list.
@@ -105,7 +115,7 @@ fn follow(rows: Rows, query: &ListQuery) {
 /// The head of a column; a link when it sorts.
 fn head(label: &'static str, class: &'static str, sortable: Option<Sortable>, query: &ListQuery) -> AnyView {
     let Some(Sortable { first, second, rises }) = sortable else {
-        return view! { <th scope="col" class=class>{label}</th> }.into_any();
+        return view! { <th scope="col" class=class>{label}</th> }.erase();
     };
     let sort = query.0.sort;
     let rises = if sort == first { Some(rises) } else { (sort == second).then_some(!rises) };
@@ -122,5 +132,5 @@ fn head(label: &'static str, class: &'static str, sortable: Option<Sortable>, qu
             </a>
         </th>
     }
-    .into_any()
+    .erase()
 }

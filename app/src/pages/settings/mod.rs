@@ -10,6 +10,7 @@ use leptos_router::hooks::use_query_map;
 use self::sessions::SessionsPanel;
 use self::users::UsersPanel;
 use crate::components::{Failure, Icon, PageHead, Skeleton, Symbol};
+use crate::erase::Erase;
 use crate::rpc::get_settings;
 use crate::viewer::Viewer;
 
@@ -30,14 +31,14 @@ pub fn SettingsPage() -> impl IntoView {
                                 <PasswordPanel />
                             </div>
                         }
-                        .into_any()
+                        .erase()
                     }
-                    Err(error) => view! { <Failure error=error.0 /> }.into_any(),
+                    Err(error) => view! { <Failure error=error.0 /> }.erase(),
                 }
             })}
         </Transition>
     }
-    .into_any()
+    .erase()
 }
 
 /// What the form that led here did.
@@ -79,5 +80,5 @@ fn PasswordPanel() -> impl IntoView {
             </form>
         </section>
     }
-    .into_any()
+    .erase()
 }

@@ -4,6 +4,7 @@ use api::Session;
 use leptos::prelude::*;
 
 use crate::components::Ago;
+use crate::erase::Erase;
 use crate::viewer::Viewer;
 
 /// One's sessions, each with a button that ends it.
@@ -17,7 +18,7 @@ pub fn SessionsPanel(
         let program = program(&session.user_agent);
         let label = format!("End the session of {program} at {}", session.address);
         let end = if session.is_current {
-            view! { <span class="badge">"This one"</span> }.into_any()
+            view! { <span class="badge">"This one"</span> }.erase()
         } else {
             view! {
                 <form method="post" action="/rpc/end_session">
@@ -26,7 +27,7 @@ pub fn SessionsPanel(
                     <button type="submit" class="button" data-size="small" aria-label=label>"End"</button>
                 </form>
             }
-            .into_any()
+            .erase()
         };
         view! {
             <tr>
@@ -37,7 +38,7 @@ pub fn SessionsPanel(
                 <td class="cell-end">{end}</td>
             </tr>
         }
-        .into_any()
+        .erase()
     });
     view! {
         <section class="panel" aria-labelledby="settings-sessions">
@@ -58,7 +59,7 @@ pub fn SessionsPanel(
             </div>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 /// The program that a `User-Agent` names, in a word or two.

@@ -4,6 +4,7 @@ use api::{PASSWORD_MAX, PASSWORD_MIN, Role, User};
 use leptos::prelude::*;
 
 use crate::components::Ago;
+use crate::erase::Erase;
 use crate::viewer::Viewer;
 
 /// Every user, with forms that change them, and one that makes another.
@@ -34,16 +35,14 @@ pub fn UsersPanel(
             <NewUserForm form_token=viewer.form_token.clone() />
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 fn row(user: User, own: &str, form_token: &str) -> AnyView {
     let id = user.id.to_string();
     let is_own = user.username == own;
-    let last = user
-        .last_sign_in
-        .map(|at| view! { <Ago at=at /> }.into_any())
-        .unwrap_or_else(|| view! { <span class="none">"Never"</span> }.into_any());
+    let last =
+        user.last_sign_in.map(|at| view! { <Ago at=at /> }.erase()).unwrap_or_else(|| view! { <span class="none">"Never"</span> }.erase());
     let (word, active) = if user.is_active { ("Suspend", "false") } else { ("Let in", "true") };
     let name = user.username.clone();
     let ids = |form_token: &str| {
@@ -51,7 +50,7 @@ fn row(user: User, own: &str, form_token: &str) -> AnyView {
             <input type="hidden" name="id" value=id.clone() />
             <input type="hidden" name="form_token" value=form_token.to_owned() />
         }
-        .into_any()
+        .erase()
     };
     let actions = (!is_own).then(|| {
         view! {
@@ -61,10 +60,10 @@ fn row(user: User, own: &str, form_token: &str) -> AnyView {
                 <button type="submit" class="button" data-size="small" formaction="/rpc/delete_user" aria-label=format!("Delete {name}")>"Delete"</button>
             </form>
         }
-        .into_any()
+        .erase()
     });
     let role = if is_own {
-        view! { <span>{user.role.label()}" (you)"</span> }.into_any()
+        view! { <span>{user.role.label()}" (you)"</span> }.erase()
     } else {
         view! {
             <form class="settings-actions" method="post" action="/rpc/change_user">
@@ -72,7 +71,7 @@ fn row(user: User, own: &str, form_token: &str) -> AnyView {
                 <button type="submit" class="button" data-size="small" aria-label=format!("Save the role of {name}")>"Save"</button>
             </form>
         }
-        .into_any()
+        .erase()
     };
     let suspended = (!user.is_active).then(|| view! { <span class="badge">"Suspended"</span> });
     view! {
@@ -83,7 +82,7 @@ fn row(user: User, own: &str, form_token: &str) -> AnyView {
             <td class="cell-end">{actions}</td>
         </tr>
     }
-    .into_any()
+    .erase()
 }
 
 /// The roles to choose from.
@@ -93,7 +92,7 @@ fn RoleSelect(chosen: Role, #[prop(into)] label: String) -> impl IntoView {
     view! {
         <select class="plain-select" name="role" aria-label=label>{options.into_iter().collect_view()}</select>
     }
-    .into_any()
+    .erase()
 }
 
 /// A new user.
@@ -114,5 +113,5 @@ fn NewUserForm(form_token: String) -> impl IntoView {
             <button type="submit" class="button">"Make user"</button>
         </form>
     }
-    .into_any()
+    .erase()
 }

@@ -18,6 +18,7 @@ use super::loads::Loads;
 use super::watch::Watched;
 use crate::charts::local_offset;
 use crate::components::{Failure, Skeleton};
+use crate::erase::Erase;
 use crate::path;
 
 /// The log tab. The address says which lines; without JavaScript the form and the links do all but follow.
@@ -34,20 +35,20 @@ pub fn LogsTab(
                 let page = loads.lines.await;
                 let filter = loads.filter.get_untracked();
                 match page {
-                    None => ().into_any(),
-                    Some(Ok(page)) => view! { <LogView id=watched.id filter page /> }.into_any(),
+                    None => ().erase(),
+                    Some(Ok(page)) => view! { <LogView id=watched.id filter page /> }.erase(),
                     Some(Err(error)) => {
                         view! {
                             <FailedFilter id=watched.id filter />
                             <Failure error=error.0 />
                         }
-                            .into_any()
+                            .erase()
                     }
                 }
             })}
         </Transition>
     }
-    .into_any()
+    .erase()
 }
 
 /// The filter alone, to be mended when it can't be read.
@@ -113,7 +114,7 @@ fn LogView(id: ServiceId, filter: Filter, page: Page<LogLine>) -> impl IntoView 
             </button>
         </section>
     }
-    .into_any()
+    .erase()
 }
 
 /// Loads older lines: a link to the page before, which the live page takes over.
@@ -130,7 +131,7 @@ fn Older(tail: Tail, href: Option<String>) -> impl IntoView {
             </a>
         </p>
     }
-    .into_any()
+    .erase()
 }
 
 const fn nothing(is_all: bool, is_live: bool) -> &'static str {

@@ -7,6 +7,7 @@ use leptos::prelude::*;
 
 use super::filter::Filter;
 use super::lines::{Gap, Row};
+use crate::erase::Erase;
 use crate::path;
 
 /// A line: when, how grave, what; or what is missing. Lines are rendered once; `offset` moves their times to local time.
@@ -28,9 +29,9 @@ pub fn LogRow(
     match row {
         Row::Line(line) => {
             let is_marked = marked == Some(line.seq);
-            view! { <Line line id offset is_marked /> }.into_any()
+            view! { <Line line id offset is_marked /> }.erase()
         }
-        Row::Gap(gap) => view! { <GapRow gap fill /> }.into_any(),
+        Row::Gap(gap) => view! { <GapRow gap fill /> }.erase(),
     }
 }
 
@@ -51,7 +52,7 @@ fn Line(line: Arc<LogLine>, id: ServiceId, offset: Signal<i64>, is_marked: bool)
             </span>
         </li>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -62,7 +63,7 @@ fn GapRow(gap: Gap, fill: Option<Callback<Gap>>) -> impl IntoView {
             {text} {fill.map(|fill| view! { <button type="button" class="button" on:click=move |_| fill.run(gap)>"Load them"</button> })}
         </li>
     }
-    .into_any()
+    .erase()
 }
 
 /// The time of day to the millisecond.

@@ -7,6 +7,7 @@ use leptos_router::components::Form;
 use super::filter::Filter;
 use super::tail::Tail;
 use crate::components::{Icon, Notices, Symbol};
+use crate::erase::Erase;
 use crate::pages::submit::submit_form;
 use crate::path;
 
@@ -65,7 +66,7 @@ pub fn Toolbar(
             <Switches tail is_live is_wrapped has_times />
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 /// What only the live page can do; invisible until it is alive.
@@ -101,7 +102,7 @@ fn Switches(tail: Tail, is_live: bool, is_wrapped: RwSignal<bool>, has_times: Rw
             <button type="button" class="button" on:click=move |_| copy(tail, notices)><Icon symbol=Symbol::Copy />"Copy"</button>
         </div>
     }
-    .into_any()
+    .erase()
 }
 
 const fn word(level: Level) -> &'static str {
