@@ -11,3 +11,4 @@ mod openapi;
 mod permissions;
 mod program;
 mod sign_in;
+mod survival;
