@@ -39,7 +39,7 @@ impl Engine {
         let core = Arc::new(core);
         let runtime: Arc<dyn Runtime> = Arc::new(ProcessRuntime::new(core.clone()));
         let logged = core.clone();
-        let lines = Arc::new(move |id, most| last_lines(&log_folder(&logged, id), most));
+        let lines = Arc::new(move |id, since, most| last_lines(&log_folder(&logged, id), since, most));
         let services = Services::open(core.clone(), runtime.clone(), Inherited::of_process(), lines).await?;
         let monitoring = monitoring::Manager::new(core.clone(), runtime.clone());
         let system = system::Manager::new(core.clone(), runtime);

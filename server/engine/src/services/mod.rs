@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use api::{
     Caller, DiscoveryReport, Error, HealthReport, NewService, Page, Permission, Result, Service, ServiceDetail, ServiceId, ServicePatch,
-    ServiceQuery,
+    ServiceQuery, Timestamp,
 };
 use async_trait::async_trait;
 
@@ -38,8 +38,8 @@ use launch::Planner;
 use reconciler::Agent;
 pub use tail::last_lines;
 
-/// Reads the last lines of a service's log: at most so many, oldest first. May block.
-pub type LastLines = Arc<dyn Fn(ServiceId, usize) -> Vec<String> + Send + Sync>;
+/// Reads the last lines of a service's log since a time: at most so many, oldest first. May block.
+pub type LastLines = Arc<dyn Fn(ServiceId, Timestamp, usize) -> Vec<String> + Send + Sync>;
 
 type OnDelete = Box<dyn Fn(ServiceId) + Send + Sync>;
 

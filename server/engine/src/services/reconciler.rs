@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use api::{Desired, Error, EventKind, Health, ResourceUsage, Result, ServiceId, Status};
+use api::{Desired, Error, EventKind, Health, ResourceUsage, Result, ServiceId, Status, Timestamp};
 
 use tokio::time::MissedTickBehavior;
 
@@ -263,7 +263,9 @@ impl Services {
         self.enter(id, Phase::Stopping);
         self.core.catalog.update(id, |entry| (entry.service.status, entry.service.status_reason) = (Status::Stopping, None));
         let was_up = matches!(self.runtime.observe(id).await, Ok(Observation::Running { .. } | Observation::Preparing { .. }));
-        let grace = self.core.catalog.find(id).map_or(10, |entry| entry.spec.stop_grace_seconds);
+        let before = self.core.catalog.find(id);
+        let began = before.as_ref().and_then(|entry| entry.service.started_at);
+        let grace = before.map_or(10, |entry| entry.spec.stop_grace_seconds);
         if let Err(error) = self.runtime.stop(id, Duration::from_secs(grace.into())).await {
             tracing::error!(%error, service = %id, "service_not_stopped");
             self.core.catalog.update(id, |entry| {
@@ -278,7 +280,7 @@ impl Services {
             _ => None,
         };
         let kept = match &ended {
-            Some(ended) => Some(last_exit(ended, self.lines(id).await)),
+            Some(ended) => Some(last_exit(ended, self.lines(id, began).await)),
             None => None,
         };
         self.core.catalog.update(id, |entry| {
@@ -351,7 +353,7 @@ impl Services {
         if is_known && before.service.status == Status::Error {
             return;
         }
-        let lines = if has_run { self.lines(id).await } else { Vec::new() };
+        let lines = if has_run { self.lines(id, before.service.started_at).await } else { Vec::new() };
         let found = self.row(id).ok().and_then(|row| row.found);
         let taken = match port_in_use(&lines) {
             None => None,
@@ -394,9 +396,11 @@ impl Services {
         self.record(id, kept, Some(NewEvent::new(kind, message).on(id, name).with(data))).await;
     }
 
-    async fn lines(&self, id: ServiceId) -> Vec<String> {
+    /// The last lines of the run that has ended: since it began, or since it was asked for when it hasn't.
+    async fn lines(&self, id: ServiceId, began: Option<Timestamp>) -> Vec<String> {
         let read = self.last_lines.clone();
-        blocking(move || read(id, LAST_LINES)).await.unwrap_or_default()
+        let since = began.or_else(|| Some(self.row(id).ok()?.desired_at)).unwrap_or_default();
+        blocking(move || read(id, since, LAST_LINES)).await.unwrap_or_default()
     }
 
     fn ended_now(&self) -> Ended {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
 
-use api::LogStream;
+use api::{LogStream, Timestamp};
 
 use crate::logs::segment::{Cursor, newest};
 use crate::logs::text::line;
@@ -12,21 +12,21 @@ use crate::logs::text::line;
 /// Characters of a line that are kept.
 const LINE: usize = 1_000;
 
-/// The last lines that a service wrote, at most `most`, oldest first, each cut to 1,000 characters; none when its log can't be read.
-/// What Pilothouse itself wrote into it is left out.
-pub fn last_lines(folder: &Path, most: usize) -> Vec<String> {
-    read(folder, most).unwrap_or_else(|error| {
+/// The last lines that a service wrote since a time, at most `most`, oldest first, each cut to 1,000 characters; none when its log
+/// can't be read. What Pilothouse itself wrote into it is left out.
+pub fn last_lines(folder: &Path, since: Timestamp, most: usize) -> Vec<String> {
+    read(folder, since, most).unwrap_or_else(|error| {
         tracing::warn!(%error, folder = %folder.display(), "log_not_read");
         Vec::new()
     })
 }
 
-fn read(folder: &Path, most: usize) -> io::Result<Vec<String>> {
+fn read(folder: &Path, since: Timestamp, most: usize) -> io::Result<Vec<String>> {
     let from = newest(folder)?.saturating_sub(2 * most as u64).max(1);
     let mut cursor = Cursor::seek(folder, from)?;
     let mut lines = VecDeque::with_capacity(most);
     let mut keep = |record: crate::logs::segment::Record<'_>| {
-        if record.stream == LogStream::Pilothouse {
+        if record.stream == LogStream::Pilothouse || record.ts < since {
             return;
         }
         if lines.len() == most {
@@ -50,15 +50,17 @@ mod tests {
     fn the_last_lines_of_the_service_are_read_and_not_those_of_pilothouse() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut log = Writer::open(folder.path(), KEPT_BYTES).expect("a log");
+        let at = Timestamp::from_micros;
         for n in 1..=50 {
-            log.push(Timestamp::default(), Level::Info, LogStream::Stdout, format!("line {n}").as_bytes());
+            log.push(at(n), Level::Info, LogStream::Stdout, format!("line {n}").as_bytes());
         }
-        log.push(Timestamp::default(), Level::Info, LogStream::Stderr, "é".repeat(3_000).as_bytes());
-        log.push(Timestamp::default(), Level::Info, LogStream::Pilothouse, b"exited with code 1");
+        log.push(at(51), Level::Info, LogStream::Stderr, "é".repeat(3_000).as_bytes());
+        log.push(at(52), Level::Info, LogStream::Pilothouse, b"exited with code 1");
         log.commit(Position::default()).expect("it is written");
-        let lines = last_lines(folder.path(), 3);
+        let lines = last_lines(folder.path(), at(0), 3);
         assert_eq!(lines[..2], ["line 49", "line 50"]);
         assert_eq!(lines[2].chars().count(), 1_000);
-        assert!(last_lines(&folder.path().join("none"), 3).is_empty());
+        assert_eq!(last_lines(folder.path(), at(50), 20).len(), 2, "the lines of the run before are left out");
+        assert!(last_lines(&folder.path().join("none"), at(0), 3).is_empty());
     }
 }

@@ -44,7 +44,7 @@ impl Life {
         let core = test.core(clock.clone()).await;
         core.store.lease.acquire(&core.tasks, &core.shutdown).await.expect("the lease is free");
         let path = [("PATH".to_owned(), std::env::var("PATH").unwrap_or_default())];
-        let lines = Arc::new(|_, _| vec!["Traceback".to_owned(), "ModuleNotFoundError: No module named 'x'".to_owned()]);
+        let lines = Arc::new(|_, _, _| vec!["Traceback".to_owned(), "ModuleNotFoundError: No module named 'x'".to_owned()]);
         let services = Services::open(core.clone(), runtime.clone(), Inherited::of(path), lines).await.expect("services open");
         services.spawn();
         Self { core, services, runtime, clock, admin: caller(Role::Admin) }
