@@ -12,7 +12,8 @@ pub fn Summary(
     /// How many are in which state.
     counts: RwSignal<ServiceCounts>,
 ) -> impl IntoView {
-    let figures: [(&str, fn(&ServiceCounts) -> u32, &str, &str); 5] = [
+    type Figure = (&'static str, fn(&ServiceCounts) -> u32, &'static str, &'static str);
+    let figures: [Figure; 5] = [
         ("Running", |counts| counts.running, "running", "?status=running"),
         ("Unwell", |counts| counts.unwell, "unwell", "?health=unhealthy"),
         ("Error", |counts| counts.error, "error", "?status=error"),

@@ -213,7 +213,7 @@ impl Reading {
             let count = count - count_before;
             (count > 0.0 && sum >= sum_before).then(|| (sum - sum_before) / count)
         });
-        let buckets = (requests > 0.0).then(|| self.buckets_since(before)).unwrap_or_default();
+        let buckets = if requests > 0.0 { self.buckets_since(before) } else { Default::default() };
         let quantile = |share| quantile(&buckets, share);
         Change { requests, failed, mean, p50: quantile(0.5), p95: quantile(0.95), p99: quantile(0.99) }
     }

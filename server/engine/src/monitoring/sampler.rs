@@ -39,12 +39,12 @@ impl Manager {
                 _ = ticks.tick() => {}
             }
             let kind = match tick {
-                tick if !tick.is_multiple_of(TICKS) => Look::AtNew,
-                tick if tick.is_multiple_of(TICKS * SAMPLES) => Look::AtAllForTrend,
-                _ => Look::AtAll,
+                tick if !tick.is_multiple_of(TICKS) => Look::New,
+                tick if tick.is_multiple_of(TICKS * SAMPLES) => Look::AllWithTrend,
+                _ => Look::All,
             };
             self.sample_services(kind).await;
-            if kind != Look::AtNew {
+            if kind != Look::New {
                 self.sample_host();
             }
         }
@@ -55,16 +55,16 @@ impl Manager {
         for entry in self.core.catalog.all() {
             let service = &entry.service;
             if service.status != Status::Running {
-                if kind == Look::AtAllForTrend && !service.trend.cpu_percent.is_empty() {
+                if kind == Look::AllWithTrend && !service.trend.cpu_percent.is_empty() {
                     self.core.catalog.update(service.id, |entry| pass_trend(&mut entry.service.trend));
                 }
                 continue;
             }
-            if kind == Look::AtAllForTrend && service.trend.cpu_percent.is_empty() {
+            if kind == Look::AllWithTrend && service.trend.cpu_percent.is_empty() {
                 self.restore_trend(service.id).await;
             }
             let is_new = service.started_at.is_some_and(|started| now.seconds_since(started) < NEW_SECONDS);
-            if kind == Look::AtNew && !is_new {
+            if kind == Look::New && !is_new {
                 continue;
             }
             match self.runtime.stats(service.id).await {
@@ -101,10 +101,10 @@ impl Manager {
     fn take_stats(&self, entry: &Entry, stats: Stats, kind: Look) {
         let (id, run) = (entry.service.id, entry.service.started_at);
         let now = self.core.clock.now();
-        if kind != Look::AtNew {
+        if kind != Look::New {
             self.record(id, now, &stats);
         }
-        let trend = (kind == Look::AtAllForTrend).then(|| self.figures.mean_cpu(id, SAMPLES as usize));
+        let trend = (kind == Look::AllWithTrend).then(|| self.figures.mean_cpu(id, SAMPLES as usize));
         self.core.catalog.update(id, |entry| {
             let service = &mut entry.service;
             if service.status != Status::Running || service.started_at != run {
@@ -141,11 +141,11 @@ impl Manager {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Look {
     /// Those that have just been started.
-    AtNew,
+    New,
     /// All.
-    AtAll,
+    All,
     /// All, and the trend moves on.
-    AtAllForTrend,
+    AllWithTrend,
 }
 
 fn push_trend(trend: &mut Vec<Option<f32>>, value: Option<f32>) {

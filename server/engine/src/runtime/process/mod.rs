@@ -226,7 +226,7 @@ fn find_all(runs: &std::path::Path) -> io::Result<Vec<(ServiceId, RunFolder, Opt
 fn find(folder: &RunFolder) -> io::Result<Option<State>> {
     let Some(mut state) = folder.state()? else {
         // Ordered, and the supervisor had no time to say so.
-        return Ok(folder.launch()?.map(|_| boot_id().map(starting)).transpose()?);
+        return folder.launch()?.map(|_| boot_id().map(starting)).transpose();
     };
     if !state.is_ended() && state.boot_id != boot_id()? {
         let at = crate::Clock::System.now();

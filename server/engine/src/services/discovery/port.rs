@@ -50,7 +50,7 @@ pub(super) fn in_dockerfile(text: &str) -> Option<u16> {
     let joined = text.replace("\\\n", " ");
     let lines = || joined.lines().map(str::trim).filter(|line| !line.starts_with('#'));
     let starts = |line: &str, word: &str| line.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
-    let command = lines().filter(|line| starts(line, "CMD ") || starts(line, "ENTRYPOINT ")).filter_map(in_command_line).last();
+    let command = lines().filter(|line| starts(line, "CMD ") || starts(line, "ENTRYPOINT ")).filter_map(in_command_line).next_back();
     let exposed =
         || lines().find(|line| starts(line, "EXPOSE ")).and_then(|line| number(line[7..].split_whitespace().next()?.split('/').next()?));
     command.or_else(exposed)
@@ -113,14 +113,14 @@ fn port_of(value: &[Token], constants: &[&Module], depth: usize) -> Option<CodeP
         _ => {
             let is_read = value.iter().filter_map(Token::name).any(|name| name.to_ascii_lowercase().contains("env") || name == "config");
             let numbers = value.iter().enumerate().filter(|(at, _)| !is_bound(value, *at));
-            let last = numbers.filter_map(|(_, token)| match token {
+            let mut last = numbers.filter_map(|(_, token)| match token {
                 Token::Number(digits) | Token::Text(digits) => number(digits),
                 Token::Name(name) if name.chars().any(|c| c.is_ascii_uppercase()) && depth < 4 => {
                     port_of(&[Token::Name(name.clone())], constants, depth + 1).map(|found| found.port)
                 }
                 _ => None,
             });
-            last.last().map(|port| CodePort { port, is_fixed: !is_read && !value.iter().any(|token| token.is_name("Field")) })
+            last.next_back().map(|port| CodePort { port, is_fixed: !is_read && !value.iter().any(|token| token.is_name("Field")) })
         }
     }
 }
