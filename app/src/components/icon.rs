@@ -50,7 +50,6 @@ symbols! {
     Refresh = r#"<path d="M2.5 6.5A5.7 5.7 0 0 1 13 5.5M13.5 9.5A5.7 5.7 0 0 1 3 10.5M13.5 2.5v3h-3M2.5 13.5v-3h3"/>"#;
     Pause = r#"<path d="M5 3v10M11 3v10"/>"#;
     Logs = r#"<path d="M2 4h12M2 8h8M2 12h10"/>"#;
-    More = r#"<path d="M3.5 8h.01M8 8h.01M12.5 8h.01"/>"#;
     Copy = r#"<rect x="5.5" y="5.5" width="8.5" height="8.5" rx="1.2"/><path d="M10.5 2.5h-8v8"/>"#;
 }
 

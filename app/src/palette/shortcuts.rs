@@ -4,9 +4,11 @@ use leptos::html::Dialog;
 use leptos::prelude::*;
 
 use crate::erase::Erase;
+#[cfg(any(test, feature = "hydrate"))]
 use crate::path;
 
 /// What a key asks for.
+#[cfg(any(test, feature = "hydrate"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wish {
     /// Opens the palette.
@@ -33,6 +35,7 @@ const LIST: [(&str, &str); 7] = [
 ];
 
 /// What a key asks for. `is_typing` is whether it goes into a field, `is_second` whether `g` came just before it.
+#[cfg(any(test, feature = "hydrate"))]
 pub fn wish(key: &str, with_control: bool, is_typing: bool, is_second: bool) -> Option<Wish> {
     match key {
         "k" | "K" if with_control => Some(Wish::Palette),

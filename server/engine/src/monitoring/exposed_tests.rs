@@ -110,7 +110,8 @@ fn a_change_is_what_was_added_and_a_counter_that_began_anew_counts_from_zero() {
 #[test]
 fn quantiles_are_interpolated_and_never_beyond_the_last_bound() {
     let inf = f64::INFINITY;
-    let table: [(&[(f64, f64)], f64, Option<f64>); 7] = [
+    type Row<'a> = (&'a [(f64, f64)], f64, Option<f64>);
+    let table: [Row<'_>; 7] = [
         (&[], 0.5, None),
         (&[(10.0, 0.0), (inf, 0.0)], 0.5, None),
         (&[(10.0, 100.0), (inf, 100.0)], 0.5, Some(5.0)),

@@ -186,6 +186,7 @@ impl Tail {
     }
 
     /// What is shown, as text.
+    #[cfg(feature = "hydrate")]
     pub fn text(self) -> String {
         let line = |line: &LogLine| format!("{} {} {}\n", line.ts, line.level.as_str(), line.message);
         self.rows.with_untracked(|rows| rows.iter().filter_map(Row::line).map(|one| line(one)).collect())
