@@ -1,13 +1,14 @@
 //! What every handler can reach.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use api::{Backend, Caller};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use engine::store::mac;
 use engine::{Core, Engine, Feeds, auth};
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 
 use crate::config::Settings;
 use crate::figures::Figures;
@@ -36,15 +37,13 @@ pub struct Server {
     pub figures: Figures,
     /// The hashed addresses of the hydration bundle.
     pub assets: Arc<app::context::Assets>,
-    /// The OpenAPI document as JSON.
-    pub document: Bytes,
+    document: OnceLock<Bytes>,
     form_key: [u8; 32],
 }
 
 impl Server {
     /// Puts it together for an address that is listened on.
     pub fn new(engine: &Engine, settings: Settings, listen: SocketAddr) -> Arc<Self> {
-        let document = crate::openapi::document().to_json().unwrap_or_default();
         Arc::new(Self {
             backend: engine.backend(),
             core: engine.core().clone(),
@@ -55,8 +54,8 @@ impl Server {
             tickets: Tickets::default(),
             figures: Figures::default(),
             assets: Arc::new(crate::web::assets()),
-            document: Bytes::from(document),
-            form_key: engine::clock::random(),
+            document: OnceLock::new(),
+            form_key: engine.core().store.keys.derive("form tokens"),
             settings,
         })
     }
@@ -71,11 +70,15 @@ impl Server {
         Err(api::Error::new(api::ErrorCode::SessionEnded, message))
     }
 
+    /// The OpenAPI document as JSON; made when it is first asked for.
+    pub fn document(&self) -> Bytes {
+        self.document.get_or_init(|| crate::openapi::document().to_json().unwrap_or_default().into()).clone()
+    }
+
     /// What the forms of a session send back: nobody who can't read the session's pages knows it. Empty without a session.
     pub fn form_token(&self, caller: Option<&Caller>) -> String {
         let Some(session) = caller.and_then(|caller| caller.session_id) else { return String::new() };
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.form_key) else { return String::new() };
-        mac.update(session.0.as_bytes());
-        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+        let mac = mac(&self.form_key, &[session.0.as_bytes()]);
+        BASE64_URL_SAFE_NO_PAD.encode(mac)
     }
 }

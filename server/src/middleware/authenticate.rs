@@ -49,7 +49,8 @@ pub async fn identify(State(server): State<Arc<Server>>, request: Request, next:
     let caller = identity.caller.as_ref().ok().cloned();
     let context = RequestContext {
         backend: server.backend.clone(),
-        form_token: server.form_token(caller.as_ref()),
+        // Only pages and their forms have use for one.
+        form_token: if parts.uri.path().starts_with("/api/") { String::new() } else { server.form_token(caller.as_ref()) },
         caller,
         origin,
         assets: server.assets.clone(),

@@ -23,7 +23,7 @@ pub fn routes() -> OpenApiRouter<std::sync::Arc<Server>> {
     extensions(("x-permission" = json!("api:read"))))]
 async fn openapi(State(server): Ports, SignedIn(caller): SignedIn) -> Answer<impl IntoResponse> {
     caller.require(Permission::ApiRead)?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], server.document.clone()))
+    Ok(([(header::CONTENT_TYPE, "application/json")], server.document()))
 }
 
 /// Shows this document as a page for people.
@@ -32,6 +32,6 @@ async fn openapi(State(server): Ports, SignedIn(caller): SignedIn) -> Answer<imp
     extensions(("x-permission" = json!("api:read"))))]
 async fn readable(State(server): Ports, SignedIn(caller): SignedIn) -> Answer<impl IntoResponse> {
     caller.require(Permission::ApiRead)?;
-    let page = docs::page(&server.document, &server.assets.style);
+    let page = docs::page(&server.document(), &server.assets.style);
     Ok(([(header::CONTENT_SECURITY_POLICY, docs::POLICY)], Html(page)))
 }

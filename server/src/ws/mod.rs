@@ -66,7 +66,7 @@ async fn one(
     Ok(prepared(upgrade).on_upgrade(move |socket| session::one(server, socket, admission, topic, resume, query.batch)))
 }
 
-/// Small buffers: an idle connection costs kilobytes.
+/// Small buffers: clients say little, and an idle connection costs kilobytes. Frames of one batch are written together.
 fn prepared(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
-    upgrade.read_buffer_size(4096).write_buffer_size(0).max_message_size(MESSAGE_LIMIT).max_frame_size(MESSAGE_LIMIT)
+    upgrade.read_buffer_size(1024).write_buffer_size(4096).max_message_size(MESSAGE_LIMIT).max_frame_size(MESSAGE_LIMIT)
 }

@@ -1,4 +1,6 @@
 //! One open WebSocket: one task that reads what the client says, sends what its feeds have, and watches its session.
+//!
+//! What happens seldom is boxed, so that a task that waits is small.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -84,7 +86,7 @@ impl Session {
     async fn run(mut self, admission: Admission, first: Option<(Topic, Resume)>) {
         let server = self.server.clone();
         let _counted = server.figures.socket();
-        let ended = match self.admitted(admission).await {
+        let ended = match Box::pin(self.admitted(admission)).await {
             Ok(caller) => {
                 // Raced from the outside, so that a client that takes nothing can't outlive its session either.
                 let watch = Watch::new(server.clone(), caller.clone());
@@ -97,10 +99,10 @@ impl Session {
         };
         if let End::Refused(error) = ended {
             let code = if error.code == ErrorCode::Unavailable { 1001 } else { 1008 };
-            let told = self.refuse(None, error.clone());
+            let told = Box::pin(self.refuse(None, error.clone()));
             // A client that takes nothing isn't waited for.
             if let Ok(Ok(())) = timeout(Duration::from_millis(500), told).await {
-                let _ = timeout(Duration::from_millis(500), self.outbox.close(code, error.code.as_str())).await;
+                let _ = timeout(Duration::from_millis(500), Box::pin(self.outbox.close(code, error.code.as_str()))).await;
             }
         }
     }
@@ -125,7 +127,7 @@ impl Session {
 
     async fn serve(&mut self, caller: &Caller, first: Option<(Topic, Resume)>) -> End {
         if let Some((topic, resume)) = first
-            && let Err(error) = self.subscribe(caller, topic, &resume).await
+            && let Err(error) = Box::pin(self.subscribe(caller, topic, &resume)).await
         {
             return End::Refused(error);
         }
@@ -143,8 +145,8 @@ impl Session {
                 said = self.stream.next() => {
                     is_heard = true;
                     match said {
-                        Some(Ok(Message::Text(text))) => self.answer(caller, text.as_bytes()).await?,
-                        Some(Ok(Message::Binary(bytes))) => self.answer(caller, &bytes).await?,
+                        Some(Ok(Message::Text(text))) => Box::pin(self.answer(caller, text.as_bytes())).await?,
+                        Some(Ok(Message::Binary(bytes))) => Box::pin(self.answer(caller, &bytes)).await?,
                         // The library answers pings and closes; reading on until the end flushes the answer to a close.
                         Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_))) => {}
                         Some(Err(_)) | None => return Err(End::Gone),

@@ -113,3 +113,37 @@ async fn a_login_says_nothing_about_which_part_is_wrong() {
     };
     assert_eq!(wrong("admin").await, wrong("nobody-of-that-name").await);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shutdown_ends_streams_and_lets_requests_finish() {
+    let app = TestApp::start().await;
+    let viewer = app.sign_in("viewer").await;
+    let waiting = tokio::spawn(async move { viewer.get("/api/system").await.status });
+    let before = std::time::Instant::now();
+    assert_eq!(waiting.await.unwrap(), 200);
+    let address = app.address;
+    drop(app.stop().await);
+    assert!(before.elapsed() < std::time::Duration::from_secs(8), "an idle connection held up the shutdown");
+    assert!(tokio::net::TcpStream::connect(address).await.is_err(), "it still listens");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_own_figures_are_there_for_prometheus() {
+    let app = TestApp::start().await;
+    app.nobody().get("/metrics").await.fails_with(401, "not_signed_in");
+    assert_eq!(app.nobody().get("/healthz").await.text(), "ok\n");
+    assert_eq!(app.nobody().get("/readyz").await.status, 200);
+    let reply = app.sign_in("viewer").await.get("/metrics").await;
+    let text = reply.text();
+    for name in [
+        "pilothouse_info{version=",
+        "pilothouse_services{status=\"running\"} 0",
+        "pilothouse_http_requests_total{class=\"4xx\"}",
+        "process_resident_memory_bytes ",
+    ] {
+        assert!(text.contains(name), "{name}: {text}");
+    }
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        assert!(line.rsplit(' ').next().is_some_and(|value| value.parse::<f64>().is_ok()), "{line}");
+    }
+}
