@@ -8,5 +8,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 /// Hydrates the document, once its module has loaded.
 #[wasm_bindgen(start)]
 pub fn hydrate() {
+    // What the server rendered stays readable after a panic; the console says what happened.
+    std::panic::set_hook(Box::new(|panic| leptos::logging::error!("{panic}")));
     leptos::mount::hydrate_body(app::App);
 }

@@ -13,6 +13,7 @@ use gloo_net::websocket::{Message, State, futures::WebSocket};
 use leptos::leptos_dom::helpers::{IntervalHandle, WindowListenerHandle};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use serde_json::value::RawValue;
 
 use super::refresh::{Session, check_session, keep_signed_in, leave, note_fresh};
 use super::table::{Listener, Table};
@@ -250,8 +251,8 @@ impl Client {
     /// Hands a message to those who listen; answers why the connection has to end, if it has to.
     fn hear(&self, text: &str) -> Option<End> {
         let frames = match text.as_bytes().first() {
-            Some(b'[') => serde_json::from_str::<Vec<Frame>>(text).ok(),
-            _ => serde_json::from_str::<Frame>(text).ok().map(|frame| vec![frame]),
+            Some(b'[') => serde_json::from_str::<Vec<Frame<Box<RawValue>>>>(text).ok(),
+            _ => serde_json::from_str::<Frame<Box<RawValue>>>(text).ok().map(|frame| vec![frame]),
         };
         if let Some(frames) = frames {
             for frame in frames {

@@ -1,18 +1,35 @@
 //! Listening to feeds from components.
 
-use api::{Frame, Resume, Topic};
+use api::{Resume, Topic};
 use leptos::prelude::*;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use super::Connection;
 
-/// The data of a frame; none when it isn't a `T`. It is read as text again: see [`crate::rpc::Json`].
-pub fn frame_data<T: DeserializeOwned>(frame: &Frame) -> Option<T> {
-    serde_json::from_str(&frame.data.to_string()).ok()
+/// A message of a feed.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// What the data is, as the feed names it.
+    pub kind: String,
+    data: Box<RawValue>,
+}
+
+impl Frame {
+    /// A message of this kind.
+    #[cfg_attr(not(feature = "hydrate"), allow(dead_code, reason = "only the browser receives frames"))]
+    pub(super) fn new(kind: String, data: Box<RawValue>) -> Self {
+        Self { kind, data }
+    }
+
+    /// The data; none when this version of the page can't read it. The page catches up at its next reload then.
+    pub fn read<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_str(self.data.get()).ok()
+    }
 }
 
 /// What a listener is told.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Incoming {
     /// A message of the feed.
     Frame(Frame),

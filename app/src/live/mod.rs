@@ -19,6 +19,6 @@ mod timer;
 
 pub use chip::ConnectionChip;
 pub use connection::Connection;
-pub use feed::{Incoming, Live, frame_data, provide_live, use_feed, use_feed_from};
+pub use feed::{Frame, Incoming, Live, provide_live, use_feed, use_feed_from};
 #[cfg(feature = "hydrate")]
 pub use refresh::keep_signed_in;

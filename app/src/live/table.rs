@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use api::{ClientMessage, Delivery, Frame, Gap, Hello, Resume, Topic};
+use api::{ClientMessage, Delivery, Gap, Hello, Resume, Topic};
+use serde_json::value::RawValue;
 
-use super::Incoming;
+use super::{Frame, Incoming};
 
 /// Takes what arrives.
 pub type Listener = Rc<dyn Fn(&Incoming)>;
@@ -67,12 +68,12 @@ impl Table {
     }
 
     /// Notes where a feed is and says who gets what. Frames of feeds that nobody listens to any more go nowhere.
-    pub fn take(&mut self, frame: Frame) -> Option<Delivered> {
+    pub fn take(&mut self, frame: api::Frame<Box<RawValue>>) -> Option<Delivered> {
         let topic = frame.topic;
         let feed = self.feeds.get_mut(&topic)?;
         let incoming = match frame.kind.as_str() {
             "hello" => {
-                let hello: Hello = serde_json::from_value(frame.data).ok()?;
+                let hello: Hello = serde_json::from_str(frame.data.get()).ok()?;
                 let is_new = feed.resume.since.is_none();
                 feed.is_greeted = true;
                 feed.resume = Resume { since: feed.resume.since.or(Some(hello.seq)), epoch: Some(hello.epoch) };
@@ -80,7 +81,7 @@ impl Table {
             }
             "gap" => {
                 feed.resume.since = Some(frame.seq);
-                let gap: Gap = serde_json::from_value(frame.data).ok()?;
+                let gap: Gap = serde_json::from_str(frame.data.get()).ok()?;
                 match topic.delivery() {
                     Delivery::Conflated => Incoming::Reload,
                     Delivery::Lossless => Incoming::Missing(gap.missed),
@@ -88,7 +89,7 @@ impl Table {
             }
             _ => {
                 feed.resume.since = Some(frame.seq);
-                Incoming::Frame(frame)
+                Incoming::Frame(Frame::new(frame.kind, frame.data))
             }
         };
         Some((feed.everybody(), incoming))
@@ -112,13 +113,14 @@ mod tests {
     use std::rc::Rc;
 
     use api::{ClientMessage, Frame, Resume, Timestamp, Topic};
+    use serde_json::value::{RawValue, to_raw_value};
     use serde_json::{Value, json};
 
     use super::Table;
     use crate::live::Incoming;
 
-    fn frame(topic: Topic, seq: u64, kind: &str, data: Value) -> Frame {
-        Frame { topic, seq, ts: Timestamp::default(), kind: kind.into(), data }
+    fn frame(topic: Topic, seq: u64, kind: &str, data: Value) -> Frame<Box<RawValue>> {
+        Frame { topic, seq, ts: Timestamp::default(), kind: kind.into(), data: to_raw_value(&data).unwrap() }
     }
 
     /// A table with one listener to `topic`, and what it was told.
@@ -137,7 +139,7 @@ mod tests {
         }
     }
 
-    fn give(table: &mut Table, frame: Frame) {
+    fn give(table: &mut Table, frame: Frame<Box<RawValue>>) {
         if let Some((listeners, incoming)) = table.take(frame) {
             listeners.iter().for_each(|listener| listener(&incoming));
         }

@@ -10,7 +10,7 @@ use leptos_router::params::ParamsMap;
 use super::submit::submit_form;
 use crate::components::{EventLine, Failure, Icon, PageHead, Skeleton, Symbol};
 use crate::erase::Erase;
-use crate::live::{Incoming, frame_data, use_feed};
+use crate::live::{Incoming, use_feed};
 use crate::path;
 use crate::rpc::{RpcResult, list_events};
 
@@ -132,7 +132,7 @@ fn follow(query: EventQuery, events: RwSignal<Vec<Event>>, most: usize) {
         || Some(Topic::Events),
         move |incoming| match incoming {
             Incoming::Frame(frame) => {
-                let event = frame_data::<Event>(frame).filter(|event| matches(&query, event));
+                let event = frame.read::<Event>().filter(|event| matches(&query, event));
                 if let Some(event) = event {
                     events.update(|events| merge(events, vec![event], most));
                 }

@@ -7,7 +7,7 @@ use api::{Service, ServiceId, Timestamp, Topic};
 use leptos::prelude::*;
 use serde::Deserialize;
 
-use crate::live::{Incoming, frame_data, use_feed};
+use crate::live::{Incoming, use_feed};
 use crate::viewer::Viewer;
 
 /// How long changes that need a reload are gathered before it.
@@ -76,7 +76,7 @@ impl Rows {
             move |incoming| match incoming {
                 Incoming::Frame(frame) => match frame.kind.as_str() {
                     "service" => {
-                        let Some(service) = frame_data::<Service>(frame) else { return };
+                        let Some(service) = frame.read::<Service>() else { return };
                         match self.take(&service) {
                             Taken::Same => {}
                             Taken::Changed => changed(),
@@ -90,7 +90,7 @@ impl Rows {
                         }
                     }
                     "removed" => {
-                        let Some(Removed { id }) = frame_data(frame) else { return };
+                        let Some(Removed { id }) = frame.read() else { return };
                         self.0.update(|rows| rows.retain(|row| row.id != id));
                         changed();
                     }

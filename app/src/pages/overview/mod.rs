@@ -15,7 +15,7 @@ use super::rows::{Row, Rows, Soon};
 use super::services::NoServices;
 use crate::components::{Ago, DiscoverButton, EventLine, Failure, Icon, PageHead, Skeleton, Symbol};
 use crate::erase::Erase;
-use crate::live::{Incoming, frame_data, use_feed};
+use crate::live::{Incoming, use_feed};
 use crate::path;
 use crate::rpc::{Overview, get_overview};
 
@@ -110,7 +110,7 @@ fn follow_machine(system: RwSignal<Result<SystemSeries, api::Error>>) {
         move |incoming| {
             let Incoming::Frame(frame) = incoming else { return };
             if frame.kind == "system"
-                && let Some(point) = frame_data::<SystemPoint>(frame)
+                && let Some(point) = frame.read::<SystemPoint>()
             {
                 system.update(|system| {
                     if let Ok(series) = system {

@@ -7,7 +7,7 @@ use leptos_router::hooks::use_location;
 
 use super::checks::ChecksPanel;
 use super::loads::Loads;
-use super::watch::{Watched, read};
+use super::watch::Watched;
 use crate::charts::{Chart, Plot, Unit, provide_cursor};
 use crate::components::{Failure, Icon, Skeleton, Symbol};
 use crate::erase::Erase;
@@ -82,7 +82,7 @@ fn keep(watched: Watched, range: Range, series: MetricsSeries) -> RwSignal<Metri
         move |incoming| match incoming {
             Incoming::Reload | Incoming::Missing(_) => reload(),
             Incoming::Frame(frame) if frame.kind == "point" => {
-                let Some(point) = read::<MetricsPoint>(frame).filter(|point| point.service_id == watched.id) else { return };
+                let Some(point) = frame.read::<MetricsPoint>().filter(|point| point.service_id == watched.id) else { return };
                 if range == Range::Minutes15 {
                     series.update(|series| append(series, point));
                 } else if series.with_untracked(|series| point.timestamp.seconds_since(series.to) >= f64::from(series.step)) {
@@ -159,7 +159,7 @@ fn LargeCharts(watched: Watched, series: RwSignal<MetricsSeries>) -> impl IntoVi
             <div class="panel chart-panel"><Chart large=true title="CPU, per cent of one core" plot=cpu empty="CPU was not measured: the service didn't run in this time" /></div>
             <div class="panel chart-panel"><Chart large=true title="Memory" plot=memory empty="Memory was not measured: the service didn't run in this time" /></div>
             <Traffic watched rate>
-                <div class="panel chart-panel"><Chart large=true title="Response time" plot=time empty="No request was answered in this time" /></div>
+                <div class="panel chart-panel chart-wide"><Chart large=true title="Response time" plot=time empty="No request was answered in this time" /></div>
                 <div class="panel chart-panel"><Chart large=true title="Requests" plot=rate /></div>
                 <div class="panel chart-panel"><Chart large=true title="Error rate (5xx)" plot=errors empty="No request was answered in this time" /></div>
             </Traffic>

@@ -99,7 +99,11 @@ fn HeadFacts(watched: Watched) -> impl IntoView {
 /// Why it is in its state: the step of a start, the cause of an error.
 #[component]
 fn Reason(watched: Watched) -> impl IntoView {
-    let reason = Memo::new(move |_| watched.service.with(|service| service.status_reason.clone().map(|reason| (service.status, reason))));
+    // The diagnosis says it with more words, when there is one.
+    let reason = Memo::new(move |_| {
+        let is_diagnosed = watched.detail.with(|detail| !detail.diagnosis.is_empty());
+        watched.service.with(|service| service.status_reason.clone().filter(|_| !is_diagnosed).map(|reason| (service.status, reason)))
+    });
     view! {
         <div role="status">
             {move || {

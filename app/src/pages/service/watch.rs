@@ -1,11 +1,10 @@
 //! A service that its feed keeps up to date.
 
-use api::{Frame, HealthReport, HealthResult, Service, ServiceDetail, ServiceId, Topic};
+use api::{HealthReport, HealthResult, Service, ServiceDetail, ServiceId, Topic};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use serde::de::DeserializeOwned;
 
-use crate::live::{Incoming, frame_data, use_feed};
+use crate::live::{Incoming, use_feed};
 use crate::rpc::{get_health, get_service};
 
 /// Checks that a page keeps; as many as a report has.
@@ -47,8 +46,8 @@ impl Watched {
         match incoming {
             Incoming::Reload | Incoming::Missing(_) => self.reload(),
             Incoming::Frame(frame) => match frame.kind.as_str() {
-                "service" => read(frame).into_iter().for_each(|detail| self.show(detail)),
-                "health" => read(frame).into_iter().for_each(|check| self.add_check(check)),
+                "service" => frame.read().into_iter().for_each(|detail| self.show(detail)),
+                "health" => frame.read().into_iter().for_each(|check| self.add_check(check)),
                 "removed" => self.is_removed.set(true),
                 _ => {}
             },
@@ -93,9 +92,4 @@ impl Watched {
             }
         });
     }
-}
-
-/// The data of a frame; a frame of another version is passed over, the page catches up at its next reload.
-pub fn read<T: DeserializeOwned>(frame: &Frame) -> Option<T> {
-    frame_data(frame)
 }

@@ -1,13 +1,12 @@
 //! The log as it grows: what arrives is gathered, and shown ten times a second unless the reader is elsewhere.
 
-use api::{Frame, Limit, LogLine, LogQuery, Page, Resume, ServiceId, Timestamp, Topic};
+use api::{Limit, LogLine, LogQuery, Page, Resume, ServiceId, Timestamp, Topic};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::filter::{Filter, Matcher};
 use super::lines::{Gap, Lines, Row};
-use crate::live::{Incoming, use_feed_from};
-use crate::pages::service::watch::read;
+use crate::live::{Frame, Incoming, use_feed_from};
 use crate::rpc::get_logs;
 
 /// Between two changes of what is shown.
@@ -83,7 +82,7 @@ impl Tail {
     }
 
     fn gather(self, frame: &Frame, matcher: &std::rc::Rc<Matcher>) {
-        let Some(line) = read::<LogLine>(frame) else { return };
+        let Some(line) = frame.read::<LogLine>() else { return };
         self.arrived.update_value(|arrived| arrived.push(line));
         if self.is_due.get_value() {
             return;
