@@ -162,6 +162,8 @@ impl Catalog {
             || before.pids != after.pids
             || before.last_exit != after.last_exit
             || before.diagnosis != after.diagnosis
+            || before.listening_ports != after.listening_ports
+            || before.metrics_hint != after.metrics_hint
         {
             self.announce(&after);
         }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use api::{MetricsPoint, ServiceId, Timestamp};
 
-use super::series::{CPU_SCALE, Requests, Samples, TIME_SCALE, Usage};
+use super::series::{CPU_SCALE, Requests, Samples, TIME_SCALE, Usage, Whole, short};
 
 /// Seconds of samples that one stored chunk has; it is written anew until it is full.
 const CHUNK_SECONDS: u32 = 600;
@@ -68,14 +68,14 @@ impl Figures {
         point.memory_usage = usage.memory.map(|kib| u64::from(kib.get()) * 1024);
         if let Some(requests) = samples.requests.back().filter(|requests| requests.at + CURRENT_SECONDS > usage.at) {
             let before = samples.usage.iter().rev().nth(1).map_or(0, |before| before.at);
-            let time = |it: Option<super::series::Whole>| it.map(|it| it.unscaled(TIME_SCALE));
+            let time = |it: Option<Whole>| it.map(|it| it.unscaled(TIME_SCALE));
             point.request_count = (requests.at > before).then_some(requests.count.into());
-            point.request_rate = Some(f64::from(requests.count) / f64::from(requests.span));
+            point.request_rate = Some(short(f64::from(requests.count) / f64::from(requests.span)));
             point.response_time = time(requests.mean);
             (point.response_time_p50, point.response_time_p95) = (time(requests.p50), time(requests.p95));
             point.response_time_p99 = time(requests.p99);
             let failed = requests.failed.filter(|_| requests.count > 0);
-            point.error_rate = failed.map(|failed| f64::from(failed.get()) / f64::from(requests.count));
+            point.error_rate = failed.map(|failed| short(f64::from(failed.get()) / f64::from(requests.count)));
         }
         point
     }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use api::{SystemPoint, Timestamp};
 
+use super::series::short;
+
 /// Samples of 5 s that are kept: an hour.
 const FINE: usize = 720;
 
@@ -94,7 +96,7 @@ impl Host {
     }
 
     fn point(&self, sample: &Sample) -> SystemPoint {
-        let known = |figure: f32| (!figure.is_nan()).then_some(f64::from(figure));
+        let known = |figure: f32| (!figure.is_nan()).then_some(short(figure.into()));
         SystemPoint {
             timestamp: sample.at,
             host_cpu_percent: known(sample.host_cpu),
@@ -102,7 +104,7 @@ impl Host {
             host_memory_total_bytes: self.memory_total,
             disk_used_bytes: sample.disk_used,
             disk_total_bytes: self.disk_total,
-            load_1m: f64::from(sample.load),
+            load_1m: short(sample.load.into()),
             pilothouse_cpu_percent: known(sample.own_cpu),
             pilothouse_memory_bytes: u64::from(sample.own_memory_kib) * 1024,
         }

@@ -2,7 +2,7 @@
 
 use api::{Error, MetricsPoint, MetricsQuery, Result, ServiceId, SystemPoint, Timestamp};
 
-use super::series::{CPU_SCALE, Samples, TIME_SCALE, Whole};
+use super::series::{CPU_SCALE, Samples, TIME_SCALE, Whole, short};
 
 /// The most points of one answer.
 const POINTS: i64 = 2_000;
@@ -216,15 +216,15 @@ impl Gathered {
     fn point(self, empty: MetricsPoint, counted: &mut Counted) -> MetricsPoint {
         let has_requests = self.seconds > 0.0;
         MetricsPoint {
-            cpu_usage: self.cpu.get(),
+            cpu_usage: self.cpu.get().map(short),
             memory_usage: self.memory.map(|(_, bytes)| bytes),
             request_count: has_requests.then(|| counted.tell(self.requests)),
-            request_rate: has_requests.then(|| self.requests / self.seconds),
-            response_time: self.mean.get(),
-            response_time_p50: self.p50.get(),
+            request_rate: has_requests.then(|| short(self.requests / self.seconds)),
+            response_time: self.mean.get().map(short),
+            response_time_p50: self.p50.get().map(short),
             response_time_p95: self.p95,
             response_time_p99: self.p99,
-            error_rate: self.failed.filter(|_| self.requests > 0.0).map(|failed| failed / self.requests),
+            error_rate: self.failed.filter(|_| self.requests > 0.0).map(|failed| short(failed / self.requests)),
             ..empty
         }
     }
@@ -246,8 +246,8 @@ pub(super) fn system_points(steps: &Steps, samples: &[SystemPoint]) -> Vec<Syste
     }
     let finish = |(index, point, host, own): (usize, SystemPoint, Mean, Mean)| SystemPoint {
         timestamp: steps.timestamp(index),
-        host_cpu_percent: host.get(),
-        pilothouse_cpu_percent: own.get(),
+        host_cpu_percent: host.get().map(short),
+        pilothouse_cpu_percent: own.get().map(short),
         ..point
     };
     points.into_iter().map(finish).collect()

@@ -81,7 +81,7 @@ fn requests_are_spread_over_the_span_and_none_is_lost() {
     assert_eq!(found.len(), 6, "no step is empty between scrapes");
     assert!(found.iter().all(|point| point.error_rate == Some(0.5)));
     let whole = &points(id(), &between(1_000, 1_030, 30), &[samples])[0];
-    assert_eq!((whole.request_count, whole.request_rate), (Some(40), Some(40.0 / 30.0)));
+    assert_eq!((whole.request_count, whole.request_rate), (Some(40), Some(1.333)));
     assert_eq!((whole.response_time, whole.response_time_p95), (Some(2.5), Some(5.0)), "means by weight, the greatest p95");
 }
 

@@ -8,7 +8,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::Manager;
 use super::query::{self, Steps};
-use super::series::{CPU_SCALE, Usage, Whole};
+use super::series::{CPU_SCALE, Usage, Whole, short};
 use crate::Entry;
 use crate::runtime::Stats;
 
@@ -111,7 +111,7 @@ impl Manager {
                 return;
             }
             let disk_bytes = stats.usage.disk_bytes.or(service.resource_usage.disk_bytes);
-            service.resource_usage = api::ResourceUsage { disk_bytes, ..stats.usage };
+            service.resource_usage = api::ResourceUsage { cpu_percent: stats.usage.cpu_percent.map(short), disk_bytes, ..stats.usage };
             let listens = |port: &u16| stats.listening_ports.contains(port);
             service.port = service.port.filter(listens).or(stats.listening_ports.iter().min().copied()).or(service.port);
             if !stats.listening_ports.is_empty() {

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::exposed::{Change, Reading};
 use super::health::{Condition, GRACE_SECONDS};
 use super::round::{Job, Outcome, Scraped, Way};
+use super::series::short;
 use crate::Entry;
 
 /// Between scrapes.
@@ -115,7 +116,7 @@ impl Schedule {
             };
             let is_first_sight = before == Health::Unknown && health == Health::Healthy && !watch.is_new_run;
             settled.changed_from = (before != health && !is_first_sight).then_some(before);
-            let (ok, latency_ms, message) = (checked.ok, checked.latency_ms, checked.message);
+            let (ok, latency_ms, message) = (checked.ok, short(checked.latency_ms), checked.message);
             settled.check = Some(HealthResult { at, ok, health, latency_ms, message });
         }
         settled.traffic = outcome.scrape.and_then(|scraped| watch.take_scrape(scraped, &entry.service.template_type, now, at));
@@ -209,8 +210,9 @@ impl Watch {
         let (change, seconds) = news?;
         let seconds = seconds.max(0.5);
         let error_rate = change.failed.filter(|_| change.requests > 0.0).map(|failed| failed / change.requests);
-        let request_rate = change.requests / seconds;
-        let traffic = api::Traffic { request_count: requests as u64, request_rate, response_time: change.mean, error_rate };
+        let request_rate = short(change.requests / seconds);
+        let (response_time, error_rate) = (change.mean.map(short), error_rate.map(short));
+        let traffic = api::Traffic { request_count: requests as u64, request_rate, response_time, error_rate };
         Some(TrafficNews::Figures(traffic, change, seconds))
     }
 }

@@ -38,6 +38,11 @@ pub(super) const CPU_SCALE: f64 = 100.0;
 /// Of times: microseconds in a millisecond.
 pub(super) const TIME_SCALE: f64 = 1_000.0;
 
+/// A figure with three decimals: what more there is is noise, and costs bytes wherever it is sent.
+pub(super) fn short(figure: f64) -> f64 {
+    (figure * 1e3).round() / 1e3
+}
+
 /// What a service used at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Usage {
