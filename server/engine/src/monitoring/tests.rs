@@ -95,6 +95,16 @@ impl Stage {
         }
     }
 
+    /// Waits until such an event is recorded, which happens in the background.
+    async fn until_event(&self, kind: api::EventKind) {
+        let began = Instant::now();
+        let query = api::EventQuery { kind: Some(kind), ..api::EventQuery::default() };
+        while self.core.events.list(&query, false).await.expect("events").items.is_empty() {
+            assert!(began.elapsed() < Duration::from_secs(20), "no {kind:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     async fn end(self) {
         self.core.shutdown.cancel();
         self.core.tasks.close();
@@ -125,8 +135,7 @@ async fn a_service_that_answers_gets_its_port_health_figures_and_points() {
     assert!(entry.service.traffic.is_some_and(|traffic| traffic.request_count == 40 && traffic.error_rate == Some(0.25)));
     until_frames(&mut frames, &["health"]).await;
     until_frames(&mut points, &["point", "system"]).await;
-    let events = stage.core.events.list(&api::EventQuery::default(), false).await.expect("events");
-    assert_eq!(events.items.first().map(|event| event.kind), Some(api::EventKind::HealthChanged));
+    stage.until_event(api::EventKind::HealthChanged).await;
     let caller = Caller::system();
     let series = stage.manager.service(&caller, stage.id, MetricsQuery::default()).await.expect("figures");
     assert!(series.points.iter().any(|point| point.memory_usage == Some(50 << 20)), "{series:?}");
