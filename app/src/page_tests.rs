@@ -129,6 +129,14 @@ async fn no_page_has_an_inline_style_or_a_script_without_a_nonce() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_pages_before_a_sign_in_load_no_program() {
+    for (path, has_program) in [("/sign-in?next=/services", false), ("/setup?token=a", false), ("/services", true)] {
+        let page = get(some(), Some(Role::Viewer), path).await;
+        assert_eq!(page.text.contains("/app-1.wasm"), has_program, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sign_in_sets_both_cookies_and_goes_on() {
     let answer = post(Fake::default(), None, "/rpc/sign_in", "username=ada&password=right&next=/services%3Fq%3Da").await;
     assert_eq!((answer.status, answer.location.as_deref()), (StatusCode::FOUND, Some("/services?q=a")));

@@ -7,8 +7,14 @@ use leptos_router::{SsrMode, path};
 
 use crate::components::{Frame, provide_clock};
 use crate::live::provide_live;
-use crate::pages::{ActivityPage, HealthPage, NotFoundPage, OverviewPage, ServicePage, ServicesPage, SettingsPage, SetupPage, SignInPage};
+use crate::pages::{ActivityPage, HealthPage, NotFoundPage, OverviewPage, ServicePage, ServicesPage, SettingsPage};
+#[cfg(feature = "ssr")]
+use crate::pages::{SetupPage, SignInPage};
 use crate::viewer::Viewer;
+
+/// The pages before a sign-in come whole and without scripts, so that the hydration bundle needn't have them.
+#[cfg(not(feature = "ssr"))]
+use {never as SetupPage, never as SignInPage};
 
 /// The app: every page and the frame around it. Every page is rendered whole before it is sent, so that its status is right and it
 /// reads the same without JavaScript.
@@ -37,6 +43,10 @@ pub fn App() -> impl IntoView {
         </Router>
     }
 }
+
+/// The browser goes to these pages by a full load only.
+#[cfg(not(feature = "ssr"))]
+fn never() {}
 
 /// Says in the document that the page is alive, for style sheets and tests.
 fn note_hydration() {

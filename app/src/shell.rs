@@ -6,16 +6,21 @@ use leptos::prelude::*;
 use leptos_meta::MetaTags;
 
 use crate::context::RequestContext;
-use crate::{App, Theme};
+use crate::{App, Theme, path};
 
 /// The font that every page shows its text in; the version in its name makes it immutable.
 const FONT: &str = "/fonts/inter-latin-5.3.woff2";
+
+/// Whether the page is one of those before a sign-in: plain forms that need no script.
+fn is_entry() -> bool {
+    use_context::<http::request::Parts>().is_some_and(|parts| [path::SIGN_IN, path::SETUP].contains(&parts.uri.path()))
+}
 
 /// The whole document: language, theme, style, preloads, the app, and the script that makes it come alive.
 pub fn shell() -> impl IntoView {
     let assets = RequestContext::find().map(|context| context.assets).unwrap_or_default();
     let theme = Theme::of_request().as_str();
-    let scripts = (!assets.script.is_empty()).then(|| {
+    let scripts = (!assets.script.is_empty() && !is_entry()).then(|| {
         let start = format!("import init from {:?}; init({{ module_or_path: {:?} }});", assets.script, assets.wasm);
         view! {
             <link rel="modulepreload" href=assets.script.clone() />

@@ -23,7 +23,9 @@ pub use discover_button::DiscoverButton;
 pub use empty::Empty;
 pub use event_line::EventLine;
 pub use failure::Failure;
-pub use frame::{Brand, FormFailure, Frame};
+pub use frame::Frame;
+#[cfg(feature = "ssr")]
+pub use frame::{Brand, FormFailure};
 pub use icon::{Icon, Symbol};
 pub use notices::{Notices, NoticesPlace};
 pub use page_head::PageHead;

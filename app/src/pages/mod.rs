@@ -8,6 +8,7 @@ mod rows;
 mod service;
 mod services;
 mod settings;
+#[cfg(feature = "ssr")]
 mod sign_in;
 mod submit;
 
@@ -18,4 +19,5 @@ pub use overview::OverviewPage;
 pub use service::ServicePage;
 pub use services::ServicesPage;
 pub use settings::SettingsPage;
+#[cfg(feature = "ssr")]
 pub use sign_in::{SetupPage, SignInPage};
