@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn figures_are_written_with_their_unit_and_no_false_precision() {
         let cases = [
-            (Unit::Percent, 3.14159, "3.14 %"),
+            (Unit::Percent, 2.34567, "2.35 %"),
             (Unit::Percent, 0.0, "0 %"),
             (Unit::Percent, 187.6, "188 %"),
             (Unit::Share, 0.025, "2.5 %"),
