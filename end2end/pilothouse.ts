@@ -138,7 +138,7 @@ export class Pilothouse {
   }
 
   private async until(what: string, holds: () => Promise<boolean>): Promise<void> {
-    const deadline = Date.now() + 120_000;
+    const deadline = Date.now() + 60_000;
     while (!(await holds().catch(() => false))) {
       if (Date.now() > deadline) throw new Error(`it took too long until Pilothouse ${what}; it says: ${this.said.join('')}`);
       await new Promise((resolve) => setTimeout(resolve, 100));

@@ -30,7 +30,6 @@ for (const theme of ['dark', 'light'] as const) {
     test(`has no fault that axe finds (${theme})`, async ({ page, pilothouse, signIn }) => {
       const { id } = await pilothouse.running('orders');
       await page.goto('/sign-in');
-      await alive(page);
       expect.soft(await violations(page), 'sign-in').toEqual([]);
       await signIn('admin');
       for (const path of ['/', '/services', `/services/${id}`, `/services/${id}/metrics`, `/services/${id}/logs`, `/services/${id}/activity`, '/activity']) {

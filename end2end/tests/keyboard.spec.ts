@@ -1,5 +1,5 @@
 import { type Page } from '@playwright/test';
-import { alive, expect, open, states, test } from '../fixtures.ts';
+import { alive, expect, states, test } from '../fixtures.ts';
 import { PASSWORD } from '../pilothouse.ts';
 
 /** Presses Tab until the element with that name has the focus. */
@@ -14,7 +14,7 @@ async function tabTo(page: Page, role: 'button' | 'link', name: string): Promise
 
 test('signing in, starting and stopping need no mouse', async ({ page, pilothouse }) => {
   await pilothouse.stopped('payments');
-  await open(page, '/sign-in');
+  await page.goto('/sign-in');
   await expect(page.getByLabel('User name')).toBeFocused();
   await page.keyboard.type('developer');
   await page.keyboard.press('Tab');

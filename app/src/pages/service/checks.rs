@@ -48,7 +48,7 @@ fn Strip(watched: Watched) -> impl IntoView {
     };
     view! {
         <div class="chart-head">
-            <h3 class="chart-title">"Health checks"</h3>
+            <h2 class="chart-title">"Health checks"</h2>
             <span class="chart-readout">{summary}</span>
         </div>
         <ol class="checks-strip" aria-hidden="true">

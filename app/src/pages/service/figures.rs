@@ -180,7 +180,7 @@ fn Traffic(watched: Watched, rate: Memo<Plot>, children: ChildrenFn) -> impl Int
         None => children().erase(),
         Some(hint) => view! {
             <section class="panel chart-panel not-exposed" aria-labelledby="not-exposed-title">
-                <h3 class="chart-title" id="not-exposed-title"><Icon symbol=Symbol::Info />"Requests, response time, error rate: not exposed"</h3>
+                <h2 class="chart-title" id="not-exposed-title"><Icon symbol=Symbol::Info />"Requests, response time, error rate: not exposed"</h2>
                 <p>{hint}</p>
             </section>
         }
