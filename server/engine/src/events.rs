@@ -107,7 +107,7 @@ impl Events {
 
     /// Runs `body` and records the events that it answers, in one commit; then tells the feed. An `Err` undoes all of it.
     ///
-    /// ```ignore
+    /// ```text
     /// events.write(move |db| Box::pin(async move {
     ///     noun_insert(db, &noun).await?;
     ///     let event = NewEvent::new(EventKind::ServiceCreated, "..").on(id, name).by(&caller);

@@ -125,7 +125,7 @@ fn database_url(name: &str) -> String {
 
 /// Stamps each test once for SQLite and once for PostgreSQL. A test is an `async fn name(test: TestStore)`:
 ///
-/// ```ignore
+/// ```text
 /// on_each_store! {
 ///     async fn a_user_is_found_by_any_case_of_the_name(test: TestStore) { .. }
 /// }

@@ -15,7 +15,7 @@
 //!    `noun_find` (answers an `Option`), `noun_list`, `noun_delete`. Each has one statement, its places written `$1`, `$2`, and
 //!    its row type derives `sqlx::FromRow`:
 //!
-//!    ```ignore
+//!    ```text
 //!    pub async fn noun_find(db: &mut Conn, id: NounId) -> Result<Option<NounRow>> {
 //!        let statement = "SELECT id, name, created_at FROM nouns WHERE id = $1";
 //!        Ok(on!(db, |db| sqlx::query_as(statement).bind(id.0).fetch_optional(db).await)?)
