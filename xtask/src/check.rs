@@ -55,8 +55,11 @@ fn for_browser(steps: &Steps) -> Result {
 
 fn docs(steps: &Steps) -> Result {
     steps.take("Check the documentation", || {
-        let doc =
-            |arguments: &[&str]| step::run(place::cargo().env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--no-deps"]).args(arguments));
+        let doc = |arguments: &[&str]| {
+            step::run(
+                place::cargo().env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--no-deps", "--document-private-items"]).args(arguments),
+            )
+        };
         doc(&["-p", "api", "-p", "engine", "-p", "server", "-p", "app", "--features", "app/ssr"])
     })
 }

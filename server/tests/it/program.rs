@@ -100,7 +100,7 @@ fn the_console_shows_where_it_listens_and_how_the_first_user_is_made() {
     let (heard, lines) = std::sync::mpsc::channel();
     let out = child.stdout.take().unwrap();
     std::thread::spawn(move || BufReader::new(out).lines().map_while(Result::ok).try_for_each(|line| heard.send(line)));
-    let mut next = |start: &str| {
+    let next = |start: &str| {
         let within = |line: Result<String, _>| line.ok();
         std::iter::from_fn(|| within(lines.recv_timeout(Duration::from_secs(20)))).find(|line| line.contains(start))
     };
