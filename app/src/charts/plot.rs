@@ -8,6 +8,9 @@ use super::Unit;
 /// Width and height of a drawing's own coordinates; CSS stretches it, strokes keep their width.
 const SIZE: (u32, u32) = (1600, 400);
 
+/// Seconds that may pass between two values of any line: what services expose is read every 15.
+const SCRAPED: f64 = 20.0;
+
 /// The colours of a drawing stand for tokens: `style/chart.css` maps them, so that a change of theme redraws nothing.
 const LINES: [RGBColor; 3] = [RGBColor(1, 2, 1), RGBColor(1, 2, 2), RGBColor(1, 2, 3)];
 /// The colour of the grid.
@@ -86,7 +89,7 @@ impl Plot {
         let mut distances = measured.windows(2).map(|pair| pair[1].seconds_since(pair[0])).collect::<Vec<_>>();
         distances.sort_by(f64::total_cmp);
         let usual = distances.get(distances.len() / 2).copied().unwrap_or_default();
-        usual.clamp(f64::from(self.step), f64::from(self.step) * 6.0) * 2.5
+        (usual.clamp(f64::from(self.step), f64::from(self.step) * 6.0) * 2.5).max(SCRAPED)
     }
 
     /// The index of the point nearest to `at`, unless it is more than two steps away.
@@ -196,8 +199,8 @@ mod tests {
 
     #[test]
     fn a_gap_breaks_the_line_and_no_style_attribute_is_written() {
-        let whole = plot(&[Some(1.0); 8]).draw();
-        let broken = plot(&[Some(1.0), Some(2.0), Some(1.0), None, None, None, Some(1.0), Some(3.0)]).draw();
+        let whole = plot(&[Some(1.0); 10]).draw();
+        let broken = plot(&[Some(1.0), Some(2.0), Some(1.0), None, None, None, None, None, Some(1.0), Some(3.0)]).draw();
         let lines = |svg: &str| svg.matches("<polyline").count();
         assert_eq!(lines(&broken), lines(&whole) + 1, "{broken}");
         assert!(broken.ends_with("</svg>\n") && !broken.contains("style="), "{broken}");

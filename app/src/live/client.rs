@@ -308,11 +308,11 @@ async fn say(socket: &mut WebSocket, message: &ClientMessage) -> Result<(), ()> 
     socket.send(Message::Text(text)).await.map_err(|_| ())
 }
 
-/// Waits before the next try: half a second, then twice as long each time up to 20 s, give or take a quarter. Answers whether
+/// Waits before the next try: half a second, then twice as long each time up to 10 s, give or take a quarter. Answers whether
 /// to go on; waking ends the wait.
 async fn rest(wishes: &mut UnboundedReceiver<Wish>, failures: u32) -> bool {
     let milliseconds = 500.0 * f64::from(1_u32 << failures.saturating_sub(1).min(6));
-    let until = timer::now() + milliseconds.min(20_000.0) * (0.75 + timer::jitter() / 2.0);
+    let until = timer::now() + milliseconds.min(10_000.0) * (0.75 + timer::jitter() / 2.0);
     let mut pause = timer::sleep(Duration::from_millis((until - timer::now()) as u64)).boxed_local();
     loop {
         match select(pause, wishes.next()).await {

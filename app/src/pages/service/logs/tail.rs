@@ -1,4 +1,4 @@
-//! The log as it grows: what arrives is gathered, and shown ten times a second unless the reader is elsewhere.
+//! The log as it grows: what arrives is gathered, and shown some times a second unless the reader is elsewhere.
 
 use api::{Limit, LogLine, LogQuery, Page, Resume, ServiceId, Timestamp, Topic};
 use leptos::prelude::*;
@@ -11,6 +11,10 @@ use crate::rpc::get_logs;
 
 /// Between two changes of what is shown.
 const BEAT: std::time::Duration = std::time::Duration::from_millis(100);
+/// The same while more lines come than anybody reads.
+const BUSY_BEAT: std::time::Duration = std::time::Duration::from_millis(400);
+/// Lines between two changes above which it is busy.
+const BUSY: usize = 100;
 /// Between two questions, when only the server can tell which lines are wanted.
 const SLOW_BEAT: std::time::Duration = std::time::Duration::from_secs(2);
 /// Lines that are loaded at once when older or missing ones are wanted.
@@ -24,6 +28,7 @@ pub struct Tail {
     lines: StoredValue<Lines>,
     arrived: StoredValue<Vec<LogLine>>,
     is_due: StoredValue<bool>,
+    is_busy: StoredValue<bool>,
     /// What is shown.
     pub rows: RwSignal<Vec<Row>>,
     /// How many lines wait to be shown.
@@ -51,6 +56,7 @@ impl Tail {
             lines: StoredValue::new(lines),
             arrived: StoredValue::default(),
             is_due: StoredValue::new(false),
+            is_busy: StoredValue::new(false),
             held: RwSignal::new(0),
             is_paused: RwSignal::new(false),
             is_at_end: RwSignal::new(true),
@@ -89,7 +95,7 @@ impl Tail {
         }
         self.is_due.set_value(true);
         let matcher = matcher.clone();
-        set_timeout(move || self.sort_in(&matcher), BEAT);
+        set_timeout(move || self.sort_in(&matcher), if self.is_busy.get_value() { BUSY_BEAT } else { BEAT });
     }
 
     /// Sorts in what has arrived, and shows it unless the reader is elsewhere.
@@ -97,6 +103,7 @@ impl Tail {
         // The page may be gone by now.
         let Some(arrived) = self.arrived.try_update_value(std::mem::take) else { return };
         self.is_due.set_value(false);
+        self.is_busy.set_value(arrived.len() > BUSY);
         let mut is_for_server = false;
         self.lines.update_value(|lines| {
             for line in arrived {
