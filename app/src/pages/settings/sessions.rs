@@ -43,7 +43,7 @@ pub fn SessionsPanel(
     view! {
         <section class="panel" aria-labelledby="settings-sessions">
             <header class="panel-head"><h2 class="panel-title" id="settings-sessions">"Your sessions"</h2></header>
-            <div class="table-scroll" tabindex="0" role="region" aria-labelledby="settings-sessions">
+            <div class="table-scroll" tabindex="0" role="region" aria-label="Table of sessions">
                 <table class="table">
                     <thead>
                         <tr>

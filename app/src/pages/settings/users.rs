@@ -19,7 +19,7 @@ pub fn UsersPanel(
     view! {
         <section class="panel" aria-labelledby="settings-users">
             <header class="panel-head"><h2 class="panel-title" id="settings-users">"Users"</h2></header>
-            <div class="table-scroll" tabindex="0" role="region" aria-labelledby="settings-users">
+            <div class="table-scroll" tabindex="0" role="region" aria-label="Table of users">
                 <table class="table">
                     <thead>
                         <tr>
