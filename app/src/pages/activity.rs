@@ -3,14 +3,14 @@
 use api::{Event, EventKind, EventQuery, Page, ServiceId, Topic};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use leptos_router::components::Form;
-use leptos_router::hooks::{use_location, use_query_map};
+use leptos_router::NavigateOptions;
+use leptos_router::hooks::{use_location, use_navigate, use_query_map};
 use leptos_router::params::ParamsMap;
 
-use super::submit::submit_form;
 use crate::components::{EventLine, Failure, Icon, PageHead, Skeleton, Symbol};
 use crate::erase::Erase;
 use crate::live::{Incoming, use_feed};
+use crate::pages::wait::wait;
 use crate::path;
 use crate::rpc::{RpcResult, list_events};
 
@@ -52,13 +52,19 @@ pub fn EventFilter(
         let kinds = EventKind::ALL.iter().filter(|kind| !kind.is_account());
         kinds.map(|kind| view! { <option value=kind.as_str() selected=chosen == Some(*kind)>{kind.label()}</option> }).collect_view()
     };
+    let navigate = use_navigate();
+    let choose = move |kind: &str| {
+        let chosen = EventQuery { kind: EventKind::named(kind), cursor: None, ..query.get_untracked() };
+        let to = format!("{}{}", pathname.get_untracked(), events_href(&chosen, of_one, None));
+        navigate(&to, NavigateOptions { scroll: false, ..NavigateOptions::default() });
+    };
     let kept = move || query.with(|query| query.service_id.filter(|_| !of_one));
     view! {
-        <Form method="GET" action=pathname.get_untracked() attr:class="filter">
+        <form method="get" action=pathname.get_untracked() class="filter">
             {move || kept().map(|id| view! { <input type="hidden" name="service" value=id.to_string() /> })}
             <label class="select" data-active=move || query.with(|query| query.kind.is_some()).to_string()>
                 <span class="select-label">"Kind"</span>
-                <select class="select-input" name="kind" on:change=|event| submit_form(&event)>
+                <select class="select-input" name="kind" on:change=move |event| choose(&event_target_value(&event))>
                     <option value="" selected=move || query.with(|query| query.kind.is_none())>"Any"</option>
                     {kinds}
                 </select>
@@ -72,7 +78,7 @@ pub fn EventFilter(
             >
                 "Everything, newest first"
             </a>
-        </Form>
+        </form>
     }
     .erase()
 }
@@ -90,7 +96,7 @@ pub fn EventRows(
     view! {
         <Transition fallback=|| view! { <Skeleton lines=6 /> }>
             {move || Suspend::new(async move {
-                match page.await {
+                match wait(page).await {
                     None => ().erase(),
                     Some(Ok(page)) => view! { <Rows page query=query.get_untracked() pages /> }.erase(),
                     Some(Err(error)) => view! { <Failure error=error.0 /> }.erase(),
@@ -103,7 +109,7 @@ pub fn EventRows(
 
 #[component]
 fn Rows(page: Page<Event>, query: EventQuery, pages: bool) -> impl IntoView {
-    let older = page.next_cursor.clone().filter(|_| pages).map(|cursor| older_href(&query, &cursor));
+    let older = page.next_cursor.clone().filter(|_| pages).map(|cursor| events_href(&query, false, Some(&cursor)));
     let most = query.limit.get();
     let events = RwSignal::new(page.items);
     if query.cursor.is_none() {
@@ -170,10 +176,12 @@ fn merge(events: &mut Vec<Event>, new: Vec<Event>, most: usize) {
     events.truncate(most);
 }
 
-fn older_href(query: &EventQuery, cursor: &str) -> String {
-    let kind = query.kind.map(|kind| format!("kind={}&", kind.as_str())).unwrap_or_default();
-    let service = query.service_id.map(|id| format!("service={id}&")).unwrap_or_default();
-    format!("?{service}{kind}cursor={}", path::escape(cursor))
+/// The query of the address of these events; that of one service has the service in its path.
+fn events_href(query: &EventQuery, of_one: bool, cursor: Option<&str>) -> String {
+    let service = query.service_id.filter(|_| !of_one).map(|id| format!("service={id}"));
+    let kind = query.kind.map(|kind| format!("kind={}", kind.as_str()));
+    let cursor = cursor.map(|cursor| format!("cursor={}", path::escape(cursor)));
+    format!("?{}", [service, kind, cursor].into_iter().flatten().collect::<Vec<_>>().join("&"))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use crate::charts::Unit;
 use crate::components::{Ago, Failure, HealthMark, PageHead, Skeleton};
 use crate::erase::Erase;
+use crate::pages::wait::wait;
 use crate::rpc::get_system_report;
 
 /// Pilothouse and its parts, each with what to do when it isn't well.
@@ -16,7 +17,7 @@ pub fn HealthPage() -> impl IntoView {
         <PageHead title="System health" about=|| "Pilothouse itself and the parts it stands on." />
         <Transition fallback=|| view! { <Skeleton lines=6 /> }>
             {move || Suspend::new(async move {
-                match report.await {
+                match wait(report).await {
                     Ok(report) => view! { <Report report=report /> }.erase(),
                     Err(error) => view! { <Failure error=error.0 /> }.erase(),
                 }

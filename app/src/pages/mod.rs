@@ -10,7 +10,7 @@ mod services;
 mod settings;
 #[cfg(feature = "ssr")]
 mod sign_in;
-mod submit;
+mod wait;
 
 pub use activity::ActivityPage;
 pub use health::HealthPage;

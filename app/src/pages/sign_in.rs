@@ -6,6 +6,7 @@ use leptos_router::hooks::use_query_map;
 
 use crate::components::{Brand, FormFailure, Icon, Symbol};
 use crate::erase::Erase;
+use crate::pages::wait::wait;
 use crate::path;
 use crate::rpc::is_set_up;
 
@@ -19,7 +20,7 @@ pub fn SignInPage() -> impl IntoView {
         <Title text="Sign in" />
         <Entry title="Sign in">
             <Suspense>
-                {move || Suspend::new(async move { (is_set_up.await == Ok(false)).then(|| view! { <NoUserYet /> }) })}
+                {move || Suspend::new(async move { (wait(is_set_up).await == Ok(false)).then(|| view! { <NoUserYet /> }) })}
             </Suspense>
             <form class="entry-form" method="post" action="/rpc/sign_in">
                 <input type="hidden" name="next" value=next />

@@ -16,6 +16,7 @@ use super::services::NoServices;
 use crate::components::{Ago, DiscoverButton, EventLine, Failure, Icon, PageHead, Skeleton, Symbol};
 use crate::erase::Erase;
 use crate::live::{Incoming, use_feed};
+use crate::pages::wait::wait;
 use crate::path;
 use crate::rpc::{Overview, get_overview};
 
@@ -33,7 +34,7 @@ pub fn OverviewPage() -> impl IntoView {
         </PageHead>
         <Transition fallback=|| view! { <Skeleton lines=14 /> }>
             {move || Suspend::new(async move {
-                match overview.await {
+                match wait(overview).await {
                     Ok(overview) => view! { <Glance overview=overview /> }.erase(),
                     Err(error) => view! { <Failure error=error.0 /> }.erase(),
                 }

@@ -8,6 +8,7 @@ use super::watch::Watched;
 use crate::charts::Unit;
 use crate::components::{Ago, Skeleton};
 use crate::erase::Erase;
+use crate::pages::wait::wait;
 
 /// Checks in the strip.
 const SHOWN: usize = 60;
@@ -24,7 +25,7 @@ pub fn ChecksPanel(
         <section class="panel chart-panel checks" aria-label="Health checks">
             <Transition fallback=|| view! { <Skeleton lines=1 /> }>
                 {move || Suspend::new(async move {
-                    if let Some(Ok(report)) = loads.health.await {
+                    if let Some(Ok(report)) = wait(loads.health).await {
                         watched.health.set(Some(report));
                     }
                     view! { <Strip watched /> }

@@ -12,6 +12,7 @@ use crate::charts::{Chart, Plot, Unit, provide_cursor};
 use crate::components::{Failure, Icon, Skeleton, Symbol};
 use crate::erase::Erase;
 use crate::live::{Incoming, use_feed};
+use crate::pages::wait::wait;
 use crate::rpc::get_metrics;
 
 /// The charts of the overview, in panels.
@@ -55,7 +56,7 @@ fn Loaded(
         <RangeLinks range />
         <Transition fallback=|| view! { <Skeleton lines=8 /> }>
             {move || Suspend::new(async move {
-                match series.await {
+                match wait(series).await {
                     Some(Ok(series)) => figures(keep(watched, range.get_untracked(), series)),
                     None => ().erase(),
                     Some(Err(error)) => view! { <Failure error=error.0 /> }.erase(),

@@ -26,6 +26,7 @@ use super::NotFoundPage;
 use super::activity::{EventFilter, EventRows};
 use crate::components::{Failure, Skeleton};
 use crate::erase::Erase;
+use crate::pages::wait::wait;
 
 /// The page of one service: `/services/{id}` is its overview, `/services/{id}/{tab}` one of the other tabs.
 #[component]
@@ -34,7 +35,7 @@ pub fn ServicePage() -> impl IntoView {
     view! {
         <Transition fallback=|| view! { <Skeleton lines=12 /> }>
             {move || Suspend::new(async move {
-                match loads.detail.await {
+                match wait(loads.detail).await {
                     Ok(detail) => view! { <ServiceView detail loads /> }.erase(),
                     Err(error) => view! { <Failure error=error.0 /> }.erase(),
                 }

@@ -12,6 +12,7 @@ use crate::charts::local_offset;
 use crate::components::{Failure, Icon, Skeleton, Symbol};
 use crate::erase::Erase;
 use crate::pages::activity::EventRows;
+use crate::pages::wait::wait;
 use crate::path;
 
 /// Charts, checks, what happened last, the last log lines, and the facts.
@@ -46,7 +47,7 @@ fn LogPeek(watched: Watched, loads: Loads) -> impl IntoView {
             </div>
             <Transition fallback=|| view! { <Skeleton lines=4 /> }>
                 {move || Suspend::new(async move {
-                    match loads.lines.await {
+                    match wait(loads.lines).await {
                         Some(Ok(page)) => view! { <LogPeekLines watched page /> }.erase(),
                         None => ().erase(),
                         Some(Err(error)) => view! { <Failure error=error.0 /> }.erase(),

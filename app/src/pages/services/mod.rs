@@ -13,6 +13,7 @@ use self::query::ListQuery;
 use self::table::ServiceTable;
 use crate::components::{DiscoverButton, Empty, Failure, PageHead, Skeleton, Symbol};
 use crate::erase::Erase;
+use crate::pages::wait::wait;
 use crate::path;
 use crate::rpc::list_services;
 
@@ -34,7 +35,7 @@ pub fn ServicesPage() -> impl IntoView {
         <Transition fallback=|| view! { <Skeleton lines=12 /> }>
             {move || Suspend::new(async move {
                 let query = query.get_untracked();
-                match list.await {
+                match wait(list).await {
                     Ok(page) => view! { <ServiceTable page=page query=query /> }.erase(),
                     Err(error) => view! { <Failure error=error.0 /> }.erase(),
                 }

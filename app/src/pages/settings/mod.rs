@@ -11,6 +11,7 @@ use self::sessions::SessionsPanel;
 use self::users::UsersPanel;
 use crate::components::{Failure, Icon, PageHead, Skeleton, Symbol};
 use crate::erase::Erase;
+use crate::pages::wait::wait;
 use crate::rpc::get_settings;
 use crate::viewer::Viewer;
 
@@ -23,7 +24,7 @@ pub fn SettingsPage() -> impl IntoView {
         <Done />
         <Transition fallback=|| view! { <Skeleton lines=6 /> }>
             {move || Suspend::new(async move {
-                match settings.await {
+                match wait(settings).await {
                     Ok(settings) => {
                         view! {
                             <div class="settings">

@@ -19,6 +19,7 @@ use super::watch::Watched;
 use crate::charts::local_offset;
 use crate::components::{Failure, Skeleton};
 use crate::erase::Erase;
+use crate::pages::wait::wait;
 use crate::path;
 
 /// The log tab. The address says which lines; without JavaScript the form and the links do all but follow.
@@ -32,7 +33,7 @@ pub fn LogsTab(
     view! {
         <Transition fallback=|| view! { <Skeleton lines=20 /> }>
             {move || Suspend::new(async move {
-                let page = loads.lines.await;
+                let page = wait(loads.lines).await;
                 let filter = loads.filter.get_untracked();
                 match page {
                     None => ().erase(),

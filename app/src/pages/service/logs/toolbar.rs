@@ -1,14 +1,16 @@
 //! The filter of a log, and how it is shown.
 
 use api::{Level, ServiceId};
+use leptos::ev::SubmitEvent;
+use leptos::html::{Input, Select};
 use leptos::prelude::*;
-use leptos_router::components::Form;
+use leptos_router::NavigateOptions;
+use leptos_router::hooks::use_navigate;
 
 use super::filter::Filter;
 use super::tail::Tail;
 use crate::components::{Icon, Notices, Symbol};
 use crate::erase::Erase;
-use crate::pages::submit::submit_form;
 use crate::path;
 
 /// The filter, as a form that the address keeps; and the switches of the live page.
@@ -27,14 +29,31 @@ pub fn Toolbar(
 ) -> impl IntoView {
     let base = path::service_tab(id, "logs");
     let (is_live, is_all) = (filter.is_live(), filter.is_all());
-    let chosen = filter.level;
+    let (q, regex, level) = (NodeRef::<Input>::new(), NodeRef::<Input>::new(), NodeRef::<Select>::new());
+    let navigate = use_navigate();
+    let apply = {
+        let base = base.clone();
+        Callback::new(move |()| {
+            let filter = Filter {
+                q: q.get_untracked().map(|input| input.value()).unwrap_or_default(),
+                regex: regex.get_untracked().is_some_and(|input| input.checked()),
+                level: level.get_untracked().and_then(|select| Level::named(&select.value())),
+                ..Filter::default()
+            };
+            navigate(&filter.href(&base, ""), NavigateOptions { scroll: false, ..NavigateOptions::default() });
+        })
+    };
+    let submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        apply.run(());
+    };
+    let (chosen, clear) = (filter.level, base.clone());
     let levels = Level::ALL.into_iter().skip(1).map(move |level| {
-        let selected = chosen == Some(level);
-        view! { <option value=level.as_str() selected=selected>{format!("{} and above", word(level))}</option> }
+        view! { <option value=level.as_str() selected=chosen == Some(level)>{format!("{} and above", word(level))}</option> }
     });
     view! {
         <div class="logs-toolbar">
-            <Form method="GET" action=base.clone() attr:class="filter" attr:role="search">
+            <form method="get" action=base class="filter" role="search" on:submit=submit>
                 <div class="search-field">
                     <Icon symbol=Symbol::Search />
                     <input
@@ -46,23 +65,24 @@ pub fn Toolbar(
                         aria-label="Lines that contain"
                         maxlength="1000"
                         autocomplete="off"
+                        node_ref=q
                     />
                 </div>
                 <label class="select" data-active=filter.regex.to_string()>
-                    <input type="checkbox" name="regex" value="true" checked=filter.regex />
+                    <input type="checkbox" name="regex" value="true" checked=filter.regex node_ref=regex />
                     <span class="select-label">"Regex"</span>
                 </label>
                 <label class="select" data-active=filter.level.is_some().to_string()>
                     <span class="select-label">"Level"</span>
-                    <select class="select-input" name="level" on:change=|event| submit_form(&event)>
+                    <select class="select-input" name="level" node_ref=level on:change=move |_| apply.run(())>
                         <option value="" selected=filter.level.is_none()>"Any"</option>
                         {levels.collect_view()}
                     </select>
                     <Icon symbol=Symbol::Chevron />
                 </label>
                 <button type="submit" class="button">"Search"</button>
-                {(!is_all).then(|| view! { <a class="filter-clear" href=base>"All lines"</a> })}
-            </Form>
+                {(!is_all).then(|| view! { <a class="filter-clear" href=clear>"All lines"</a> })}
+            </form>
             <Switches tail is_live is_wrapped has_times />
         </div>
     }
