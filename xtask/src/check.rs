@@ -57,7 +57,10 @@ fn docs(steps: &Steps) -> Result {
     steps.take("Check the documentation", || {
         let doc = |arguments: &[&str]| {
             step::run(
-                place::cargo().env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--no-deps", "--document-private-items"]).args(arguments),
+                place::cargo()
+                    .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links")
+                    .args(["doc", "--no-deps"])
+                    .args(arguments),
             )
         };
         doc(&["-p", "api", "-p", "engine", "-p", "server", "-p", "app", "--features", "app/ssr"])
