@@ -42,9 +42,9 @@ impl Rows {
         self.0.get()
     }
 
-    /// Shows these services instead; those that are shown already keep their rows.
+    /// Shows these services instead; those that are shown already keep their rows. Does nothing when the page has been left meanwhile.
     pub fn replace(self, services: Vec<Service>) {
-        let shown = self.0.get_untracked();
+        let Some(shown) = self.0.try_get_untracked() else { return };
         let rows: Vec<_> = services
             .into_iter()
             .map(|service| match shown.iter().find(|row| row.id == service.id) {
@@ -102,10 +102,12 @@ impl Rows {
     }
 
     fn take(self, service: &Service) -> Taken {
-        self.0.with_untracked(|rows| match rows.iter().find(|row| row.id == service.id) {
-            Some(row) => row.show(service.clone()),
-            None => Taken::Unknown,
-        })
+        let row = self.0.try_with_untracked(|rows| rows.iter().find(|row| row.id == service.id).cloned());
+        match row {
+            Some(Some(row)) => row.show(service.clone()),
+            Some(None) => Taken::Unknown,
+            None => Taken::Same,
+        }
     }
 }
 

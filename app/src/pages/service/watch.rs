@@ -62,7 +62,7 @@ impl Watched {
                 // The connection chip says that Pilothouse doesn't answer; what is shown stays.
                 Err(_) => return,
             }
-            if self.health.with_untracked(Option::is_some)
+            if self.health.try_with_untracked(Option::is_some) == Some(true)
                 && let Ok(report) = get_health(self.id).await
             {
                 self.health.set(Some(report));
@@ -70,11 +70,12 @@ impl Watched {
         });
     }
 
+    /// Shows it, unless the page has been left meanwhile.
     fn show(self, detail: ServiceDetail) {
-        if self.service.with_untracked(|service| *service != detail.service) {
+        if self.service.try_with_untracked(|service| *service != detail.service) == Some(true) {
             self.service.set(detail.service.clone());
         }
-        if self.detail.with_untracked(|shown| *shown != detail) {
+        if self.detail.try_with_untracked(|shown| *shown != detail) == Some(true) {
             self.detail.set(detail);
         }
     }

@@ -147,7 +147,9 @@ impl Tail {
     }
 
     fn redraw(self) {
-        self.rows.set(self.lines.with_value(|lines| lines.rows().to_vec()));
+        // An answer may come when the page has been left.
+        let Some(rows) = self.lines.try_with_value(|lines| lines.rows().to_vec()) else { return };
+        self.rows.set(rows);
     }
 
     /// Asks for the newest lines, when they don't come by themselves.
