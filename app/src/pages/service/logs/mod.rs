@@ -71,6 +71,12 @@ fn LogView(id: ServiceId, filter: Filter, page: Page<LogLine>) -> impl IntoView 
     let offset = local_offset();
     let place = NodeRef::<Div>::new();
     let is_empty = Memo::new(move |_| tail.rows.with(Vec::is_empty));
+    // Other lines take the place of those before; they begin at their end too.
+    Effect::new(move |_| {
+        if place.get().is_some() {
+            request_animation_frame(move || to_end(place));
+        }
+    });
     view! {
         <section class="logs" aria-label="Log">
             <Toolbar id filter tail is_wrapped has_times />
