@@ -101,6 +101,9 @@ impl Services {
 
     pub(super) async fn delete_service(&self, caller: &Caller, id: ServiceId) -> Result<()> {
         self.may_act()?;
+        if self.core.catalog.get(id)?.service.status.can_delete().is_ok() {
+            self.settle(id).await;
+        }
         let _gate = self.gate(id).await;
         let current = self.core.catalog.get(id)?;
         let name = current.service.name.clone();

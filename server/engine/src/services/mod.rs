@@ -59,6 +59,8 @@ pub struct Services {
     gates: Mutex<HashMap<ServiceId, Arc<tokio::sync::Mutex<()>>>>,
     /// Services that are being started or stopped.
     agents: Mutex<HashMap<ServiceId, Agent>>,
+    /// Told when one of them has come to rest.
+    rested: tokio::sync::Notify,
     /// Why a running service hasn't the port that it says.
     notes: Mutex<HashMap<ServiceId, String>>,
     /// Told of each service that is deleted.
@@ -90,6 +92,7 @@ impl Services {
             rows: Mutex::new(rows.into_iter().map(|row| (row.id, row)).collect()),
             gates: Mutex::default(),
             agents: Mutex::default(),
+            rested: tokio::sync::Notify::new(),
             notes: Mutex::default(),
             on_delete: OnceLock::new(),
             choosing: tokio::sync::Mutex::default(),

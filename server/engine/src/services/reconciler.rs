@@ -22,6 +22,8 @@ use crate::store::services::{ServiceRow, service_list, service_set_found, servic
 
 /// How often an instance looks whether the lease has changed hands.
 const KEEP_UP: Duration = Duration::from_secs(2);
+/// How long an operation waits for an agent that is about to end.
+const SETTLE: Duration = Duration::from_secs(2);
 /// Lines of a log that are kept of a run that ended.
 const LAST_LINES: usize = 20;
 
@@ -178,8 +180,25 @@ impl Services {
         let intent = agents.get_mut(&id).and_then(|agent| agent.next.take());
         if intent.is_none() {
             agents.remove(&id);
+            self.rested.notify_waiters();
         }
         intent
+    }
+
+    /// Waits until nothing moves a service, for at most [`SETTLE`]: its state is shown a moment before its agent has ended.
+    pub(super) async fn settle(&self, id: ServiceId) {
+        let rest = async {
+            loop {
+                let mut rested = std::pin::pin!(self.rested.notified());
+                rested.as_mut().enable();
+                if !lock(&self.agents).contains_key(&id) {
+                    return;
+                }
+                rested.await;
+            }
+        };
+        // What still moves then is refused by the caller.
+        let _ = tokio::time::timeout(SETTLE, rest).await;
     }
 
     fn is_overtaken(&self, id: ServiceId) -> bool {
