@@ -55,7 +55,8 @@ pub fn dist() -> PathBuf {
     place::root().join("dist")
 }
 
-/// Rewrites the WebAssembly for the fewest compressed bytes (`-Oz` makes fewer bytes that compress worse), and renames it by its new content wherever the old name is written.
+/// Rewrites the WebAssembly for the fewest compressed bytes (`-Oz` makes fewer that compress worse), and renames it by its new content
+/// wherever the old name is written.
 fn optimise(wasm_opt: &Path) -> Result {
     let old = find("_bg.wasm")?;
     let small = place::root().join("target/optimised.wasm");
