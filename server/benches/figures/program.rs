@@ -22,7 +22,7 @@ impl Program {
     pub fn pilothouse(data: &Path) -> Self {
         let mut command = Command::new(pilothouse_path());
         command.args(["serve", "--listen", "127.0.0.1:0"]).arg("--data-dir").arg(data);
-        command.env("PILOTHOUSE_ADMIN_PASSWORD", PASSWORD).env("PILOTHOUSE_API_LIMIT", "0").env("PILOTHOUSE_LOGIN_LIMIT", "0");
+        command.env("PILOTHOUSE_ADMIN_PASSWORD", PASSWORD).env("PILOTHOUSE_RATE_LIMIT", "0").env("PILOTHOUSE_LOGIN_LIMIT", "0");
         command.env("PILOTHOUSE_DEMONSTRATION", "false");
         Self::start(command)
     }
