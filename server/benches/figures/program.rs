@@ -70,14 +70,22 @@ impl Program {
         client
     }
 
-    /// CPU seconds used so far, of all threads, in user and kernel.
+    /// CPU seconds used so far, of all threads that there are and were, in user and kernel; in steps of a hundredth (USER_HZ).
     pub fn cpu_seconds(&self) -> f64 {
-        let all: u64 = std::fs::read_dir(format!("/proc/{}/task", self.child.id()))
-            .unwrap()
+        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let fields: Vec<&str> = text.rsplit(')').next().unwrap().split_whitespace().collect();
+        let ticks = |field: &str| field.parse::<f64>().unwrap();
+        (ticks(fields[11]) + ticks(fields[12])) / 100.0
+    }
+
+    /// CPU seconds of the threads that there are, to the nanosecond: for short lives.
+    pub fn cpu_seconds_of_start(&self) -> f64 {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let nanos: u64 = tasks
             .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok())
             .filter_map(|text| text.split(' ').next()?.parse::<u64>().ok())
             .sum();
-        all as f64 / 1e9
+        nanos as f64 / 1e9
     }
 
     /// Resident bytes.
