@@ -48,6 +48,7 @@ pub fn service(number: u128, name: &str) -> Service {
         traffic: Some(Traffic { request_count: 10, request_rate: 4.5, response_time: Some(12.0), error_rate: Some(0.0) }),
         trend: Trend { cpu_percent: vec![Some(1.0), None, Some(3.2)], request_rate: vec![Some(4.0), Some(4.5)] },
         is_demonstration: false,
+        revision: 1,
     }
 }
 

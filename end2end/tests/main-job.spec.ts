@@ -81,6 +81,23 @@ test('the table follows what others do', async ({ page, pilothouse, signIn }) =>
   await expect(row(page, 'payments')).toContainText('Healthy');
 });
 
+test('an answer that comes after newer news undoes nothing', async ({ page, pilothouse, signIn }) => {
+  const { id } = await pilothouse.running('payments');
+  await signIn('developer');
+  await open(page, `/services/${id}`);
+  await page.route('**/rpc/stop_service', async (route) => {
+    const answer = await route.fetch();
+    await expect(states(page), 'the feed is faster than the answer').toContainText('Stopped', { timeout: 30_000 });
+    await route.fulfill({ response: answer });
+  });
+  const answered = page.waitForResponse('**/rpc/stop_service');
+  await page.getByRole('button', { name: 'Stop payments', exact: true }).click();
+  await page.getByRole('dialog', { name: 'Stop payments?' }).getByRole('button', { name: 'Stop' }).click();
+  expect((await (await answered).json()).status).toBe('stopping');
+  await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+  await expect(states(page)).toContainText('Stopped');
+});
+
 test('the palette goes to a service', async ({ page, signIn }) => {
   await signIn('viewer');
   await page.keyboard.press('Control+k');

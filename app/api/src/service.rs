@@ -48,6 +48,15 @@ pub struct Service {
     pub trend: Trend,
     /// Whether it is the demonstration that Pilothouse brings along.
     pub is_demonstration: bool,
+    /// Grows with every change of what is here, also over restarts: of two answers, the one with the greater number is the newer.
+    pub revision: u64,
+}
+
+impl Service {
+    /// Whether this may take the place of `shown`. Answers and frames of feeds come by different ways, so the older may come last.
+    pub fn supersedes(&self, shown: &Service) -> bool {
+        self.id == shown.id && self.revision >= shown.revision
+    }
 }
 
 /// What a service uses now; absent figures are not known.

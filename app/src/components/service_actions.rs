@@ -112,12 +112,15 @@ impl Performer {
             failure.set(None);
             service.update(|service| service.status = action.expected());
             spawn_local(async move {
-                match action.run(before.id, form_token).await {
-                    Ok(after) => service.set(after),
-                    Err(error) => {
-                        service.set(before);
-                        failure.set(Some(format!("{} failed. {}", action.label(), sentence(&error.0.message))));
-                    }
+                let answer = action.run(before.id, form_token).await;
+                let error = answer.as_ref().err().map(|error| format!("{} failed. {}", action.label(), sentence(&error.0.message)));
+                // The feed may have told more meanwhile, the end of a stop for one: that stays.
+                let after = answer.unwrap_or(before);
+                if service.try_with_untracked(|shown| after.supersedes(shown)) == Some(true) {
+                    service.set(after);
+                }
+                if error.is_some() {
+                    failure.try_set(error);
                 }
             });
         });

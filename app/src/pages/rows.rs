@@ -127,6 +127,9 @@ impl Row {
     }
 
     fn show(&self, service: Service) -> Taken {
+        if !self.service.with_untracked(|shown| service.supersedes(shown)) {
+            return Taken::Same;
+        }
         let state = |service: &Service| (service.status, service.health_status);
         let (is_same, is_changed) = self.service.with_untracked(|shown| (*shown == service, state(shown) != state(&service)));
         if !is_same {
@@ -190,6 +193,21 @@ mod tests {
             assert_eq!(rows.0.with_untracked(Vec::len), 1);
             assert_eq!(kept.with_untracked(|service| service.name.clone()), "b2");
             kept.set(first);
+        });
+    }
+
+    #[test]
+    fn an_answer_that_comes_after_newer_news_changes_nothing() {
+        Owner::new().with(|| {
+            let asked = api::Service { revision: 7, status: api::Status::Stopping, ..service(1, "a") };
+            let ended = api::Service { revision: 8, status: api::Status::Stopped, ..asked.clone() };
+            let rows = Rows::new(vec![ended.clone()]);
+            rows.take(&asked);
+            rows.replace(vec![asked]);
+            assert_eq!(rows.0.with_untracked(|rows| rows[0].service.with_untracked(|service| service.status)), ended.status);
+            let begun = api::Service { revision: 9, status: api::Status::Starting, ..ended };
+            rows.take(&begun);
+            assert_eq!(rows.0.with_untracked(|rows| rows[0].service.with_untracked(|service| service.status)), begun.status);
         });
     }
 }

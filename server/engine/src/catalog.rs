@@ -125,7 +125,8 @@ impl Catalog {
     }
 
     /// Puts a service in, in place of one of the same id, and tells the feeds.
-    pub fn insert(&self, entry: Entry) {
+    pub fn insert(&self, mut entry: Entry) {
+        entry.service.revision = self.revision(&entry.service);
         let entry = Arc::new(entry);
         self.write().insert(entry.service.id, entry.clone());
         self.forget_order();
@@ -145,29 +146,36 @@ impl Catalog {
     /// Changes a service in place and tells the feeds when anything that they show is different. `last_updated` moves when
     /// status, health, desired state, reason, port or name does; figures alone don't move it. Answers what is there now.
     pub fn update(&self, id: ServiceId, change: impl FnOnce(&mut Entry)) -> Option<Arc<Entry>> {
-        let (before, after) = {
+        let (is_told, after) = {
             let mut entries = self.write();
             let slot = entries.get_mut(&id)?;
-            let before = slot.clone();
             let mut next = Entry::clone(slot);
             change(&mut next);
-            if standing(&before.service) != standing(&next.service) {
+            if standing(&slot.service) != standing(&next.service) {
                 next.service.last_updated = self.clock.now();
             }
+            let is_told = slot.service != next.service
+                || slot.pids != next.pids
+                || slot.last_exit != next.last_exit
+                || slot.diagnosis != next.diagnosis
+                || slot.listening_ports != next.listening_ports
+                || slot.metrics_hint != next.metrics_hint;
+            if is_told {
+                next.service.revision = self.revision(&slot.service);
+            }
             *slot = Arc::new(next);
-            (before, slot.clone())
+            (is_told, slot.clone())
         };
         self.forget_order();
-        if before.service != after.service
-            || before.pids != after.pids
-            || before.last_exit != after.last_exit
-            || before.diagnosis != after.diagnosis
-            || before.listening_ports != after.listening_ports
-            || before.metrics_hint != after.metrics_hint
-        {
+        if is_told {
             self.announce(&after);
         }
         Some(after)
+    }
+
+    /// The next one of a service: the time in microseconds, so that it grows over restarts too, or one more when the clock hasn't moved on.
+    fn revision(&self, before: &Service) -> u64 {
+        u64::try_from(self.clock.now().micros()).unwrap_or_default().max(before.revision + 1)
     }
 
     fn forget_order(&self) {
@@ -198,4 +206,31 @@ fn standing(service: &Service) -> impl PartialEq + use<'_> {
 pub(crate) fn name_order(a: &str, b: &str) -> std::cmp::Ordering {
     let (lower_a, lower_b) = (a.bytes().map(|byte| byte.to_ascii_lowercase()), b.bytes().map(|byte| byte.to_ascii_lowercase()));
     lower_a.cmp(lower_b).then_with(|| a.cmp(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use api::{ServiceId, Status};
+
+    use super::Catalog;
+    use crate::Clock;
+    use crate::bus::Bus;
+    use crate::monitoring::tests::entry;
+
+    #[test]
+    fn each_change_that_is_told_has_a_greater_revision_although_time_stands_still() {
+        let clock = Clock::stopped(api::Timestamp::default());
+        let catalog = Catalog::new(Arc::new(Bus::new(clock.clone())), clock);
+        let id = ServiceId(uuid::Uuid::from_u128(1));
+        catalog.insert(entry(id));
+        let revision = || catalog.find(id).map(|entry| entry.service.revision);
+        let first = revision();
+        assert!(first > Some(0));
+        catalog.update(id, |_| {});
+        assert_eq!(revision(), first, "nothing has changed");
+        catalog.update(id, |entry| entry.service.status = Status::Starting);
+        assert!(revision() > first);
+    }
 }

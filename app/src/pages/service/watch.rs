@@ -70,8 +70,11 @@ impl Watched {
         });
     }
 
-    /// Shows it, unless the page has been left meanwhile.
+    /// Shows it, unless the page has been left meanwhile or shows something newer.
     fn show(self, detail: ServiceDetail) {
+        if self.service.try_with_untracked(|shown| detail.service.supersedes(shown)) != Some(true) {
+            return;
+        }
         if self.service.try_with_untracked(|service| *service != detail.service) == Some(true) {
             self.service.set(detail.service.clone());
         }

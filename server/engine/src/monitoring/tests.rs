@@ -38,6 +38,7 @@ pub(crate) fn entry(id: ServiceId) -> Entry {
         traffic: None,
         trend: api::Trend::default(),
         is_demonstration: false,
+        revision: 0,
     };
     Entry {
         service,

@@ -35,6 +35,7 @@ pub(super) fn entry(row: &ServiceRow) -> Entry {
         traffic: None,
         trend: Trend::default(),
         is_demonstration,
+        revision: 0,
     };
     Entry {
         service,
