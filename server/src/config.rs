@@ -60,7 +60,7 @@ settings! {
     log_format: LogFormat = "PILOTHOUSE_LOG_FORMAT", "text";
     /// What it writes: `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,engine=debug`
     log_level: String = "PILOTHOUSE_LOG_LEVEL", "info";
-    /// Requests a second for each user or address; 0 is no limit
+    /// Requests a second for each user or address, and messages on each WebSocket; 0 is no limit
     rate_limit: u32 = "PILOTHOUSE_RATE_LIMIT", "50";
     /// Requests that may come at once before `rate_limit` counts
     rate_burst: u32 = "PILOTHOUSE_RATE_BURST", "200";

@@ -15,7 +15,7 @@ use axum::middleware::from_fn_with_state;
 pub use authenticate::{Identity, Peer, SignedIn, bearer};
 pub use names::Names;
 pub use outer::RequestId;
-pub use rate_limit::RateLimit;
+pub use rate_limit::{OwnLimit, RateLimit};
 
 use crate::state::Server;
 

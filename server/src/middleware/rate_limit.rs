@@ -1,4 +1,5 @@
-//! How often one caller may ask: a bucket of tokens for each user, or address when nobody is signed in.
+//! How often one caller may ask: a bucket of tokens for each user, or address when nobody is signed in. An open WebSocket has one of
+//! its own for what its client says.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,11 +17,17 @@ use crate::state::Server;
 /// Buckets kept at most; full ones are forgotten first, for they say nothing.
 const MOST_BUCKETS: usize = 10_000;
 
-/// Buckets of tokens: `rate` a second flow in, `burst` fit.
+/// Buckets of tokens for all callers.
 pub struct RateLimit {
+    rate: Rate,
+    buckets: Mutex<HashMap<Key, Bucket>>,
+}
+
+/// How much a bucket takes: `rate` tokens a second flow in, `burst` fit.
+#[derive(Clone, Copy)]
+struct Rate {
     rate: f64,
     burst: f64,
-    buckets: Mutex<HashMap<Key, Bucket>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -34,30 +41,64 @@ struct Bucket {
     at: Instant,
 }
 
+/// A bucket for one WebSocket.
+pub struct OwnLimit {
+    rate: Rate,
+    bucket: Bucket,
+}
+
+impl OwnLimit {
+    /// Fails with `rate_limited` when there was too much of late.
+    pub fn take(&mut self, now: Instant) -> Result<(), Error> {
+        self.bucket.take(self.rate, now)
+    }
+}
+
+impl Bucket {
+    fn full(rate: Rate, now: Instant) -> Self {
+        Self { tokens: rate.burst, at: now }
+    }
+
+    fn level(&self, rate: Rate, now: Instant) -> f64 {
+        (self.tokens + now.duration_since(self.at).as_secs_f64() * rate.rate).min(rate.burst)
+    }
+
+    fn take(&mut self, rate: Rate, now: Instant) -> Result<(), Error> {
+        if rate.rate == 0.0 {
+            return Ok(());
+        }
+        let tokens = self.level(rate, now);
+        let is_enough = tokens >= 1.0;
+        *self = Self { tokens: if is_enough { tokens - 1.0 } else { tokens }, at: now };
+        if is_enough {
+            return Ok(());
+        }
+        let message = format!("more than {} requests a second; wait a second, then ask less often", rate.rate);
+        Err(Error::new(ErrorCode::RateLimited, message).retry_after(1))
+    }
+}
+
 impl RateLimit {
     /// A limit of `rate` requests a second after a first `burst`; a rate of 0 is no limit.
     pub fn new(rate: u32, burst: u32) -> Self {
-        Self { rate: f64::from(rate), burst: f64::from(burst.max(1)), buckets: Mutex::default() }
+        Self { rate: Rate { rate: f64::from(rate), burst: f64::from(burst.max(1)) }, buckets: Mutex::default() }
+    }
+
+    /// A bucket of the same size for one WebSocket.
+    pub fn own(&self, now: Instant) -> OwnLimit {
+        OwnLimit { rate: self.rate, bucket: Bucket::full(self.rate, now) }
     }
 
     fn take(&self, key: Key, now: Instant) -> Result<(), Error> {
-        if self.rate == 0.0 {
+        let rate = self.rate;
+        if rate.rate == 0.0 {
             return Ok(());
         }
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        let level = |bucket: &Bucket| (bucket.tokens + now.duration_since(bucket.at).as_secs_f64() * self.rate).min(self.burst);
         if buckets.len() >= MOST_BUCKETS && !buckets.contains_key(&key) {
-            buckets.retain(|_, bucket| level(bucket) < self.burst);
+            buckets.retain(|_, bucket| bucket.level(rate, now) < rate.burst);
         }
-        let bucket = buckets.entry(key).or_insert(Bucket { tokens: self.burst, at: now });
-        let tokens = level(bucket);
-        let enough = tokens >= 1.0;
-        *bucket = Bucket { tokens: if enough { tokens - 1.0 } else { tokens }, at: now };
-        if enough {
-            return Ok(());
-        }
-        let message = format!("more than {} requests a second; wait a second, then ask less often", self.rate);
-        Err(Error::new(ErrorCode::RateLimited, message).retry_after(1))
+        buckets.entry(key).or_insert_with(|| Bucket::full(rate, now)).take(rate, now)
     }
 }
 

@@ -17,6 +17,7 @@ use tokio::time::{Instant, interval_at, timeout};
 use super::admission::Admission;
 use super::outbox::{Gone, Outbox};
 use crate::extract::parse;
+use crate::middleware::OwnLimit;
 use crate::state::Server;
 use crate::watch::Watch;
 
@@ -46,17 +47,13 @@ enum FirstMessage {
 /// Serves a socket whose client says which feeds it wants.
 pub async fn many(server: Arc<Server>, socket: WebSocket, admission: Admission) {
     let (sink, stream) = socket.split();
-    let session =
-        Session { server, outbox: Outbox::new(sink, false), stream, feeds: SelectAll::new(), topics: Vec::new(), is_single: false };
-    session.run(admission, None).await;
+    Session::new(server, Outbox::new(sink, false), stream, false).run(admission, None).await;
 }
 
 /// Serves a socket that carries one feed.
 pub async fn one(server: Arc<Server>, socket: WebSocket, admission: Admission, topic: Topic, resume: Resume, is_batched: bool) {
     let (sink, stream) = socket.split();
-    let outbox = Outbox::new(sink, is_batched);
-    let session = Session { server, outbox, stream, feeds: SelectAll::new(), topics: Vec::new(), is_single: true };
-    session.run(admission, Some((topic, resume))).await;
+    Session::new(server, Outbox::new(sink, is_batched), stream, true).run(admission, Some((topic, resume))).await;
 }
 
 struct Session {
@@ -66,6 +63,7 @@ struct Session {
     feeds: SelectAll<Feed>,
     topics: Vec<(Topic, AbortHandle)>,
     is_single: bool,
+    limit: OwnLimit,
 }
 
 /// Why a session ends.
@@ -83,6 +81,11 @@ impl From<Gone> for End {
 }
 
 impl Session {
+    fn new(server: Arc<Server>, outbox: Outbox, stream: SplitStream<WebSocket>, is_single: bool) -> Self {
+        let limit = server.limit.own(Instant::now().into_std());
+        Self { server, outbox, stream, feeds: SelectAll::new(), topics: Vec::new(), is_single, limit }
+    }
+
     async fn run(mut self, admission: Admission, first: Option<(Topic, Resume)>) {
         let server = self.server.clone();
         let _counted = server.figures.socket();
@@ -164,7 +167,9 @@ impl Session {
         }
     }
 
+    /// Does what a message asks for. A client that says more than may be asked over REST is sent away.
     async fn answer(&mut self, caller: &Caller, said: &[u8]) -> Result<(), End> {
+        self.limit.take(Instant::now().into_std()).map_err(End::Refused)?;
         let result = match parse::<ClientMessage>(said) {
             Ok(ClientMessage::Ping) => return Ok(self.outbox.message(&ServerMessage::Pong).await?),
             Ok(_) if self.is_single => Err((None, Error::conflict("this address carries one feed; use /ws for more"))),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use engine::testing::StoreKind;
 use futures::{SinkExt, StreamExt};
 use http::Method;
 use serde_json::{Value, json};
@@ -109,6 +110,27 @@ async fn what_happens_arrives_and_a_break_is_bridged() {
     assert_eq!((&gap["type"], &gap["data"]["reason"]), (&json!("gap"), &json!("new_epoch")));
     let mut batched = Socket::open(&developer, "/ws/dashboard?batch=true", &[]).await.ok().unwrap();
     assert_eq!(batched.hear().await.unwrap()[0]["type"], "hello");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_says_too_much_is_told_so_and_sent_away() {
+    let app = TestApp::start_with(StoreKind::Sqlite, |settings| (settings.rate_limit, settings.rate_burst) = (1, 20)).await;
+    let mut socket = Socket::open(&app.sign_in("admin").await, "/ws", &[]).await.ok().unwrap();
+    for _ in 0..30 {
+        // The last ones may find the socket closed.
+        let _ = socket.0.send(Message::text(json!({"type": "ping"}).to_string())).await;
+    }
+    let mut pongs = 0;
+    let refused = loop {
+        let message = socket.hear().await.unwrap();
+        match message["type"].as_str() {
+            Some("pong") => pongs += 1,
+            _ => break message,
+        }
+    };
+    assert_eq!(refused["data"]["error_code"], "rate_limited");
+    assert!((20..=22).contains(&pongs), "{pongs}");
+    assert_eq!(socket.hear().await, None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
