@@ -25,45 +25,20 @@ export class Pilothouse {
 
   private constructor(
     readonly url: string,
+    /** The link that makes the first user, when there is none. */
+    readonly setUpLink: string | undefined,
     private readonly folder: string,
     private readonly program: ChildProcess,
     private readonly said: string[],
   ) {}
 
-  /** Starts one, and makes a user for each role. */
+  /** Starts one with services, and makes a user for each role. */
   static async start(): Promise<Pilothouse> {
     const folder = await mkdtemp(join(tmpdir(), 'pilothouse-end2end-'));
     const services = join(folder, 'services');
     await cp(new URL('services', import.meta.url).pathname, services, { recursive: true });
     await chmod(services, 0o755);
-    const program = spawn(process.env.PILOTHOUSE_PROGRAM ?? '../target/end2end/pilothouse', ['serve'], {
-      env: {
-        PATH: process.env.PATH,
-        HOME: process.env.HOME,
-        ...packageIndex(),
-        PILOTHOUSE_LISTEN: '127.0.0.1:0',
-        PILOTHOUSE_DATA_DIR: join(folder, 'data'),
-        PILOTHOUSE_SERVICES_DIR: services,
-        PILOTHOUSE_ADMIN_PASSWORD: PASSWORD,
-        PILOTHOUSE_RATE_LIMIT: '0',
-        PILOTHOUSE_LOGIN_LIMIT: '0',
-      },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    const said: string[] = [];
-    program.stderr.on('data', (text) => said.push(String(text)));
-    const url = await new Promise<string>((resolve, reject) => {
-      let text = '';
-      program.stdout.on('data', (more) => {
-        text += more;
-        const found = /listens on (http:\/\/\S+)/.exec(text);
-        if (found?.[1]) resolve(found[1]);
-      });
-      program.on('exit', (code) => reject(new Error(`pilothouse ended with ${code}: ${said.join('')}`)));
-      program.on('error', reject);
-    });
-    const pilothouse = new Pilothouse(url, folder, program, said);
-    await pilothouse.until('is ready', async () => (await fetch(`${url}/readyz`)).ok);
+    const pilothouse = await Pilothouse.serve(folder, { PILOTHOUSE_SERVICES_DIR: services, PILOTHOUSE_ADMIN_PASSWORD: PASSWORD });
     for (const role of ['developer', 'viewer'] satisfies Role[]) {
       await pilothouse.call('POST', '/api/users', { username: role, password: PASSWORD, role });
     }
@@ -71,9 +46,47 @@ export class Pilothouse {
     return pilothouse;
   }
 
+  /** Starts one as somebody does who has just installed it: without a user, without a service. */
+  static async fresh(): Promise<Pilothouse> {
+    return Pilothouse.serve(await mkdtemp(join(tmpdir(), 'pilothouse-end2end-')), {});
+  }
+
+  private static async serve(folder: string, settings: Record<string, string>): Promise<Pilothouse> {
+    const program = spawn(process.env.PILOTHOUSE_PROGRAM ?? '../target/end2end/pilothouse', ['serve'], {
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        ...packageIndex(),
+        PILOTHOUSE_LISTEN: '127.0.0.1:0',
+        PILOTHOUSE_DATA_DIR: join(folder, 'data'),
+        PILOTHOUSE_RATE_LIMIT: '0',
+        PILOTHOUSE_LOGIN_LIMIT: '0',
+        ...settings,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const said: string[] = [];
+    program.stderr.on('data', (text) => said.push(String(text)));
+    const isSetUp = settings.PILOTHOUSE_ADMIN_PASSWORD !== undefined;
+    const [url, setUpLink] = await new Promise<[string, string | undefined]>((resolve, reject) => {
+      let text = '';
+      program.stdout.on('data', (more) => {
+        text += more;
+        const url = /listens on (http:\/\/\S+)/.exec(text)?.[1];
+        const link = /first user within .*: (http:\/\/\S+)/.exec(text)?.[1];
+        if (url && (isSetUp || link)) resolve([url, link]);
+      });
+      program.on('exit', (code) => reject(new Error(`pilothouse ended with ${code}: ${said.join('')}`)));
+      program.on('error', reject);
+    });
+    const pilothouse = new Pilothouse(url, setUpLink, folder, program, said);
+    await pilothouse.until('answers', async () => (await fetch(`${url}${isSetUp ? '/readyz' : '/healthz'}`)).ok);
+    return pilothouse;
+  }
+
   /** Stops its services, ends it, and removes its folder. Returns what it logged. */
   async end(): Promise<string> {
-    for (const service of await this.services()) await this.stopped(service.name);
+    for (const service of this.setUpLink ? [] : await this.services()) await this.stopped(service.name);
     this.program.kill('SIGTERM');
     if (this.program.exitCode === null) await once(this.program, 'exit');
     await rm(this.folder, { recursive: true, force: true });
