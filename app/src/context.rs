@@ -20,11 +20,16 @@ pub struct RequestContext {
     pub origin: Origin,
     /// The hashed addresses of the hydration bundle.
     pub assets: Arc<Assets>,
+    /// Makes the mark by which Pilothouse knows a text in an address as its own.
+    pub seal: Seal,
     /// When the request arrived; what ages in the page are counted from.
     pub now: Timestamp,
     /// Names the request in the log and in error answers.
     pub request_id: String,
 }
+
+/// Makes the mark of a text that only this Pilothouse can make.
+pub type Seal = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
 /// Where the browser finds the hydration bundle and the style, as absolute paths with a content hash in the name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,14 +61,23 @@ impl RequestContext {
         self.caller.as_ref().ok_or_else(|| api::Error::new(api::ErrorCode::NotSignedIn, "you are not signed in; sign in and try again"))
     }
 
+    /// Whether `mark` is the seal of `text`.
+    pub fn is_sealed(&self, text: &str, mark: &str) -> bool {
+        is_same(&(self.seal)(text), mark)
+    }
+
     /// Fails with `cross_site_refused` unless `token` is the one that the page's forms carry.
     pub fn check_form_token(&self, token: &str) -> Result<()> {
-        let (given, wanted) = (token.as_bytes(), self.form_token.as_bytes());
-        let differences = given.iter().zip(wanted).fold(given.len() ^ wanted.len(), |sum, (a, b)| sum | usize::from(a ^ b));
-        if differences == 0 && !wanted.is_empty() {
+        if is_same(token, &self.form_token) && !token.is_empty() {
             return Ok(());
         }
         let message = "this form belongs to another sign-in or is too old; reload the page and send it again";
         Err(api::Error::new(api::ErrorCode::CrossSiteRefused, message))
     }
+}
+
+/// Whether both are the same, in a time that doesn't tell where they differ.
+fn is_same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    a.iter().zip(b).fold(a.len() ^ b.len(), |sum, (a, b)| sum | usize::from(a ^ b)) == 0
 }

@@ -71,6 +71,7 @@ impl Fake {
             form_token: "form-token".into(),
             origin: Origin::default(),
             assets: Arc::new(Assets { script: "/app-1.js".into(), wasm: "/app-1.wasm".into(), style: "/main-1.css".into() }),
+            seal: Arc::new(|text| text.bytes().map(|byte| char::from(b'a' + byte % 26)).collect()),
             now: NOW,
             request_id: "request-1".into(),
         }

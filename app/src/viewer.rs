@@ -20,6 +20,8 @@ pub struct Viewer {
     /// The loopback name that links to services use: another than the page's, for cookies ignore ports. None when the page
     /// isn't on the loopback address.
     pub service_host: Option<String>,
+    /// Why the form that led to this page, posted without JavaScript, failed.
+    pub failure: Option<String>,
 }
 
 /// The one who is signed in.
@@ -57,11 +59,12 @@ impl Viewer {
     #[cfg(feature = "ssr")]
     fn of_request() -> Self {
         let Some(context) = crate::context::RequestContext::find() else { return Self::default() };
+        let failure = use_context::<http::request::Parts>().and_then(|parts| crate::rpc::failure_in(parts.uri.query()?, &context));
         let user = context.caller.map(|caller| SignedIn { name: caller.name, role: caller.role });
         let parts = use_context::<http::request::Parts>();
         let host = parts.as_ref().and_then(|parts| parts.headers.get(http::header::HOST)).and_then(|host| host.to_str().ok());
         let service_host = host.and_then(other_loopback).map(str::to_owned);
-        Self { user, form_token: context.form_token, theme: Theme::of_request(), now: context.now, service_host }
+        Self { user, form_token: context.form_token, theme: Theme::of_request(), now: context.now, service_host, failure }
     }
 }
 

@@ -39,11 +39,14 @@ pub struct Server {
     pub assets: Arc<app::context::Assets>,
     document: OnceLock<Bytes>,
     form_key: [u8; 32],
+    /// Marks texts in addresses as our own.
+    pub seal: app::context::Seal,
 }
 
 impl Server {
     /// Puts it together for an address that is listened on.
     pub fn new(engine: &Engine, settings: Settings, listen: SocketAddr) -> Arc<Self> {
+        let seal_key = engine.core().store.keys.derive("texts in addresses");
         Arc::new(Self {
             backend: engine.backend(),
             core: engine.core().clone(),
@@ -55,6 +58,7 @@ impl Server {
             figures: Figures::default(),
             assets: Arc::new(crate::web::assets()),
             document: OnceLock::new(),
+            seal: Arc::new(move |text| BASE64_URL_SAFE_NO_PAD.encode(mac(&seal_key, &[text.as_bytes()]))),
             form_key: engine.core().store.keys.derive("form tokens"),
             settings,
         })

@@ -11,7 +11,6 @@ use crate::erase::Erase;
 use crate::live::ConnectionChip;
 use crate::palette::Palette;
 use crate::path;
-use crate::rpc::RpcError;
 use crate::viewer::Viewer;
 
 /// Navigation, head, the place for alerts, and the page. Who isn't signed in is sent to the sign-in page.
@@ -60,14 +59,15 @@ pub fn Brand() -> impl IntoView {
     }
 }
 
-/// Why the form that was posted without JavaScript failed; the server says it in the address.
+/// Why the form that was posted without JavaScript failed, until one goes to another address.
 #[component]
 pub fn FormFailure() -> impl IntoView {
+    let failure = expect_context::<Viewer>().failure;
     let query = use_query_map();
     let pathname = use_location().pathname;
-    let message = move || query.with(|query| query.get_str("__err").map(|text| RpcError::from_url(text).0.message));
+    let is_here = Memo::new(move |_| query.with(|query| query.get_str("__err").is_some()));
     move || {
-        message().map(|message| {
+        failure.clone().filter(|_| is_here.get()).map(|message| {
             view! {
                 <div class="failure" role="alert">
                     <Icon symbol=Symbol::Warning />

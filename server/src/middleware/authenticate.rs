@@ -54,6 +54,7 @@ pub async fn identify(State(server): State<Arc<Server>>, request: Request, next:
         caller,
         origin,
         assets: server.assets.clone(),
+        seal: server.seal.clone(),
         now: server.core.clock.now(),
         request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
     };
