@@ -138,7 +138,8 @@ export class Pilothouse {
   /** Stops a service unless it is stopped, and waits until it is. */
   async stopped(name: string): Promise<Service> {
     const { id, status } = await this.service(name);
-    if (status === 'stopped' || status === 'error') return this.service(name);
+    // One in error may be about to start again.
+    if (status === 'stopped') return this.service(name);
     await this.call('POST', `/api/services/${id}/stop`);
     await this.until(`sees ${name} stopped`, async () => (await this.service(name)).status === 'stopped');
     return this.service(name);

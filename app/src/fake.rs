@@ -44,6 +44,7 @@ pub fn service(number: u128, name: &str) -> Service {
         created_at: NOW.plus_seconds(-86_400),
         last_updated: NOW.plus_seconds(-120),
         started_at: Some(NOW.plus_seconds(-120)),
+        restarts: Restarts::default(),
         resource_usage: ResourceUsage { cpu_percent: Some(3.2), memory_bytes: Some(64 << 20), ..ResourceUsage::default() },
         traffic: Some(Traffic { request_count: 10, request_rate: 4.5, response_time: Some(12.0), error_rate: Some(0.0) }),
         trend: Trend { cpu_percent: vec![Some(1.0), None, Some(3.2)], request_rate: vec![Some(4.0), Some(4.5)] },

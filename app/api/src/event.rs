@@ -48,6 +48,7 @@ event_kinds! {
     ServiceStarted = "service.started", "Started";
     ServiceStopped = "service.stopped", "Stopped";
     ServiceCrashed = "service.crashed", "Crashed";
+    ServiceCrashLoop = "service.crash_loop", "Crash loop";
     ServiceStartFailed = "service.start_failed", "Start failed";
     HealthChanged = "service.health_changed", "Health changed";
     SignedIn = "auth.signed_in", "Signed in";

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Desired, Health, HealthCheck, Limit, RuntimeKind, ServiceId, ServiceSpec, Source, Status, Timestamp};
+use crate::{Desired, Health, HealthCheck, Limit, RestartPolicy, Restarts, RuntimeKind, ServiceId, ServiceSpec, Source, Status, Timestamp};
 
 /// A service as the list shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +40,8 @@ pub struct Service {
     pub last_updated: Timestamp,
     /// When its present run began.
     pub started_at: Option<Timestamp>,
+    /// Starts by its restart policy.
+    pub restarts: Restarts,
     /// What it uses now; absent figures are not known.
     pub resource_usage: ResourceUsage,
     /// What its own metrics say of its requests; none when it exposes none.
@@ -212,13 +214,16 @@ pub struct NewService {
     /// What it is for, at most 500 characters.
     #[serde(default)]
     pub description: Option<String>,
+    /// Whether it is started again when it ends by itself.
+    #[serde(default = "crate::spec::default_restart")]
+    pub restart: RestartPolicy,
 }
 
 const fn default_runtime() -> RuntimeKind {
     RuntimeKind::Process
 }
 
-/// A change of a service: what is absent stays. It takes effect at the next start.
+/// A change of a service: what is absent stays. Unless a field says otherwise, it takes effect at the next start.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
@@ -237,6 +242,8 @@ pub struct ServicePatch {
     pub metrics_path: Option<String>,
     /// Seconds that `stop` waits before SIGKILL, 0 to 600.
     pub stop_grace_seconds: Option<u32>,
+    /// Whether it is started again when it ends by itself; also counts for a start that is waited for.
+    pub restart: Option<RestartPolicy>,
 }
 
 /// Which services to list, and how.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Detail, RuntimeKind};
+use crate::{Detail, RestartPolicy, RuntimeKind};
 
 /// What a service is, independent of the runtime that runs it. Each runtime renders it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +35,14 @@ pub struct ServiceSpec {
     /// Seconds that `stop` waits after SIGTERM before SIGKILL, 0 to 600.
     #[serde(default = "default_stop_grace")]
     pub stop_grace_seconds: u32,
+    /// Whether it is started again when it ends by itself.
+    #[serde(default = "default_restart")]
+    pub restart: RestartPolicy,
+}
+
+/// The policy of services that have none set.
+pub(crate) const fn default_restart() -> RestartPolicy {
+    RestartPolicy::OnFailure
 }
 
 fn default_metrics_path() -> String {
@@ -62,6 +70,7 @@ impl ServiceSpec {
             metrics_path: default_metrics_path(),
             openapi_path: default_openapi_path(),
             stop_grace_seconds: default_stop_grace(),
+            restart: default_restart(),
         }
     }
 }

@@ -91,6 +91,18 @@ states! {
 }
 
 states! {
+    /// Whether a service that has ended by itself is started again.
+    RestartPolicy, "restart" {
+        /// No: it stays down until somebody starts it.
+        Never = "never", "Never";
+        /// When it has crashed: it ended with another code than 0, by a signal, or unseen.
+        OnFailure = "on_failure", "On failure";
+        /// However it ended.
+        Always = "always", "Always";
+    }
+}
+
+states! {
     /// What runs a service. A closed set: adding a runtime touches this table and one driver.
     RuntimeKind, "runtime" {
         /// A process on this machine.

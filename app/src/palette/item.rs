@@ -99,7 +99,7 @@ mod tests {
             "id": "00000000-0000-7000-8000-000000000000", "name": name, "template_type": "fastapi", "runtime": "process", "status": status,
             "status_reason": null, "desired": "running", "health_status": "healthy", "port": 8001, "url": null, "description": null,
             "version": null, "created_at": "2026-11-23T13:00:00Z", "last_updated": "2026-11-23T13:00:00Z", "started_at": null,
-            "resource_usage": {}, "traffic": null, "trend": {"cpu_percent": [], "request_rate": []}, "is_demonstration": false, "revision": 1,
+            "resource_usage": {}, "restarts": {}, "traffic": null, "trend": {"cpu_percent": [], "request_rate": []}, "is_demonstration": false, "revision": 1,
         });
         serde_json::from_value(json).unwrap()
     }

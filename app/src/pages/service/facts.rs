@@ -1,6 +1,6 @@
 //! What a service is: its particulars in two columns.
 
-use api::{LastExit, Source};
+use api::{LastExit, RestartPolicy, Source};
 use leptos::prelude::*;
 
 use super::watch::Watched;
@@ -65,10 +65,20 @@ fn facts(watched: Watched) -> Vec<(&'static str, String, bool)> {
         add("Metrics", Some(detail.spec.metrics_path.clone()), true);
         add("Depends on", Some(detail.dependencies.join(", ")), false);
         add("Stop grace", Some(format!("{} s", detail.spec.stop_grace_seconds)), false);
+        add("Starts again", Some(starts_again(detail.spec.restart).into()), false);
         let names = detail.spec.environment.keys().cloned().collect::<Vec<_>>().join(", ");
         add("Variables", Some(names), true);
     });
     facts
+}
+
+/// What a restart policy means.
+fn starts_again(policy: RestartPolicy) -> &'static str {
+    match policy {
+        RestartPolicy::Never => "Never: it stays down until somebody starts it",
+        RestartPolicy::OnFailure => "After a crash",
+        RestartPolicy::Always => "However it ends",
+    }
 }
 
 /// How a run ended, in words.

@@ -1,6 +1,6 @@
 //! The head of a service's page: what it is, how it is, what can be done.
 
-use api::{Service, Status};
+use api::{Restarts, Service, Status, Timestamp};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -34,6 +34,7 @@ pub fn ServiceHead(
             </div>
             <HeadFacts watched />
             <Reason watched />
+            <NextStart watched />
             {move || {
                 watched
                     .failure
@@ -122,6 +123,28 @@ fn Reason(watched: Watched) -> impl IntoView {
     .erase()
 }
 
+/// When it is started again by its policy.
+#[component]
+fn NextStart(watched: Watched) -> impl IntoView {
+    let next = Memo::new(move |_| watched.service.with(|service| service.restarts));
+    move || {
+        let restarts = next.get();
+        restarts.next_at.map(|at| view! { <p class="service-head-reason" data-state="starting">{next_start(restarts, at)}</p> })
+    }
+}
+
+fn next_start(restarts: Restarts, at: Timestamp) -> String {
+    let at = at.to_string();
+    let time = at.get(11..19).unwrap_or(&at);
+    match restarts.in_a_row {
+        ..=1 => format!("It starts again at {time} UTC."),
+        count if restarts.is_crash_loop() => {
+            format!("Crash loop: {count} runs in a row have ended by themselves. It starts again at {time} UTC.")
+        }
+        count => format!("It starts again at {time} UTC: {count} runs in a row have ended by themselves."),
+    }
+}
+
 fn about(service: &Service) -> String {
     let kind = match service.template_type.as_str() {
         "fastapi" => "FastAPI",
@@ -150,7 +173,18 @@ pub fn duration(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::duration;
+    use api::{Restarts, Timestamp};
+
+    use super::{duration, next_start};
+
+    #[test]
+    fn the_next_start_is_told_with_its_time_and_a_crash_loop_by_its_name() {
+        let at = Timestamp::from_micros(1_795_439_047_000_000);
+        let text = |in_a_row| next_start(Restarts { in_a_row, next_at: Some(at) }, at);
+        assert_eq!(text(1), "It starts again at 13:04:07 UTC.");
+        assert!(text(2).contains("2 runs") && !text(2).contains("loop"));
+        assert!(text(5).starts_with("Crash loop: 5 runs"));
+    }
 
     #[test]
     fn a_length_of_time_has_two_units_at_most() {

@@ -34,6 +34,7 @@ pub(crate) fn entry(id: ServiceId) -> Entry {
         created_at: Timestamp::default(),
         last_updated: Timestamp::default(),
         started_at: None,
+        restarts: api::Restarts::default(),
         resource_usage: api::ResourceUsage::default(),
         traffic: None,
         trend: api::Trend::default(),

@@ -1,6 +1,6 @@
 //! Making, changing and deleting services.
 
-use api::{Caller, Desired, Error, EventKind, NewService, Result, ServiceDetail, ServiceId, ServicePatch, ServiceSpec};
+use api::{Caller, Desired, Error, EventKind, NewService, RestartPolicy, Result, ServiceDetail, ServiceId, ServicePatch, ServiceSpec};
 
 use super::validate::{self, Faults};
 use super::{Services, entry, lock};
@@ -31,6 +31,7 @@ impl Services {
         let now = self.core.clock.now();
         let mut spec = ServiceSpec::new(source);
         (spec.runtime, spec.port, spec.environment, spec.health) = (new.runtime, new.port, new.environment, new.health);
+        spec.restart = new.restart;
         let row = ServiceRow {
             // A folder keeps its id, also when it was deleted.
             id: before.as_ref().map_or_else(|| ServiceId(self.core.clock.new_uuid()), |row| row.id),
@@ -81,6 +82,7 @@ impl Services {
         row.spec.health = patch.health.unwrap_or(row.spec.health);
         row.spec.metrics_path = patch.metrics_path.unwrap_or(row.spec.metrics_path);
         row.spec.stop_grace_seconds = patch.stop_grace_seconds.unwrap_or(row.spec.stop_grace_seconds);
+        row.spec.restart = patch.restart.unwrap_or(row.spec.restart);
         let changed = changed(&before, &row);
         if !changed.is_empty() {
             row.last_updated = self.core.clock.now();
@@ -92,6 +94,9 @@ impl Services {
         let now = self.core.clock.now();
         let shown = self.core.catalog.update(id, |entry| {
             entry::refresh(entry, &row);
+            if row.spec.restart == RestartPolicy::Never {
+                entry.service.restarts.next_at = None;
+            }
             if !changed.is_empty() {
                 entry.service.last_updated = now;
             }
@@ -163,6 +168,7 @@ fn changed(before: &ServiceRow, after: &ServiceRow) -> Vec<&'static str> {
         ("health", before.spec.health != after.spec.health),
         ("metrics_path", before.spec.metrics_path != after.spec.metrics_path),
         ("stop_grace_seconds", before.spec.stop_grace_seconds != after.spec.stop_grace_seconds),
+        ("restart", before.spec.restart != after.spec.restart),
     ];
     fields.into_iter().filter_map(|(name, is_changed)| is_changed.then_some(name)).collect()
 }

@@ -31,6 +31,7 @@ pub(super) fn entry(row: &ServiceRow) -> Entry {
         created_at: row.created_at,
         last_updated: row.last_updated,
         started_at: None,
+        restarts: Default::default(),
         resource_usage: ResourceUsage::default(),
         traffic: None,
         trend: Trend::default(),

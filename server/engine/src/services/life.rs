@@ -69,6 +69,7 @@ impl Services {
             entry.service.desired = desired;
             entry.service.status = moving;
             entry.service.status_reason = None;
+            entry.service.restarts = Default::default();
             entry.diagnosis.clear();
         });
         self.wake(id, intent);

@@ -6,14 +6,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use api::{Desired, Error, EventKind, Health, ResourceUsage, Result, ServiceId, Status, Timestamp};
+use api::{Desired, Error, EventKind, Health, ResourceUsage, Result, ServiceId, Status};
 
 use tokio::time::MissedTickBehavior;
 
-use super::diagnosis::{Evidence, diagnose, port_in_use};
-use super::launch::{Plan, blocking, holder};
+use super::launch::Plan;
 use super::life::Intent;
-use super::outcome::{last_exit, reason};
+use super::outcome::last_exit;
 use super::{Services, entry, lock};
 use crate::Entry;
 use crate::events::NewEvent;
@@ -24,8 +23,6 @@ use crate::store::services::{ServiceRow, service_list, service_set_found, servic
 const KEEP_UP: Duration = Duration::from_secs(2);
 /// How long an operation waits for an agent that is about to end.
 const SETTLE: Duration = Duration::from_secs(2);
-/// Lines of a log that are kept of a run that ended.
-const LAST_LINES: usize = 20;
 
 /// A service that is being started or stopped.
 #[derive(Debug)]
@@ -365,67 +362,6 @@ impl Services {
         }
     }
 
-    /// Shows that a service that should run doesn't, with why, and records it once. A restart policy will decide here what comes next.
-    async fn show_failure(&self, id: ServiceId, ended: &Ended, has_run: bool) {
-        let Some(before) = self.core.catalog.find(id) else { return };
-        let is_known = before.last_exit.as_ref().is_some_and(|known| known.at == ended.at && known.code == ended.code);
-        if is_known && before.service.status == Status::Error {
-            return;
-        }
-        let lines = if has_run { self.lines(id, before.service.started_at).await } else { Vec::new() };
-        let found = self.row(id).ok().and_then(|row| row.found);
-        let taken = match port_in_use(&lines) {
-            None => None,
-            Some(named) => {
-                // A log that names no port means the one that is written in the code, or the one that it was told.
-                let ports: Vec<u16> = named.map_or_else(
-                    || found.as_ref().and_then(|found| found.port).into_iter().chain(before.service.port).collect(),
-                    |port| vec![port],
-                );
-                let first = ports.first().copied();
-                let held = blocking(move || ports.into_iter().find_map(|port| Some((port, holder(port)?)))).await.ok().flatten();
-                held.map(|(port, holder)| (port, Some(holder))).or(first.map(|port| (port, None)))
-            }
-        };
-        let has_requirements = found.is_some_and(|found| found.requirements.is_some());
-        let diagnosis = diagnose(&Evidence { ended, lines: &lines, taken: taken.clone(), has_requirements });
-        let why = match &taken {
-            Some((port, Some(holder))) => format!("port {port} is taken by {holder}"),
-            _ if ended.was_asked => format!("{}, and not by Pilothouse", reason(ended)),
-            _ => reason(ended),
-        };
-        let kept = (has_run && !is_known).then(|| last_exit(ended, lines));
-        lock(&self.notes).remove(&id);
-        self.core.catalog.update(id, |entry| {
-            rest(entry);
-            entry.service.status = Status::Error;
-            entry.service.status_reason = Some(why.clone());
-            entry.last_exit = kept.clone().or(entry.last_exit.take());
-            entry.diagnosis = diagnosis;
-        });
-        if is_known {
-            return;
-        }
-        let name = &before.service.name;
-        let (kind, message) = match &ended.start_failure {
-            Some(_) => (EventKind::ServiceStartFailed, format!("{name} couldn't be started: {why}")),
-            None => (EventKind::ServiceCrashed, format!("{name} crashed: {why}")),
-        };
-        let data = serde_json::json!({ "code": ended.code, "signal": ended.signal, "oom": ended.oom, "at": ended.at, "reason": why });
-        self.record(id, kept, Some(NewEvent::new(kind, message).on(id, name).with(data))).await;
-    }
-
-    /// The last lines of the run that has ended: since it began, or since it was asked for when it hasn't.
-    async fn lines(&self, id: ServiceId, began: Option<Timestamp>) -> Vec<String> {
-        let read = self.last_lines.clone();
-        let since = began.or_else(|| Some(self.row(id).ok()?.desired_at)).unwrap_or_default();
-        blocking(move || read(id, since, LAST_LINES)).await.unwrap_or_default()
-    }
-
-    fn ended_now(&self) -> Ended {
-        Ended { code: None, signal: None, oom: false, at: self.core.clock.now(), was_asked: false, start_failure: None }
-    }
-
     /// The ports of other services that run or are about to, with their names.
     fn reserved(&self, except: ServiceId) -> BTreeMap<u16, String> {
         let others = self.core.catalog.all().into_iter().filter(|entry| {
@@ -435,7 +371,7 @@ impl Services {
     }
 
     /// Keeps how a run ended, and what happened. What is shown stands even when it can't be kept.
-    async fn record(&self, id: ServiceId, exit: Option<api::LastExit>, event: Option<NewEvent>) {
+    pub(super) async fn record(&self, id: ServiceId, exit: Option<api::LastExit>, event: Option<NewEvent>) {
         if exit.is_none() && event.is_none() {
             return;
         }
@@ -459,7 +395,7 @@ impl Services {
 }
 
 /// Takes off what only a running service has.
-fn rest(entry: &mut Entry) {
+pub(super) fn rest(entry: &mut Entry) {
     entry.pids.clear();
     entry.listening_ports.clear();
     entry.diagnosis.clear();

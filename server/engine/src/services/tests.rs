@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use api::ports::Services as _;
 use api::{
-    Caller, Desired, ErrorCode, EventKind, EventQuery, NewService, Role, RuntimeKind, Service, ServiceDetail, ServiceId, ServicePatch,
-    ServiceQuery, ServiceSort, Source, Status, Timestamp,
+    Caller, Desired, ErrorCode, EventKind, EventQuery, NewService, RestartPolicy, Role, RuntimeKind, Service, ServiceDetail, ServiceId,
+    ServicePatch, ServiceQuery, ServiceSort, Source, Status, Timestamp,
 };
 
 use super::Services;
@@ -91,6 +91,12 @@ impl Life {
         }
     }
 
+    /// Lets a service stay down when it ends by itself.
+    async fn never_again(&self, id: ServiceId) {
+        let patch = ServicePatch { restart: Some(RestartPolicy::Never), ..ServicePatch::default() };
+        self.services.change(&self.admin, id, patch).await.expect("its policy is changed");
+    }
+
     async fn running(&self, name: &str) -> ServiceId {
         let id = self.named(name).await.id;
         self.services.start(&self.admin, id).await.expect("it is started");
@@ -136,6 +142,7 @@ fn command(name: &str, working_dir: PathBuf) -> NewService {
         environment: Default::default(),
         health: Default::default(),
         description: None,
+        restart: RestartPolicy::OnFailure,
     }
 }
 
@@ -186,6 +193,7 @@ on_each_store! {
         let mut test = test;
         let life = Life::begin(&mut test, &[("orders/main.py", MAIN)]).await;
         let id = life.running("orders").await;
+        life.never_again(id).await;
         life.clock.advance(5);
         life.runtime.crash(id, 3);
         let detail = life.until(id, Status::Error).await;
@@ -194,9 +202,49 @@ on_each_store! {
         assert_eq!((exit.code, exit.last_lines.len()), (Some(3), 2));
         assert_eq!(detail.diagnosis[0].cause, "the Python module 'x' isn't installed");
         use EventKind::*;
-        assert_eq!(life.events(id, ServiceCrashed).await, [ServiceDiscovered, ServiceStartAsked, ServiceStarted, ServiceCrashed]);
+        let expected = [ServiceDiscovered, ServiceStartAsked, ServiceStarted, ServiceChanged, ServiceCrashed];
+        assert_eq!(life.events(id, ServiceCrashed).await, expected);
 
         let life = life.again(&test, |_| {}).await;
+        life.end().await;
+    }
+
+    async fn what_crashes_is_started_again_until_somebody_stops_it(test: TestStore) {
+        let mut test = test;
+        let life = Life::begin(&mut test, &[("orders/main.py", MAIN)]).await;
+        let id = life.running("orders").await;
+        for in_a_row in 1..=2 {
+            life.clock.advance(5);
+            life.runtime.crash(id, 3);
+            let restarts = life.until(id, Status::Error).await.service.restarts;
+            let wait = restarts.next_at.map(|at| at.seconds_since(life.clock.now()));
+            assert_eq!((restarts.in_a_row, wait), (in_a_row, Some(f64::from(in_a_row))));
+            let service = life.until(id, Status::Running).await.service;
+            assert_eq!((service.restarts.in_a_row, service.restarts.next_at), (in_a_row, None));
+        }
+        assert_eq!(life.runtime.launches(id).len(), 3);
+        life.clock.advance(5);
+        life.runtime.crash(id, 3);
+        life.until(id, Status::Error).await;
+        life.services.stop(&life.admin, id).await.expect("it is stopped");
+        let service = life.until(id, Status::Stopped).await.service;
+        assert_eq!(service.restarts, api::Restarts::default());
+        life.end().await;
+    }
+
+    async fn a_run_that_ended_while_pilothouse_was_away_is_followed_by_another(test: TestStore) {
+        let mut test = test;
+        let life = Life::begin(&mut test, &[("orders/main.py", MAIN)]).await;
+        let id = life.running("orders").await;
+        let at = life.clock.now();
+        let life = life.again(&test, |runtime| {
+            runtime.set(id, Observation::Running { pid: 8, started_at: at });
+            runtime.crash(id, 1);
+        }).await;
+        life.until(id, Status::Running).await;
+        assert_eq!(life.runtime.launches(id).len(), 1);
+        use EventKind::*;
+        assert_eq!(life.events(id, ServiceStarted).await[3..], [ServiceCrashed, ServiceStarted]);
         life.end().await;
     }
 
@@ -251,6 +299,7 @@ on_each_store! {
             ids.push(if name == "stopped" || name == "stray" { life.named(name).await.id } else { life.running(name).await });
         }
         let [running, crashed, stopped, gone, stray] = ids[..] else { panic!("five") };
+        life.never_again(crashed).await;
         let at = life.clock.now();
         let life = life.again(&test, |runtime| {
             for id in [running, stray] {

@@ -1,0 +1,87 @@
+//! A run that ended by itself: shown with its causes, recorded, and what comes next.
+
+use api::{EventKind, Restarts, ServiceId, Status, Timestamp};
+
+use super::diagnosis::{Evidence, diagnose, port_in_use};
+use super::launch::{blocking, holder};
+use super::outcome::{last_exit, reason};
+use super::reconciler::rest;
+use super::{Services, lock, restart};
+use crate::events::NewEvent;
+use crate::runtime::Ended;
+
+/// Lines of a log that are kept of a run that ended.
+const LAST_LINES: usize = 20;
+
+impl Services {
+    /// Shows that a service that should run doesn't, with why, records it once, and lets it be started again as its policy says.
+    pub(super) async fn show_failure(&self, id: ServiceId, ended: &Ended, has_run: bool) {
+        let Some(before) = self.core.catalog.find(id) else { return };
+        let is_known = before.last_exit.as_ref().is_some_and(|known| known.at == ended.at && known.code == ended.code);
+        if is_known && before.service.status == Status::Error {
+            return;
+        }
+        let lines = if has_run { self.lines(id, before.service.started_at).await } else { Vec::new() };
+        let found = self.row(id).ok().and_then(|row| row.found);
+        let taken = match port_in_use(&lines) {
+            None => None,
+            Some(named) => {
+                // A log that names no port means the one that is written in the code, or the one that it was told.
+                let ports: Vec<u16> = named.map_or_else(
+                    || found.as_ref().and_then(|found| found.port).into_iter().chain(before.service.port).collect(),
+                    |port| vec![port],
+                );
+                let first = ports.first().copied();
+                let held = blocking(move || ports.into_iter().find_map(|port| Some((port, holder(port)?)))).await.ok().flatten();
+                held.map(|(port, holder)| (port, Some(holder))).or(first.map(|port| (port, None)))
+            }
+        };
+        let has_requirements = found.is_some_and(|found| found.requirements.is_some());
+        let mut diagnosis = diagnose(&Evidence { ended, lines: &lines, taken: taken.clone(), has_requirements });
+        let why = match &taken {
+            Some((port, Some(holder))) => format!("port {port} is taken by {holder}"),
+            _ if ended.was_asked => format!("{}, and not by Pilothouse", reason(ended)),
+            _ => reason(ended),
+        };
+        let restarts = self.after_end(id, ended, before.service.started_at);
+        diagnosis.extend(restart::crash_loop(&restarts));
+        let kept = (has_run && !is_known).then(|| last_exit(ended, lines));
+        lock(&self.notes).remove(&id);
+        self.core.catalog.update(id, |entry| {
+            rest(entry);
+            entry.service.status = Status::Error;
+            entry.service.status_reason = Some(why.clone());
+            entry.last_exit = kept.clone().or(entry.last_exit.take());
+            entry.service.restarts = restarts;
+            entry.diagnosis = diagnosis;
+        });
+        if let Some(at) = restarts.next_at {
+            self.start_again(id, at);
+        }
+        if is_known {
+            return;
+        }
+        let name = &before.service.name;
+        let (kind, message) = match &ended.start_failure {
+            Some(_) => (EventKind::ServiceStartFailed, format!("{name} couldn't be started: {why}")),
+            None => (EventKind::ServiceCrashed, format!("{name} crashed: {why}{}", restart::words(&restarts, self.core.clock.now()))),
+        };
+        let data = serde_json::json!({ "code": ended.code, "signal": ended.signal, "oom": ended.oom, "at": ended.at, "reason": why });
+        self.record(id, kept, Some(NewEvent::new(kind, message).on(id, name).with(data))).await;
+        if restarts.in_a_row == Restarts::CRASH_LOOP && restarts.next_at.is_some() {
+            let message = format!("{name} is in a crash loop: {} runs in a row have ended by themselves", restarts.in_a_row);
+            self.record(id, None, Some(NewEvent::new(EventKind::ServiceCrashLoop, message).on(id, name))).await;
+        }
+    }
+
+    /// The last lines of the run that has ended: since it began, or since it was asked for when it hasn't.
+    pub(super) async fn lines(&self, id: ServiceId, began: Option<Timestamp>) -> Vec<String> {
+        let read = self.last_lines.clone();
+        let since = began.or_else(|| Some(self.row(id).ok()?.desired_at)).unwrap_or_default();
+        blocking(move || read(id, since, LAST_LINES)).await.unwrap_or_default()
+    }
+
+    pub(super) fn ended_now(&self) -> Ended {
+        Ended { code: None, signal: None, oom: false, at: self.core.clock.now(), was_asked: false, start_failure: None }
+    }
+}
