@@ -121,7 +121,7 @@ async fn an_unknown_address_is_a_404_with_a_way_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_page_has_an_inline_style_or_a_script_without_a_nonce() {
-    for path in ["/", "/services", "/activity", "/sign-in", "/setup?token=a", "/nothing"] {
+    for path in ["/", "/services", "/services/new", "/activity", "/sign-in", "/setup?token=a", "/nothing"] {
         let page = get(some(), Some(Role::Admin), path).await;
         assert!(!page.text.contains(" style="), "{path}");
         assert_eq!(page.text.matches("<script").count(), page.text.matches("nonce=").count(), "{path}");
@@ -153,6 +153,37 @@ async fn a_failed_form_goes_back_and_its_page_says_why() {
     assert!(back.starts_with("http://localhost:7700/services?q=a&"), "{back}");
     let page = get(some(), Some(Role::Viewer), back.trim_start_matches("http://localhost:7700")).await;
     assert!(page.text.contains("User name or password is wrong."));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_an_admin_is_asked_for_a_command() {
+    for (role, may_make, may_command) in [(Role::Viewer, false, false), (Role::Developer, true, false), (Role::Admin, true, true)] {
+        let page = get(some(), Some(role), "/services/new").await;
+        let has = |part: &str| page.text.contains(part);
+        assert_eq!((page.status, has("/rpc/create_service"), has("form[command]")), (StatusCode::OK, may_make, may_command), "{role:?}");
+        let list = get(some(), Some(role), "/services").await;
+        assert_eq!(list.text.contains(r#"href="/services/new""#), may_make, "{role:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_forms_of_a_service_name_what_is_wrong_and_ask_for_the_name_before_a_deletion() {
+    let id = service(1, "accounts").id;
+    let settings = "form%5Bname%5D=a&form%5Bdescription%5D=&form%5Bport%5D=x&form%5Benvironment%5D=A%3D1%0D%0AB&form%5Bhealth_path%5D=\
+        &form%5Bhealth_interval%5D=15&form%5Bhealth_timeout%5D=5&form%5Bunhealthy_threshold%5D=3&form%5Bhealthy_threshold%5D=1\
+        &form%5Bmetrics_path%5D=%2Fmetrics&form%5Bstop_grace%5D=10&form%5Brestart%5D=never";
+    let form = format!("id={id}&form_token=form-token&{settings}");
+    let answer = post_as(some(), Some(Role::Developer), "/rpc/change_service", &form, "application/json").await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", answer.text);
+    let body: api::ErrorBody = serde_json::from_str(&answer.text).expect("it is an error body");
+    let fields: Vec<_> = body.details.iter().map(|detail| detail.field.as_str()).collect();
+    assert_eq!(fields, ["/port", "/environment"]);
+
+    for (typed, is_deleted) in [("acounts", false), ("accounts", true)] {
+        let form = format!("id={id}&form_token=form-token&typed={typed}");
+        let answer = post_as(some(), Some(Role::Admin), "/rpc/delete_service", &form, "application/json").await;
+        assert_eq!(answer.location.is_some(), is_deleted, "{}", answer.text);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,6 +6,8 @@ use api::ServiceId;
 pub const OVERVIEW: &str = "/";
 /// The list of services.
 pub const SERVICES: &str = "/services";
+/// Where a service is made.
+pub const NEW_SERVICE: &str = "/services/new";
 /// What happened.
 pub const ACTIVITY: &str = "/activity";
 /// The health of Pilothouse itself.

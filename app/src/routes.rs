@@ -7,7 +7,7 @@ use leptos_router::{SsrMode, path};
 
 use crate::components::{Frame, provide_clock};
 use crate::live::provide_live;
-use crate::pages::{ActivityPage, HealthPage, NotFoundPage, OverviewPage, ServicePage, ServicesPage, SettingsPage};
+use crate::pages::{ActivityPage, HealthPage, NewServicePage, NotFoundPage, OverviewPage, ServicePage, ServicesPage, SettingsPage};
 #[cfg(feature = "ssr")]
 use crate::pages::{SetupPage, SignInPage};
 use crate::viewer::Viewer;
@@ -34,6 +34,7 @@ pub fn App() -> impl IntoView {
                 <ParentRoute path=path!("") ssr=SsrMode::Async view=|| view! { <Frame><Outlet /></Frame> }>
                     <Route path=path!("") ssr=SsrMode::Async view=OverviewPage />
                     <Route path=path!("services") ssr=SsrMode::Async view=ServicesPage />
+                    <Route path=path!("services/new") ssr=SsrMode::Async view=NewServicePage />
                     <Route path=path!("services/:id/:tab?") ssr=SsrMode::Async view=ServicePage />
                     <Route path=path!("health") ssr=SsrMode::Async view=HealthPage />
                     <Route path=path!("settings") ssr=SsrMode::Async view=SettingsPage />

@@ -104,6 +104,26 @@ async fn the_activity_links_each_event_to_its_service() {
 }
 
 #[tokio::test]
+async fn who_may_change_a_service_gets_its_settings_and_only_an_admin_its_deletion() {
+    for (role, may_change, may_delete) in [(Role::Viewer, false, false), (Role::Developer, true, false), (Role::Admin, true, true)] {
+        let page = get(one(), Some(role), &format!("{PAGE}/settings?done=saved")).await;
+        let has = |part: &str| page.text.contains(part);
+        assert_eq!((has("/rpc/change_service"), has("/rpc/delete_service")), (may_change, may_delete), "{role:?}");
+        assert_eq!(has(r#"name="form[health_interval]""#), may_change);
+        assert_eq!(has("Ask somebody who is a Developer"), !may_change);
+        assert!(has("Saved."), "what the form before did is told");
+    }
+}
+
+#[tokio::test]
+async fn a_wait_for_the_next_start_is_shown_with_its_time() {
+    let restarts = api::Restarts { in_a_row: 5, next_at: Some(NOW.plus_seconds(32)) };
+    let down = Service { status: Status::Error, restarts, ..service(1, "accounts") };
+    let text = text(Fake { services: vec![down], ..Fake::default() }, "").await;
+    assert!(text.contains("Crash loop: 5 runs in a row have ended by themselves. It starts again at "));
+}
+
+#[tokio::test]
 async fn what_does_not_exist_is_a_404() {
     for path in ["/services/nonsense", "/services/00000000-0000-0000-0000-000000000009", &format!("{PAGE}/nothing")] {
         assert_eq!(get(one(), Some(Role::Viewer), path).await.status, StatusCode::NOT_FOUND, "{path}");

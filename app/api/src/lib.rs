@@ -23,6 +23,7 @@ mod spec;
 mod status;
 mod system;
 mod timestamp;
+mod variables;
 
 pub use auth::*;
 pub use caller::*;
@@ -40,3 +41,4 @@ pub use spec::*;
 pub use status::*;
 pub use system::*;
 pub use timestamp::*;
+pub use variables::*;

@@ -27,6 +27,7 @@ symbols! {
     Health = r#"<path d="M8 14S2 10.5 2 6.3A3.2 3.2 0 0 1 8 4.8a3.2 3.2 0 0 1 6 1.5C14 10.5 8 14 8 14Z"/>"#;
     Settings = r#"<path d="M2 4.5h5M11 4.5h3M2 11.5h3M9 11.5h5"/><circle cx="9" cy="4.5" r="2"/><circle cx="7" cy="11.5" r="2"/>"#;
     Docs = r#"<path d="M3 2.5h7l3 3v8H3Z"/><path d="M10 2.5v3h3M5.5 8.5h5M5.5 11h5"/>"#;
+    Add = r#"<path d="M8 3v10M3 8h10"/>"#;
     Search = r#"<circle cx="7" cy="7" r="4.5"/><path d="m10.5 10.5 3.5 3.5"/>"#;
     Sun = r#"<circle cx="8" cy="8" r="3"/><path d="M8 1v1.5M8 13.5V15M1 8h1.5M13.5 8H15M3 3l1 1M12 12l1 1M13 3l-1 1M4 12l-1 1"/>"#;
     Moon = r#"<path d="M13.5 9.5A6 6 0 0 1 6.5 2.5a6 6 0 1 0 7 7Z"/>"#;

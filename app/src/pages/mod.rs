@@ -2,6 +2,7 @@
 
 mod activity;
 mod health;
+mod new_service;
 mod not_found;
 mod overview;
 mod rows;
@@ -14,6 +15,7 @@ mod wait;
 
 pub use activity::ActivityPage;
 pub use health::HealthPage;
+pub use new_service::NewServicePage;
 pub use not_found::NotFoundPage;
 pub use overview::OverviewPage;
 pub use service::ServicePage;

@@ -49,6 +49,12 @@ pub fn pages() -> Vec<Item> {
     ]
 }
 
+/// Where a service is made, for those who may.
+pub fn new_service(may_create: bool) -> Option<Item> {
+    let item = || Item { label: "New service".into(), note: "action", symbol: Symbol::Add, deed: Deed::Go(path::NEW_SERVICE.into()) };
+    may_create.then(item)
+}
+
 /// What can be done with a service: go to it, and, for those who may, the actions that would do something now.
 pub fn of_service(service: &Service, may_operate: bool) -> Vec<Item> {
     let (id, name) = (service.id, &service.name);

@@ -12,7 +12,7 @@ use leptos::task::spawn_local;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
 
-use self::item::{Deed, Item, find, of_service, pages};
+use self::item::{Deed, Item, find, new_service, of_service, pages};
 use self::shortcuts::ShortcutsDialog;
 use crate::components::{Icon, Notices, Performer, Symbol};
 use crate::erase::Erase;
@@ -114,6 +114,7 @@ struct State {
     found: Memo<Vec<Item>>,
     active: RwSignal<usize>,
     may_operate: bool,
+    may_create: bool,
     performer: StoredValue<Performer>,
     notices: Option<Notices>,
     go: Callback<String>,
@@ -122,6 +123,7 @@ struct State {
 impl State {
     fn new(dialog: NodeRef<Dialog>, shortcuts: NodeRef<Dialog>, input: NodeRef<Input>) -> Self {
         let (words, items) = (RwSignal::new(String::new()), RwSignal::new(pages()));
+        let viewer = expect_context::<Viewer>();
         let navigate = use_navigate();
         Self {
             dialog,
@@ -131,7 +133,8 @@ impl State {
             items,
             found: Memo::new(move |_| items.with(|items| words.with(|words| find(words, items)))),
             active: RwSignal::new(0),
-            may_operate: expect_context::<Viewer>().may(Permission::ServicesOperate),
+            may_operate: viewer.may(Permission::ServicesOperate),
+            may_create: viewer.may(Permission::ServicesCreate),
             performer: StoredValue::new(Performer::from_context()),
             notices: use_context(),
             go: Callback::new(move |href: String| navigate(&href, NavigateOptions::default())),
@@ -151,7 +154,7 @@ impl State {
             // Without an answer the pages are still there; the connection chip says why.
             let Ok(page) = list_services(query).await else { return };
             let services = page.items.iter().flat_map(|service| of_service(service, self.may_operate));
-            self.items.set(pages().into_iter().chain(services).collect());
+            self.items.set(pages().into_iter().chain(new_service(self.may_create)).chain(services).collect());
         });
     }
 

@@ -8,6 +8,7 @@ mod head;
 mod loads;
 mod logs;
 mod overview;
+mod settings;
 mod tab;
 mod watch;
 
@@ -20,6 +21,7 @@ use self::head::ServiceHead;
 use self::loads::Loads;
 use self::logs::LogsTab;
 use self::overview::OverviewTab;
+use self::settings::SettingsTab;
 use self::tab::{Tab, TabLinks};
 use self::watch::Watched;
 use super::NotFoundPage;
@@ -59,6 +61,7 @@ fn ServiceView(detail: ServiceDetail, loads: Loads) -> impl IntoView {
             Some(Tab::Metrics) => view! { <MetricsTab watched loads /> }.erase(),
             Some(Tab::Logs) => view! { <LogsTab watched loads /> }.erase(),
             Some(Tab::Activity) => view! { <ServiceEvents loads /> }.erase(),
+            Some(Tab::Settings) => view! { <SettingsTab watched /> }.erase(),
             None => view! { <NotFoundPage /> }.erase(),
         }}
     }

@@ -16,10 +16,12 @@ pub enum Tab {
     Logs,
     /// What happened to it.
     Activity,
+    /// What it is told, and how it is checked.
+    Settings,
 }
 
 impl Tab {
-    const ALL: [Tab; 4] = [Tab::Overview, Tab::Metrics, Tab::Logs, Tab::Activity];
+    const ALL: [Tab; 5] = [Tab::Overview, Tab::Metrics, Tab::Logs, Tab::Activity, Tab::Settings];
 
     /// The tab of that name in the address; without a name it is the overview.
     pub fn named(name: &str) -> Option<Self> {
@@ -32,6 +34,7 @@ impl Tab {
             Tab::Metrics => "metrics",
             Tab::Logs => "logs",
             Tab::Activity => "activity",
+            Tab::Settings => "settings",
         }
     }
 
@@ -41,6 +44,7 @@ impl Tab {
             Tab::Metrics => "Metrics",
             Tab::Logs => "Logs",
             Tab::Activity => "Activity",
+            Tab::Settings => "Settings",
         }
     }
 

@@ -5,17 +5,19 @@ mod query;
 mod row;
 mod table;
 
+use api::Permission;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use self::filter::ServiceFilter;
 use self::query::ListQuery;
 use self::table::ServiceTable;
-use crate::components::{DiscoverButton, Empty, Failure, PageHead, Skeleton, Symbol};
+use crate::components::{DiscoverButton, Done, Empty, Failure, Icon, PageHead, Skeleton, Symbol};
 use crate::erase::Erase;
 use crate::pages::wait::wait;
 use crate::path;
 use crate::rpc::list_services;
+use crate::viewer::Viewer;
 
 /// The list of services. What is searched, filtered and sorted is in the address.
 #[component]
@@ -30,7 +32,9 @@ pub fn ServicesPage() -> impl IntoView {
     view! {
         <PageHead title="Services" about=move || view! { <Transition fallback=|| ()>{total}</Transition> }>
             <DiscoverButton />
+            <NewServiceLink />
         </PageHead>
+        <Done />
         <ServiceFilter query=query />
         <Transition fallback=|| view! { <Skeleton lines=12 /> }>
             {move || Suspend::new(async move {
@@ -44,6 +48,13 @@ pub fn ServicesPage() -> impl IntoView {
     }
 }
 
+/// Leads to where a service is made, those who may.
+#[component]
+pub fn NewServiceLink() -> impl IntoView {
+    let may = expect_context::<Viewer>().may(Permission::ServicesCreate);
+    may.then(|| view! { <a class="button" data-kind="primary" href=path::NEW_SERVICE><Icon symbol=Symbol::Add />"New service"</a> })
+}
+
 /// What to do when there is no service at all.
 #[component]
 pub fn NoServices() -> impl IntoView {
@@ -53,7 +64,7 @@ pub fn NoServices() -> impl IntoView {
                 "Pilothouse finds the services of a folder: each folder in it with a " <code>"main.py"</code> " or " <code>"app.py"</code>
                 " is one. Set " <code>"PILOTHOUSE_SERVICES_DIR"</code> " to that folder and start Pilothouse again; if it is set, put a service there and look again."
             </p>
-            <p>"Services can also be made over the API: " <a href=path::API_DOCS rel="external">"POST /api/services"</a> "."</p>
+            <NewServiceLink />
         </Empty>
     }
 }

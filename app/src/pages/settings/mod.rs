@@ -5,11 +5,10 @@ mod users;
 
 use api::{PASSWORD_MAX, PASSWORD_MIN};
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 
 use self::sessions::SessionsPanel;
 use self::users::UsersPanel;
-use crate::components::{Failure, Icon, PageHead, Skeleton, Symbol};
+use crate::components::{Done, Failure, PageHead, Skeleton};
 use crate::erase::Erase;
 use crate::pages::wait::wait;
 use crate::rpc::get_settings;
@@ -40,23 +39,6 @@ pub fn SettingsPage() -> impl IntoView {
         </Transition>
     }
     .erase()
-}
-
-/// What the form that led here did.
-#[component]
-fn Done() -> impl IntoView {
-    let query = use_query_map();
-    let text = move || {
-        query.with(|query| match query.get_str("done")? {
-            "session" => Some("The session has ended."),
-            "password" => Some("The password is changed, and your other sessions have ended."),
-            "user-made" => Some("The user is made and can sign in."),
-            "user-changed" => Some("The user is changed; it works at once."),
-            "user-deleted" => Some("The user is deleted and signed out everywhere."),
-            _ => None,
-        })
-    };
-    move || text().map(|text| view! { <p class="done" role="status"><Icon symbol=Symbol::Check />{text}</p> })
 }
 
 /// A new password for oneself.

@@ -1,0 +1,29 @@
+//! What the form that led to a page did.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+use super::{Icon, Symbol};
+
+/// Says what `done` in the address stands for.
+#[component]
+pub fn Done() -> impl IntoView {
+    let query = use_query_map();
+    let text = move || query.with(|query| query.get_str("done").and_then(text));
+    move || text().map(|text| view! { <p class="done" role="status"><Icon symbol=Symbol::Check />{text}</p> })
+}
+
+fn text(done: &str) -> Option<&'static str> {
+    let text = match done {
+        "session" => "The session has ended.",
+        "password" => "The password is changed, and your other sessions have ended.",
+        "user-made" => "The user is made and can sign in.",
+        "user-changed" => "The user is changed; it works at once.",
+        "user-deleted" => "The user is deleted and signed out everywhere.",
+        "saved" => "Saved. What the service is told at its start takes effect when it is restarted.",
+        "made" => "The service is made. It runs once it is started.",
+        "deleted" => "The service is deleted, with its logs and figures.",
+        _ => return None,
+    };
+    Some(text)
+}

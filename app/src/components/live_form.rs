@@ -1,0 +1,116 @@
+//! A form that posts without JavaScript. Once the page is alive it is sent in the background, so that what was typed is still there
+//! when the server refuses it.
+
+use leptos::prelude::*;
+
+use crate::erase::Erase;
+use crate::viewer::Viewer;
+
+/// A form for a server function that redirects when it is done.
+#[component]
+pub fn LiveForm(
+    /// The address of the server function.
+    action: &'static str,
+    /// The class of its style.
+    #[prop(default = "settings-form")]
+    class: &'static str,
+    /// Its fields and buttons.
+    children: Children,
+) -> impl IntoView {
+    let form_token = expect_context::<Viewer>().form_token;
+    let faults = RwSignal::new(Vec::<String>::new());
+    let is_busy = RwSignal::new(false);
+    #[cfg(feature = "hydrate")]
+    let submit = {
+        let navigate = leptos_router::hooks::use_navigate();
+        move |event: leptos::ev::SubmitEvent| sending::send(event, action, faults, is_busy, navigate.clone())
+    };
+    #[cfg(not(feature = "hydrate"))]
+    let submit = |_: leptos::ev::SubmitEvent| {};
+    let list = move || faults.get().into_iter().map(|fault| view! { <li>{fault}</li> }.erase()).collect_view();
+    view! {
+        <form class=class method="post" action=action on:submit=submit aria-busy=move || is_busy.get().to_string()>
+            <input type="hidden" name="form_token" value=form_token />
+            <ul class="form-faults" role="alert" hidden=move || faults.with(Vec::is_empty)>{list}</ul>
+            {children()}
+        </form>
+    }
+    .erase()
+}
+
+#[cfg(feature = "hydrate")]
+mod sending {
+    use api::ErrorBody;
+    use leptos::ev::SubmitEvent;
+    use leptos::prelude::*;
+    use leptos::task::spawn_local;
+    use leptos_router::NavigateOptions;
+    use wasm_bindgen::{JsCast, JsValue};
+    use wasm_bindgen_futures::JsFuture;
+    use web_sys::{FormData, Headers, HtmlFormElement, RequestInit, Response, UrlSearchParams};
+
+    use crate::components::failure::sentence;
+
+    /// What became of a form.
+    enum Sent {
+        /// It is done, and this page shows it.
+        Done(String),
+        /// It was refused, for these reasons.
+        Refused(Vec<String>),
+    }
+
+    pub fn send(
+        event: SubmitEvent,
+        action: &'static str,
+        faults: RwSignal<Vec<String>>,
+        is_busy: RwSignal<bool>,
+        navigate: impl Fn(&str, NavigateOptions) + 'static,
+    ) {
+        let form = event.target().and_then(|target| target.dyn_into::<HtmlFormElement>().ok());
+        let Some(body) = form.and_then(|form| body(&form).ok()) else { return };
+        event.prevent_default();
+        if is_busy.get_untracked() {
+            return;
+        }
+        is_busy.set(true);
+        spawn_local(async move {
+            let sent = post(action, &body)
+                .await
+                .unwrap_or_else(|_| Sent::Refused(vec!["Pilothouse doesn't answer; check that it runs, and send the form again.".into()]));
+            // The page may have been left meanwhile.
+            is_busy.try_set(false);
+            match sent {
+                Sent::Done(page) => {
+                    faults.try_set(Vec::new());
+                    navigate(&page, NavigateOptions::default());
+                }
+                Sent::Refused(reasons) => _ = faults.try_set(reasons),
+            }
+        });
+    }
+
+    fn body(form: &HtmlFormElement) -> Result<UrlSearchParams, JsValue> {
+        let data: JsValue = FormData::new_with_form(form)?.into();
+        UrlSearchParams::new_with_str_sequence_sequence(&data)
+    }
+
+    async fn post(action: &str, body: &UrlSearchParams) -> Result<Sent, JsValue> {
+        let (init, headers) = (RequestInit::new(), Headers::new()?);
+        headers.set("accept", "application/json")?;
+        init.set_method("POST");
+        init.set_headers(&headers);
+        init.set_body(body);
+        let response: Response = JsFuture::from(window().fetch_with_str_and_init(action, &init)).await?.dyn_into()?;
+        if response.ok() {
+            let page = response.headers().get("location")?;
+            return Ok(Sent::Done(page.unwrap_or_else(|| window().location().pathname().unwrap_or_default())));
+        }
+        let text = JsFuture::from(response.text()?).await?.as_string().unwrap_or_default();
+        let error: ErrorBody = serde_json::from_str(&text).map_err(|error| JsValue::from_str(&error.to_string()))?;
+        let mut reasons: Vec<String> = error.details.iter().map(|detail| sentence(&detail.message)).collect();
+        if reasons.is_empty() {
+            reasons.push(sentence(&error.message));
+        }
+        Ok(Sent::Refused(reasons))
+    }
+}

@@ -1,0 +1,60 @@
+//! Where a service is made from a folder or a command.
+
+use api::{Permission, RestartPolicy};
+use leptos::prelude::*;
+
+use crate::components::{Empty, Field, LiveForm, PageHead, RestartField, Symbol, Takes};
+use crate::erase::Erase;
+use crate::path;
+use crate::viewer::Viewer;
+
+/// The form that makes a service.
+#[component]
+pub fn NewServicePage() -> impl IntoView {
+    let viewer = expect_context::<Viewer>();
+    let content = if viewer.may(Permission::ServicesCreate) {
+        view! { <NewServiceForm may_command=viewer.may(Permission::ServicesCommand) /> }.erase()
+    } else {
+        view! {
+            <Empty symbol=Symbol::Warning title="Not allowed">
+                <p>"Your role lets you see services, not make them. Ask somebody who is a Developer or an Admin."</p>
+                <p><a href=path::SERVICES>"Back to the services"</a></p>
+            </Empty>
+        }
+        .erase()
+    };
+    view! { <PageHead title="New service" about=|| "It is made at rest; its page starts it and shows its first start." /> {content} }
+        .erase()
+}
+
+#[component]
+fn NewServiceForm(
+    /// Whether they may name a free command.
+    may_command: bool,
+) -> impl IntoView {
+    let folder = if may_command {
+        "An absolute path. Without a command the folder is read for how it is run."
+    } else {
+        "An absolute path below the services folder, with a main.py or app.py. Other folders take an Admin."
+    };
+    let command = may_command.then(|| {
+        view! {
+            <Field name="form[command]" label="Command" takes=Takes::Line(4096, false) value="" example="python -m http.server $PORT" hint="Empty for a folder with a main.py or app.py. Quotes keep words together; no shell reads it. $PORT is the port." />
+        }
+    });
+    view! {
+        <section class="panel settings" aria-label="New service">
+            <LiveForm action="/rpc/create_service">
+                <Field name="form[name]" label="Name" takes=Takes::Line(63, true) value="" hint="Letters, digits and . _ -" />
+                <Field name="form[folder]" label="Folder" takes=Takes::Line(4096, true) value="" example="/srv/orders" hint=folder />
+                {command}
+                <Field name="form[port]" label="Port" takes=Takes::NumberOrNothing(1, 65_535) value="" example="automatic" hint="It is told by the variable PORT. Empty lets Pilothouse read or choose one." />
+                <Field name="form[environment]" label="Variables" takes=Takes::Lines value="" example="NAME=value" hint="One NAME=value a line, over those of its .env." />
+                <Field name="form[description]" label="Description" takes=Takes::Line(500, false) value="" />
+                <RestartField chosen=RestartPolicy::OnFailure />
+                <button type="submit" class="button" data-kind="primary">"Make service"</button>
+            </LiveForm>
+        </section>
+    }
+    .erase()
+}
