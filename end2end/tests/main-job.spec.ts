@@ -68,7 +68,7 @@ test('a service that crashes at its start shows why', async ({ page, pilothouse,
   await open(page, `/services/${id}`);
   await page.getByRole('button', { name: 'Start invoices', exact: true }).click();
   await expect(states(page)).toContainText('Error', { timeout: 60_000 });
-  await expect(page.getByRole('main')).toContainText('INVOICES_DATABASE_URL');
+  await expect(page.getByRole('main')).toContainText("the variable INVOICES_DATABASE_URL isn't set");
 });
 
 test('the table follows what others do', async ({ page, pilothouse, signIn }) => {

@@ -1,5 +1,8 @@
 import { expect, open, row, states, test } from '../fixtures.ts';
 
+// The browser notes each refusal on its console.
+test.use({ expectedErrors: [/status of 422/] });
+
 test('a developer changes what a service is told; what is refused keeps what was typed', async ({ page, pilothouse, signIn }) => {
   const { id } = await pilothouse.stopped('payments');
   await signIn('developer');

@@ -38,7 +38,7 @@ fn picture(kind: EventKind) -> (Symbol, &'static str) {
         K::ServiceStartAsked => (Symbol::Start, "plain"),
         K::ServiceStopAsked | K::ServiceStopped => (Symbol::Stop, "plain"),
         K::ServiceRestartAsked => (Symbol::Restart, "plain"),
-        K::ServiceCrashed | K::ServiceStartFailed | K::RefreshReused => (Symbol::Warning, "bad"),
+        K::ServiceCrashed | K::ServiceCrashLoop | K::ServiceStartFailed | K::RefreshReused => (Symbol::Warning, "bad"),
         K::ServiceMissing | K::SignInFailed => (Symbol::Warning, "warning"),
         K::ServiceDiscovered => (Symbol::Search, "plain"),
         K::ServiceCreated | K::ServiceChanged | K::ServiceDeleted => (Symbol::Services, "plain"),

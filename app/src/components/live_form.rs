@@ -11,9 +11,9 @@ use crate::viewer::Viewer;
 pub fn LiveForm(
     /// The address of the server function.
     action: &'static str,
-    /// The class of its style.
-    #[prop(default = "settings-form")]
-    class: &'static str,
+    /// Whether its fields stand in two columns where there is room.
+    #[prop(default = false)]
+    is_wide: bool,
     /// Its fields and buttons.
     children: Children,
 ) -> impl IntoView {
@@ -29,7 +29,7 @@ pub fn LiveForm(
     let submit = |_: leptos::ev::SubmitEvent| {};
     let list = move || faults.get().into_iter().map(|fault| view! { <li>{fault}</li> }.erase()).collect_view();
     view! {
-        <form class=class method="post" action=action on:submit=submit aria-busy=move || is_busy.get().to_string()>
+        <form class="settings-form" data-kind=is_wide.then_some("wide") method="post" action=action on:submit=submit aria-busy=move || is_busy.get().to_string()>
             <input type="hidden" name="form_token" value=form_token />
             <ul class="form-faults" role="alert" hidden=move || faults.with(Vec::is_empty)>{list}</ul>
             {children()}

@@ -44,7 +44,7 @@ fn NewServiceForm(
     });
     view! {
         <section class="panel settings" aria-label="New service">
-            <LiveForm action="/rpc/create_service">
+            <LiveForm action="/rpc/create_service" is_wide=true>
                 <Field name="form[name]" label="Name" takes=Takes::Line(63, true) value="" hint="Letters, digits and . _ -" />
                 <Field name="form[folder]" label="Folder" takes=Takes::Line(4096, true) value="" example="/srv/orders" hint=folder />
                 {command}

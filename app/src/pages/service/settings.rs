@@ -35,7 +35,7 @@ fn SettingsForm(detail: ServiceDetail) -> impl IntoView {
     view! {
         <section class="panel" aria-labelledby="service-settings">
             <header class="panel-head"><h2 class="panel-title" id="service-settings">"Settings"</h2></header>
-            <LiveForm action="/rpc/change_service">
+            <LiveForm action="/rpc/change_service" is_wide=true>
                 <input type="hidden" name="id" value=service.id.to_string() />
                 <Field name="form[name]" label="Name" takes=Takes::Line(63, true) value=service.name hint="Letters, digits and . _ -" />
                 <Field name="form[description]" label="Description" takes=Takes::Line(500, false) value=service.description.unwrap_or_default() />

@@ -20,11 +20,19 @@ pub(super) struct Evidence<'a> {
 
 /// The causes, the likeliest first. The words of the first are what the service's state is explained with when they are more exact.
 pub(super) fn diagnose(evidence: &Evidence<'_>) -> Vec<Diagnosis> {
-    [port_taken(evidence), module_missing(evidence), file_missing(evidence), refused(evidence), out_of_memory(evidence), other(evidence)]
-        .into_iter()
-        .flatten()
-        .take(3)
-        .collect()
+    [
+        port_taken(evidence),
+        module_missing(evidence),
+        variable_missing(evidence),
+        file_missing(evidence),
+        refused(evidence),
+        out_of_memory(evidence),
+        other(evidence),
+    ]
+    .into_iter()
+    .flatten()
+    .take(3)
+    .collect()
 }
 
 /// The port that a log line says is in use: none when no line says so, `Some(None)` when it doesn't say which.
@@ -75,6 +83,22 @@ fn module_missing(evidence: &Evidence<'_>) -> Option<Diagnosis> {
         format!("write a requirements.txt with the package of {package} into its folder, then start it again: it will be installed")
     };
     Some(Diagnosis { cause, evidence: vec![line.to_owned()], actions: vec![action] })
+}
+
+/// A variable that the code asks its environment for: Python says only the name, and in which line it asked.
+fn variable_missing(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    let line = evidence.lines.iter().rev().find(|line| line.trim_start().starts_with("KeyError: "))?;
+    let name = line.rsplit("KeyError: ").next()?.trim().trim_matches(['\'', '"']);
+    let asks = |line: &String| line.contains("environ");
+    if !api::is_variable_name(name) || !evidence.lines.iter().any(asks) {
+        return None;
+    }
+    let shown = evidence.lines.iter().rev().find(|line| asks(line) && line.contains(name));
+    Some(Diagnosis {
+        cause: format!("the variable {name} isn't set"),
+        evidence: shown.into_iter().chain([line]).map(|line| line.trim().to_owned()).collect(),
+        actions: vec![format!("set {name} among the variables in its settings, or in the .env of its folder, then start it again")],
+    })
 }
 
 fn file_missing(evidence: &Evidence<'_>) -> Option<Diagnosis> {
@@ -160,6 +184,13 @@ mod tests {
             ["Traceback (most recent call last):", "  File \"main.py\", line 1", "ModuleNotFoundError: No module named 'fastapi.x'"];
         assert_eq!(first(&trace, None).0, "the Python module 'fastapi.x' isn't installed");
         assert!(first(&trace, None).1.contains("requirements.txt with the package of fastapi"));
+        let variable = [
+            "    DATABASE_URL = os.environ[\"ORDERS_DATABASE_URL\"]",
+            "  File \"<frozen os>\", line 679",
+            "KeyError: 'ORDERS_DATABASE_URL'",
+        ];
+        assert_eq!(first(&variable, None).0, "the variable ORDERS_DATABASE_URL isn't set");
+        assert_eq!(first(&["KeyError: 'price'"], None).0, "exited with code 1");
         let file = ["FileNotFoundError: [Errno 2] No such file or directory: 'data.json'"];
         assert_eq!(first(&file, None).0, "the file 'data.json' isn't there");
         let holder = Holder { name: "python3".into(), pid: 42 };

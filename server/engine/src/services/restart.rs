@@ -55,7 +55,7 @@ impl Services {
 
 /// What the end of a run says about the next: for the event that is recorded of it.
 pub(super) fn words(restarts: &Restarts, now: Timestamp) -> String {
-    restarts.next_at.map(|at| format!("; it is started again in {} s", at.seconds_since(now))).unwrap_or_default()
+    restarts.next_at.map(|at| format!("; it is started again in {} s", at.seconds_since(now).round())).unwrap_or_default()
 }
 
 /// What a crash loop adds to the causes.
