@@ -152,7 +152,9 @@ impl Services for Fake {
             message: "GET /health: 200".into(),
         };
         let (check_every, history) = (HealthCheck::default(), (0..4).map(check).collect());
-        Ok(HealthReport { service_id: id, health_status, check: check_every, history, uptime_percent: Some(75.0) })
+        let hour = |back: i64, up_seconds, down_seconds| UptimeHour { at: NOW.plus_seconds(-3_600 * back), up_seconds, down_seconds };
+        let uptime = Uptime::of(&[hour(200, 0, 3_600), hour(30, 3_600, 0), hour(2, 1_800, 1_800), hour(0, 1_800, 0)], NOW);
+        Ok(HealthReport { service_id: id, health_status, check: check_every, history, uptime_percent: Some(75.0), uptime })
     }
 
     async fn discover(&self, caller: &Caller) -> Result<DiscoveryReport> {

@@ -41,6 +41,10 @@ async fn the_overview_shows_state_figures_checks_facts_and_log() {
         "/srv/accounts",
         "3 of 4 good",
         "line 500",
+        "24 hours",
+        "66.66 %",
+        "80 %",
+        "57.14 %",
     ];
     for wanted in wanted {
         assert!(text.contains(wanted), "{wanted} is missing");

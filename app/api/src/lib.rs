@@ -23,6 +23,7 @@ mod spec;
 mod status;
 mod system;
 mod timestamp;
+pub mod uptime;
 mod variables;
 
 pub use auth::*;
@@ -41,4 +42,5 @@ pub use spec::*;
 pub use status::*;
 pub use system::*;
 pub use timestamp::*;
+pub use uptime::{Uptime, UptimeHour};
 pub use variables::*;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Desired, Health, HealthCheck, Limit, RestartPolicy, Restarts, RuntimeKind, ServiceId, ServiceSpec, Source, Status, Timestamp};
+use crate::{
+    Desired, Health, HealthCheck, Limit, RestartPolicy, Restarts, RuntimeKind, ServiceId, ServiceSpec, Source, Status, Timestamp, Uptime,
+};
 
 /// A service as the list shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -188,6 +190,9 @@ pub struct HealthReport {
     pub history: Vec<HealthResult>,
     /// The share of successful checks among `history`, in per cent; none without history.
     pub uptime_percent: Option<f64>,
+    /// For how much of the time it was up, over longer spans.
+    #[serde(default)]
+    pub uptime: Uptime,
 }
 
 /// A service to be made. `health` and `environment` go into its specification.

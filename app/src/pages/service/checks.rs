@@ -1,8 +1,9 @@
 //! The last health checks as a strip.
 
-use api::{HealthReport, HealthResult};
+use api::{HealthReport, HealthResult, UptimeHour};
 use leptos::prelude::*;
 
+use super::head::duration;
 use super::loads::Loads;
 use super::watch::Watched;
 use crate::charts::Unit;
@@ -70,8 +71,60 @@ fn Strip(watched: Watched) -> impl IntoView {
                 None => view! { <span class="checks-message">"Not checked yet: checks begin when the service runs."</span> }.erase(),
             }}
         </p>
+        <Uptimes watched />
     }
     .erase()
+}
+
+/// For how much of the time it was up: in figures, and hour by hour.
+#[component]
+fn Uptimes(watched: Watched) -> impl IntoView {
+    let uptime = Memo::new(move |_| watched.health.with(|report| report.as_ref().map(|report| report.uptime.clone()).unwrap_or_default()));
+    let figures = move || {
+        let uptime = uptime.get();
+        let spans = [("24 hours", uptime.last_24_hours), ("7 days", uptime.last_7_days), ("30 days", uptime.last_30_days)];
+        let figure = |(span, share): (&'static str, Option<f64>)| {
+            view! { <div><dt>{span}</dt><dd>{share.map_or_else(|| "–".to_owned(), percent)}</dd></div> }.erase()
+        };
+        spans.map(figure).into_iter().collect_view()
+    };
+    let hours = move || {
+        let cell = |hour: UptimeHour| view! { <li data-up=up(&hour) title=told(&hour)></li> }.erase();
+        uptime.get().hours.into_iter().map(cell).collect_view()
+    };
+    view! {
+        <ol class="uptime-hours" aria-hidden="true">{hours}</ol>
+        <dl class="uptimes" aria-label="Uptime">{figures}</dl>
+    }
+    .erase()
+}
+
+/// Rounded down, so that only what was never down has 100 %.
+fn percent(share: f64) -> String {
+    let hundredths = (share * 100.0).floor() as u32;
+    if hundredths.is_multiple_of(100) {
+        format!("{} %", hundredths / 100)
+    } else {
+        format!("{}.{:02} %", hundredths / 100, hundredths % 100)
+    }
+}
+
+fn up(hour: &UptimeHour) -> &'static str {
+    match (hour.up_seconds, hour.down_seconds) {
+        (0, 0) => "none",
+        (_, 0) => "good",
+        (0, _) => "bad",
+        _ => "part",
+    }
+}
+
+fn told(hour: &UptimeHour) -> String {
+    let at = hour.at.to_string();
+    let time = at.get(11..16).unwrap_or_default();
+    match up(hour) {
+        "none" => format!("{time} UTC: it wasn't to run"),
+        _ => format!("{time} UTC: up for {}, down for {}", duration(hour.up_seconds.into()), duration(hour.down_seconds.into())),
+    }
 }
 
 fn mark(check: &HealthResult) -> &'static str {
@@ -86,4 +139,25 @@ fn summary(report: &HealthReport) -> String {
     let (all, good) = (report.history.len(), report.history.iter().filter(|check| check.ok).count());
     let every = report.check.interval_seconds;
     if all == 0 { format!("every {every} s") } else { format!("{good} of {all} good, every {every} s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use api::{Timestamp, UptimeHour};
+
+    use super::{percent, told};
+
+    #[test]
+    fn only_what_was_never_down_has_the_whole_hundred() {
+        for (share, text) in [(100.0, "100 %"), (99.9999, "99.99 %"), (99.05, "99.05 %"), (0.0, "0 %"), (50.0, "50 %")] {
+            assert_eq!(percent(share), text);
+        }
+    }
+
+    #[test]
+    fn an_hour_is_told_in_words() {
+        let hour = |up_seconds, down_seconds| UptimeHour { at: Timestamp::from_micros(36_000_000_000), up_seconds, down_seconds };
+        assert_eq!(told(&hour(3_540, 60)), "10:00 UTC: up for 59 min, down for 1 min");
+        assert!(told(&hour(0, 0)).contains("wasn't to run"));
+    }
 }

@@ -19,6 +19,7 @@ mod round;
 mod sampler;
 mod schedule;
 mod series;
+mod uptime;
 mod watcher;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,12 +35,14 @@ use crate::{Core, Entry};
 use figures::Figures;
 use host::Host;
 use query::Steps;
+use uptime::Uptimes;
 
 /// Watches services and keeps their figures.
 pub struct Manager {
     core: Arc<Core>,
     runtime: Arc<dyn Runtime>,
     figures: Figures,
+    uptimes: Uptimes,
     host: Mutex<Host>,
 }
 
@@ -47,7 +50,7 @@ impl Manager {
     /// Without figures; nothing is watched before [`Manager::spawn`].
     pub fn new(core: Arc<Core>, runtime: Arc<dyn Runtime>) -> Arc<Self> {
         let host = Mutex::new(Host::new(&core.config.data_dir));
-        Arc::new(Self { core, runtime, figures: Figures::default(), host })
+        Arc::new(Self { core, runtime, figures: Figures::default(), uptimes: Uptimes::default(), host })
     }
 
     /// Begins to check, to scrape and to sample, until shutdown.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Result, ServiceId};
+use api::{Result, ServiceId, Uptime, uptime};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::series::Samples;
 use super::{Manager, chunk, rollup};
 use crate::store::metrics::{self, ChunkRow, MINUTE, RAW};
+use crate::store::uptime::{uptime_add, uptime_delete_before, uptime_delete_of};
 
 /// Between writes: what a power cut can cost.
 const FLUSH_EVERY: Duration = Duration::from_secs(60);
@@ -69,7 +70,28 @@ impl Manager {
             write.await?;
         }
         self.figures.stored(&unstored);
-        Ok(())
+        self.flush_uptimes().await
+    }
+
+    async fn flush_uptimes(&self) -> Result<()> {
+        let unstored = self.uptimes.take();
+        if unstored.is_empty() || !self.core.store.lease.is_held() {
+            return Ok(());
+        }
+        let hours = unstored.clone();
+        let write = self.core.store.telemetry.write(move |db| {
+            Box::pin(async move {
+                for (id, hour) in &hours {
+                    uptime_add(db, *id, hour).await?;
+                }
+                Ok(())
+            })
+        });
+        let written = write.await;
+        if written.is_err() {
+            self.uptimes.put_back(unstored);
+        }
+        written
     }
 
     /// Rolls up what is older than a day, removes what is older than it shall be kept, and forgets services that are gone.
@@ -102,15 +124,24 @@ impl Manager {
         }
         let end = now - i64::from(self.core.config.retention_days.max(1)) * DAY;
         self.core.store.telemetry.write(move |db| Box::pin(metrics::chunk_delete_ended(db, end))).await?;
+        let first_hour = uptime::hour(self.core.clock.now()) - Uptime::HOURS;
+        self.core.store.telemetry.write(move |db| Box::pin(uptime_delete_before(db, first_hour))).await?;
         Ok(())
     }
 
     /// Removes all figures of a service that is deleted: those in memory at once, those in the store in the background.
     pub fn forget(&self, id: ServiceId) {
         self.figures.forget(id);
+        self.uptimes.forget(id);
         let store = self.core.store.clone();
         self.core.tasks.spawn(async move {
-            let removed = store.telemetry.write(move |db| Box::pin(metrics::chunk_delete_of(db, id.0))).await;
+            let write = store.telemetry.write(move |db| {
+                Box::pin(async move {
+                    metrics::chunk_delete_of(db, id.0).await?;
+                    uptime_delete_of(db, id).await
+                })
+            });
+            let removed = write.await;
             if let Err(error) = removed {
                 tracing::warn!(%error, service = %id, "metrics_not_removed");
             }

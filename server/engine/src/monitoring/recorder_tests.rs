@@ -1,12 +1,13 @@
 use std::sync::Arc;
 
 use api::ports::Monitoring;
-use api::{Caller, MetricsQuery, Range, ServiceId, Timestamp};
+use api::{Caller, Health, MetricsQuery, Range, ServiceId, Status, Timestamp};
 
 use crate::monitoring::Manager;
 use crate::monitoring::series::{Requests, Usage, Whole};
 use crate::monitoring::tests::entry;
 use crate::runtime::FakeRuntime;
+use crate::store::uptime::uptime_list;
 use crate::testing::TestStore;
 use crate::{Clock, on_each_store};
 
@@ -48,6 +49,39 @@ async fn look(manager: &Manager, id: ServiceId, query: MetricsQuery) -> (usize, 
 }
 
 on_each_store! {
+    async fn uptime_adds_up_over_restarts_is_dropped_after_thirty_days_and_goes_with_its_service(test: TestStore) {
+        let id = ServiceId(uuid::Uuid::from_u128(7));
+        let stored = async |manager: &Manager| {
+            let mut db = manager.core.store.telemetry.read().await.expect("a connection");
+            let hours = uptime_list(&mut db, id, 0).await.expect("hours");
+            hours.iter().map(|hour| (hour.up_seconds, hour.down_seconds)).collect::<Vec<_>>()
+        };
+        let mut up = entry(id);
+        (up.service.status, up.service.health_status) = (Status::Running, Health::Healthy);
+        for (life, expected) in [(1, 30), (2, 60)] {
+            let (manager, clock) = manager(&test, id, T0).await;
+            manager.uptimes.note(&up, 30, clock.now());
+            manager.flush().await.expect("it is stored");
+            manager.flush().await.expect("and not twice");
+            assert_eq!(stored(&manager).await, [(expected, 0)], "life {life}");
+            end(manager).await;
+        }
+        let (manager, clock) = manager(&test, id, T0).await;
+        clock.advance(31 * 24 * 3_600);
+        up.service.health_status = Health::Unhealthy;
+        manager.uptimes.note(&up, 5, clock.now());
+        manager.flush().await.expect("it is stored");
+        manager.tidy().await.expect("it is tidied");
+        assert_eq!(stored(&manager).await, [(0, 5)]);
+        manager.forget(id);
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while !stored(&manager).await.is_empty() {
+            assert!(std::time::Instant::now() < deadline, "it goes with its service");
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        end(manager).await;
+    }
+
     async fn figures_outlive_a_restart_once_each(test: TestStore) {
         let id = ServiceId(uuid::Uuid::from_u128(7));
         let (before, clock) = manager(&test, id, T0).await;

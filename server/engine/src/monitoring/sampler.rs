@@ -18,6 +18,9 @@ const TICK: Duration = Duration::from_secs(1);
 /// How many ticks pass between looks at the others.
 const TICKS: u64 = 5;
 
+/// Seconds between looks at the others.
+const SECONDS: u32 = TICKS as u32;
+
 /// Seconds for which a service has just been started.
 const NEW_SECONDS: f64 = 15.0;
 
@@ -54,6 +57,9 @@ impl Manager {
         let now = self.core.clock.now();
         for entry in self.core.catalog.all() {
             let service = &entry.service;
+            if kind != Look::New {
+                self.uptimes.note(&entry, SECONDS, now);
+            }
             if service.status != Status::Running {
                 if kind == Look::AllWithTrend && !service.trend.cpu_percent.is_empty() {
                     self.core.catalog.update(service.id, |entry| pass_trend(&mut entry.service.trend));

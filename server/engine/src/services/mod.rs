@@ -26,13 +26,14 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use api::{
     Caller, DiscoveryReport, Error, HealthReport, NewService, Page, Permission, Result, Service, ServiceDetail, ServiceId, ServicePatch,
-    ServiceQuery, Timestamp,
+    ServiceQuery, Timestamp, Uptime, uptime,
 };
 use async_trait::async_trait;
 
 use crate::Core;
 use crate::runtime::Runtime;
 use crate::store::services::{ServiceRow, service_list};
+use crate::store::uptime::uptime_list;
 pub(crate) use diagnosis::unhealthy;
 use discovery::Discovery;
 pub use launch::Inherited;
@@ -203,7 +204,10 @@ impl api::ports::Services for Services {
         let good = history.iter().filter(|check| check.ok).count();
         let uptime_percent = (!history.is_empty()).then(|| 100.0 * good as f64 / history.len() as f64);
         let (health_status, check) = (entry.service.health_status, entry.spec.health.clone());
-        Ok(HealthReport { service_id: id, health_status, check, history, uptime_percent })
+        let now = self.core.clock.now();
+        let mut db = self.core.store.telemetry.read().await?;
+        let hours = uptime_list(&mut db, id, uptime::hour(now) - Uptime::HOURS).await?;
+        Ok(HealthReport { service_id: id, health_status, check, history, uptime_percent, uptime: Uptime::of(&hours, now) })
     }
 
     async fn discover(&self, caller: &Caller) -> Result<DiscoveryReport> {

@@ -43,6 +43,7 @@ pub mod metrics;
 mod migrations;
 pub mod services;
 pub mod sessions;
+pub mod uptime;
 pub mod users;
 mod writer;
 
