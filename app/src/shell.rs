@@ -9,7 +9,7 @@ use crate::context::RequestContext;
 use crate::{App, Theme, path};
 
 /// The font that every page shows its text in; the version in its name makes it immutable.
-const FONT: &str = "/fonts/inter-latin-5.3.woff2";
+const FONT: &str = "/fonts/inter-latin-5.3.1.woff2";
 
 /// Whether the page is one of those before a sign-in: plain forms that need no script.
 fn is_entry() -> bool {
