@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use api::Error;
 use axum::Router;
+use axum::middleware::from_fn;
 use engine::{Clock, Engine, EngineConfig};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -84,7 +85,7 @@ pub fn router(server: &Arc<Server>) -> Router {
     let (rest, _) = rest::routes().split_for_parts();
     let router = rest
         .merge(ws::routes())
-        .merge(pages::routes())
+        .merge(pages::routes().layer(from_fn(middleware::compress::pages)))
         .fallback(pages::fallback)
         .method_not_allowed_fallback(pages::method_not_allowed)
         .with_state(server.clone());

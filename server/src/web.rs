@@ -55,18 +55,20 @@ pub fn file(method: &Method, path: &str, headers: &HeaderMap) -> Option<Response
 
 /// The smallest form of a file that the client takes.
 fn variant(name: &str, headers: &HeaderMap) -> Option<(rust_embed::EmbeddedFile, &'static str)> {
-    let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let takes = |encoding: &str| {
-        accepted.split(',').map(str::trim).any(|one| {
-            let mut parts = one.split(';').map(str::trim);
-            parts.next() == Some(encoding) && !parts.any(|part| part == "q=0" || part == "q=0.0")
-        })
-    };
     let found = |encoding: &'static str, ending: &str| {
-        let file = takes(encoding).then(|| Dist::get(&format!("{name}{ending}"))).flatten();
+        let file = takes(headers, encoding).then(|| Dist::get(&format!("{name}{ending}"))).flatten();
         file.map(|file| (file, encoding))
     };
     found("br", ".br").or_else(|| found("gzip", ".gz"))
+}
+
+/// Whether the client takes that encoding.
+pub fn takes(headers: &HeaderMap, encoding: &str) -> bool {
+    let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    accepted.split(',').map(str::trim).any(|one| {
+        let mut parts = one.split(';').map(str::trim);
+        parts.next() == Some(encoding) && !parts.any(|part| part == "q=0" || part == "q=0.0")
+    })
 }
 
 fn is_variant(name: &str) -> bool {

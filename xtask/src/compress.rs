@@ -1,4 +1,4 @@
-//! Compressed copies beside the files of the site, so that the server never compresses while it answers.
+//! Compressed copies beside the files of the site, so that the server never compresses a file while it answers.
 
 use std::fs;
 use std::io::Write;

@@ -2,6 +2,7 @@
 //! authentication, rate limit, and the refusal of state changes that come from other sites.
 
 mod authenticate;
+pub mod compress;
 mod cross_site;
 mod names;
 mod outer;

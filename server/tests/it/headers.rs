@@ -45,3 +45,15 @@ async fn a_page_lets_only_our_own_scripts_run_with_a_new_nonce_each_time() {
     assert!(!html.contains(" style=\""), "a style attribute is refused by the policy: {html}");
     assert!(!html.contains("http://") || html.contains("http://www.w3.org"), "{html}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_is_compressed_unless_its_address_brings_text_along() {
+    let app = TestApp::start().await;
+    let page = async |path: &str, takes: &str| {
+        let reply = app.nobody().raw(Method::GET, path, &[("accept", "text/html"), ("accept-encoding", takes)], "").await;
+        reply.header("content-encoding").to_owned()
+    };
+    assert_eq!(page("/sign-in", "gzip, br").await, "gzip");
+    assert_eq!(page("/sign-in?next=/services", "gzip, br").await, "");
+    assert_eq!(page("/sign-in", "identity").await, "");
+}
