@@ -1,9 +1,11 @@
 //! What the server hands to the pages and server functions of one request.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::{Backend, Caller, Origin, Result, Timestamp};
 use leptos::prelude::{expect_context, use_context};
+use serde::Deserialize;
 
 /// Everything that pages and server functions know about the request that they answer.
 ///
@@ -32,12 +34,16 @@ pub struct RequestContext {
 pub type Seal = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
 /// Where the browser finds the hydration bundle and the style, as absolute paths with a content hash in the name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Assets {
     /// The JavaScript module that wasm-bindgen made; empty leaves the page without scripts.
     pub script: String,
-    /// The WebAssembly module.
+    /// The one that it loads the parts of the bundle with.
+    pub loader: String,
+    /// The WebAssembly module that every page needs.
     pub wasm: String,
+    /// The WebAssembly modules of each part, by the name of the part.
+    pub parts: BTreeMap<String, Vec<String>>,
     /// The style sheet.
     pub style: String,
 }

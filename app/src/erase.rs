@@ -1,98 +1,154 @@
-//! Views without their types, at a lower price.
+//! Views without their types: a page that is made of them compiles to a bundle of half the size.
 
-use leptos::attr::Attribute;
-use leptos::attr::any_attribute::AnyAttribute;
+use std::borrow::Cow;
+
 use leptos::prelude::*;
-use leptos::tachys::hydration::Cursor;
-use leptos::tachys::ssr::StreamBuilder;
-use leptos::tachys::view::{Position, PositionState};
+
+/// A view without its type.
+#[cfg(not(feature = "hydrate"))]
+pub type Erased = AnyView;
+#[cfg(feature = "hydrate")]
+pub use browser::Erased;
 
 /// Turns a view into one without a type, so that what contains it compiles to less.
 pub trait Erase {
-    /// Like `into_any`, without the code for lazily loaded parts that each type would bring into the hydration bundle (a fifth of it).
-    fn erase(self) -> AnyView;
+    /// Without its type. In the browser it can be hydrated and built, and nothing else: shown in place of another it is built anew, so
+    /// what has focus or a state of its own belongs into a keyed `For`, not into a closure that makes it again.
+    fn erase(self) -> Erased;
 }
 
+/// A text, or the value of an attribute, that changes: every one is of the same type.
+pub fn text<T: Into<Cow<'static, str>>>(read: impl Fn() -> T + Send + 'static) -> Box<dyn FnMut() -> Cow<'static, str> + Send> {
+    Box::new(move || read().into())
+}
+
+/// A part of a page that is made anew when it changes: every one is of the same type.
+pub fn shown<V: IntoView + 'static>(make: impl Fn() -> V + Send + 'static) -> Box<dyn FnMut() -> Erased + Send> {
+    Box::new(move || make().into_view().erase())
+}
+
+/// What isn't shown before `wanted` first says so, made by a part of the bundle that is fetched then.
+pub fn later<F>(wanted: impl Fn() -> bool + Send + Sync + 'static, part: impl Fn() -> F + Send + 'static) -> Erased
+where
+    F: Future<Output = Erased> + Send + 'static,
+{
+    let was_wanted = Memo::new(move |was: Option<&bool>| was == Some(&true) || wanted());
+    shown(move || was_wanted.get().then(|| Suspend::new(part()))).erase()
+}
+
+#[cfg(not(feature = "hydrate"))]
 impl<V: RenderHtml> Erase for V {
-    fn erase(self) -> AnyView {
-        Whole(self).into_any()
+    fn erase(self) -> Erased {
+        self.into_any()
     }
 }
 
-/// A view that is hydrated at once: it leaves `hydrate_async` as the trait has it.
-struct Whole<V>(V);
+/// What Leptos's `AnyView` does in the browser, without the code that each type would bring along for changing what is shown in place,
+/// for hydrating asynchronously and for writing HTML.
+#[cfg(feature = "hydrate")]
+mod browser {
+    use leptos::attr::Attribute;
+    use leptos::attr::any_attribute::AnyAttribute;
+    use leptos::prelude::*;
+    use leptos::tachys::hydration::Cursor;
+    use leptos::tachys::renderer::types::{Element, Node};
+    use leptos::tachys::view::{Mountable, Position, PositionState};
 
-impl<V: Render> Render for Whole<V> {
-    type State = V::State;
+    /// A view without its type.
+    pub struct Erased(Box<dyn Part + Send>);
 
-    fn build(self) -> Self::State {
-        self.0.build()
+    trait Part {
+        fn build(self: Box<Self>) -> Box<dyn Mountable>;
+        fn hydrate(self: Box<Self>, cursor: &Cursor, position: &PositionState) -> Box<dyn Mountable>;
     }
 
-    fn rebuild(self, state: &mut Self::State) {
-        self.0.rebuild(state);
-    }
-}
+    impl<V: RenderHtml<State: 'static>> Part for V {
+        fn build(self: Box<Self>) -> Box<dyn Mountable> {
+            Box::new(Render::build(*self))
+        }
 
-impl<V: AddAnyAttr> AddAnyAttr for Whole<V> {
-    type Output<SomeNewAttr: Attribute> = V::Output<SomeNewAttr>;
-
-    fn add_any_attr<NewAttr: Attribute>(self, attr: NewAttr) -> Self::Output<NewAttr>
-    where
-        Self::Output<NewAttr>: RenderHtml,
-    {
-        self.0.add_any_attr(attr)
-    }
-}
-
-impl<V: RenderHtml> RenderHtml for Whole<V> {
-    type AsyncOutput = V::AsyncOutput;
-    type Owned = Whole<V::Owned>;
-
-    const MIN_LENGTH: usize = V::MIN_LENGTH;
-    const EXISTS: bool = V::EXISTS;
-
-    fn dry_resolve(&mut self) {
-        self.0.dry_resolve();
+        fn hydrate(self: Box<Self>, cursor: &Cursor, position: &PositionState) -> Box<dyn Mountable> {
+            let shown = RenderHtml::hydrate::<true>(*self, cursor, position);
+            if !V::EXISTS {
+                // The server's `AnyView` marks where nothing is by a comment of its own.
+                cursor.next_placeholder(position);
+            }
+            Box::new(shown)
+        }
     }
 
-    async fn resolve(self) -> Self::AsyncOutput {
-        self.0.resolve().await
+    impl<V: RenderHtml<State: 'static> + 'static> super::Erase for V {
+        fn erase(self) -> Erased {
+            Erased(Box::new(self))
+        }
     }
 
-    fn html_len(&self) -> usize {
-        self.0.html_len()
+    /// What an [`Erased`] has put into the document.
+    pub struct Shown(Box<dyn Mountable>);
+
+    impl Mountable for Shown {
+        fn unmount(&mut self) {
+            self.0.unmount();
+        }
+
+        fn mount(&mut self, parent: &Element, marker: Option<&Node>) {
+            self.0.mount(parent, marker);
+        }
+
+        fn insert_before_this(&self, child: &mut dyn Mountable) -> bool {
+            self.0.insert_before_this(child)
+        }
+
+        fn elements(&self) -> Vec<Element> {
+            self.0.elements()
+        }
     }
 
-    fn to_html_with_buf(
-        self,
-        buf: &mut String,
-        position: &mut Position,
-        escape: bool,
-        mark_branches: bool,
-        extra_attrs: Vec<AnyAttribute>,
-    ) {
-        self.0.to_html_with_buf(buf, position, escape, mark_branches, extra_attrs);
+    impl Render for Erased {
+        type State = Shown;
+
+        fn build(self) -> Shown {
+            Shown(self.0.build())
+        }
+
+        fn rebuild(self, state: &mut Shown) {
+            let mut new = self.0.build();
+            state.0.insert_before_this(&mut *new);
+            state.0.unmount();
+            state.0 = new;
+        }
     }
 
-    fn to_html_async_with_buf<const OUT_OF_ORDER: bool>(
-        self,
-        buf: &mut StreamBuilder,
-        position: &mut Position,
-        escape: bool,
-        mark_branches: bool,
-        extra_attrs: Vec<AnyAttribute>,
-    ) {
-        self.0.to_html_async_with_buf::<OUT_OF_ORDER>(buf, position, escape, mark_branches, extra_attrs);
+    impl AddAnyAttr for Erased {
+        type Output<SomeNewAttr: Attribute> = Self;
+
+        /// Components here take no attributes from outside.
+        fn add_any_attr<NewAttr: Attribute>(self, _: NewAttr) -> Self {
+            self
+        }
     }
 
-    /// Called from two places for each type, so that it stays a function of its own.
-    #[inline(never)]
-    fn hydrate<const FROM_SERVER: bool>(self, cursor: &Cursor, position: &PositionState) -> Self::State {
-        self.0.hydrate::<FROM_SERVER>(cursor, position)
-    }
+    impl RenderHtml for Erased {
+        type AsyncOutput = Self;
+        type Owned = Self;
 
-    fn into_owned(self) -> Self::Owned {
-        Whole(self.0.into_owned())
+        const MIN_LENGTH: usize = 0;
+
+        fn dry_resolve(&mut self) {}
+
+        async fn resolve(self) -> Self {
+            self
+        }
+
+        /// Only the server writes HTML, and there it is an `AnyView`.
+        fn to_html_with_buf(self, _: &mut String, _: &mut Position, _: bool, _: bool, _: Vec<AnyAttribute>) {}
+
+        fn hydrate<const FROM_SERVER: bool>(self, cursor: &Cursor, position: &PositionState) -> Shown {
+            Shown(self.0.hydrate(cursor, position))
+        }
+
+        fn into_owned(self) -> Self {
+            self
+        }
     }
 }

@@ -30,7 +30,10 @@ mod viewer;
 
 mod routes;
 
+pub use pages::Page;
 pub use routes::App;
+#[cfg(feature = "hydrate")]
+pub use routes::load_page;
 #[cfg(feature = "ssr")]
 pub use shell::shell;
 pub use theme::{THEME_COOKIE, Theme};

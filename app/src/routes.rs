@@ -2,19 +2,14 @@
 
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
-use leptos_router::components::{Outlet, ParentRoute, Route, Router, Routes};
+use leptos_router::components::{ParentRoute, Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
 use crate::components::{Frame, provide_clock};
+use crate::erase::Erase;
 use crate::live::provide_live;
-use crate::pages::{ActivityPage, HealthPage, NewServicePage, NotFoundPage, OverviewPage, ServicePage, ServicesPage, SettingsPage};
-#[cfg(feature = "ssr")]
-use crate::pages::{SetupPage, SignInPage};
+use crate::pages::{NotFoundPage, Page};
 use crate::viewer::Viewer;
-
-/// The pages before a sign-in come whole and without scripts, so that the hydration bundle needn't have them.
-#[cfg(not(feature = "ssr"))]
-use {never as SetupPage, never as SignInPage};
 
 /// The app: every page and the frame around it. Every page is rendered whole before it is sent, so that its status is right and it
 /// reads the same without JavaScript.
@@ -25,29 +20,54 @@ pub fn App() -> impl IntoView {
     provide_clock(viewer.now);
     provide_live();
     note_hydration();
+    #[cfg(feature = "hydrate")]
+    fetch_ahead();
     view! {
         <Title formatter=|title: String| if title.is_empty() { "Pilothouse".to_owned() } else { format!("{title} · Pilothouse") } />
         <Router>
-            <Routes fallback=|| view! { <Frame><NotFoundPage /></Frame> }>
-                <Route path=path!("/sign-in") ssr=SsrMode::Async view=SignInPage />
-                <Route path=path!("/setup") ssr=SsrMode::Async view=SetupPage />
-                <ParentRoute path=path!("") ssr=SsrMode::Async view=|| view! { <Frame><Outlet /></Frame> }>
-                    <Route path=path!("") ssr=SsrMode::Async view=OverviewPage />
-                    <Route path=path!("services") ssr=SsrMode::Async view=ServicesPage />
-                    <Route path=path!("services/new") ssr=SsrMode::Async view=NewServicePage />
-                    <Route path=path!("services/:id/:tab?") ssr=SsrMode::Async view=ServicePage />
-                    <Route path=path!("health") ssr=SsrMode::Async view=HealthPage />
-                    <Route path=path!("settings") ssr=SsrMode::Async view=SettingsPage />
-                    <Route path=path!("activity") ssr=SsrMode::Async view=ActivityPage />
+            <Routes fallback=|| view! { <Frame page=|| view! { <NotFoundPage /> }.erase() /> }.erase()>
+                <Route path=path!("/sign-in") ssr=SsrMode::Async view=Page::SignIn />
+                <Route path=path!("/setup") ssr=SsrMode::Async view=Page::Setup />
+                <ParentRoute path=path!("") ssr=SsrMode::Async view=Page::Frame>
+                    <Route path=path!("") ssr=SsrMode::Async view=Page::Overview />
+                    <Route path=path!("services") ssr=SsrMode::Async view=Page::Services />
+                    <Route path=path!("services/new") ssr=SsrMode::Async view=Page::NewService />
+                    <Route path=path!("services/:id/:tab?") ssr=SsrMode::Async view=Page::Service />
+                    <Route path=path!("health") ssr=SsrMode::Async view=Page::Health />
+                    <Route path=path!("settings") ssr=SsrMode::Async view=Page::Settings />
+                    <Route path=path!("activity") ssr=SsrMode::Async view=Page::Activity />
                 </ParentRoute>
             </Routes>
         </Router>
     }
 }
 
-/// The browser goes to these pages by a full load only.
-#[cfg(not(feature = "ssr"))]
-fn never() {}
+/// Fetches the part of the bundle that the page being shown needs; hydrate it after that.
+#[cfg(feature = "hydrate")]
+pub async fn load_page() {
+    let path = window().location().pathname().unwrap_or_default();
+    if let Some(page) = Page::at(&path) {
+        page.load().await;
+    }
+}
+
+/// Fetches the part of the bundle that a link leads to when it is pointed at or gets the focus, so that it is there for the click.
+#[cfg(feature = "hydrate")]
+fn fetch_ahead() {
+    use leptos::wasm_bindgen::JsCast;
+    for event in ["pointerover", "focusin"] {
+        let handle = window_event_listener_untyped(event, |event| {
+            let element = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+            let href =
+                element.and_then(|element| element.closest("a[href^='/']").ok().flatten()).and_then(|link| link.get_attribute("href"));
+            let path = href.as_deref().map(|href| href.split(['?', '#']).next().unwrap_or_default());
+            if let Some(page) = path.and_then(Page::at).filter(|page| page.part().is_some()) {
+                leptos::task::spawn_local(page.load());
+            }
+        });
+        on_cleanup(move || handle.remove());
+    }
+}
 
 /// Says in the document that the page is alive, for style sheets and tests.
 fn note_hydration() {

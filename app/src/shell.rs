@@ -5,31 +5,38 @@ use leptos::nonce::use_nonce;
 use leptos::prelude::*;
 use leptos_meta::MetaTags;
 
-use crate::context::RequestContext;
-use crate::{App, Theme, path};
+use crate::context::{Assets, RequestContext};
+use crate::{App, Page, Theme, path};
 
 /// The font that every page shows its text in; the version in its name makes it immutable.
 const FONT: &str = "/fonts/inter-latin-5.3.1.woff2";
 
-/// Whether the page is one of those before a sign-in: plain forms that need no script.
-fn is_entry() -> bool {
-    use_context::<http::request::Parts>().is_some_and(|parts| [path::SIGN_IN, path::SETUP].contains(&parts.uri.path()))
+/// The scripts and the WebAssembly of the page at `path`; none before a sign-in, where plain forms do.
+fn scripts(path: &str, assets: &Assets) -> Option<impl IntoView + use<>> {
+    if assets.script.is_empty() || [path::SIGN_IN, path::SETUP].contains(&path) {
+        return None;
+    }
+    let start = format!("import init from {:?}; init({{ module_or_path: {:?} }});", assets.script, assets.wasm);
+    let parts = Page::at(path).and_then(Page::part).and_then(|part| assets.parts.get(part)).cloned().unwrap_or_default();
+    let modules = [assets.wasm.clone()].into_iter().chain(parts).map(|module| {
+        view! { <link rel="preload" href=module r#as="fetch" r#type="application/wasm" crossorigin="anonymous" /> }
+    });
+    Some(view! {
+        <link rel="modulepreload" href=assets.script.clone() />
+        <link rel="modulepreload" href=assets.loader.clone() />
+        {modules.collect_view()}
+        <script type="module" nonce=use_nonce()>
+            {start}
+        </script>
+    })
 }
 
 /// The whole document: language, theme, style, preloads, the app, and the script that makes it come alive.
 pub fn shell() -> impl IntoView {
     let assets = RequestContext::find().map(|context| context.assets).unwrap_or_default();
     let theme = Theme::of_request().as_str();
-    let scripts = (!assets.script.is_empty() && !is_entry()).then(|| {
-        let start = format!("import init from {:?}; init({{ module_or_path: {:?} }});", assets.script, assets.wasm);
-        view! {
-            <link rel="modulepreload" href=assets.script.clone() />
-            <link rel="preload" href=assets.wasm.clone() r#as="fetch" r#type="application/wasm" crossorigin="anonymous" />
-            <script type="module" nonce=use_nonce()>
-                {start}
-            </script>
-        }
-    });
+    let path = use_context::<http::request::Parts>().map(|parts| parts.uri.path().to_owned()).unwrap_or_default();
+    let scripts = scripts(&path, &assets);
     let style = (!assets.style.is_empty()).then(|| view! { <link rel="stylesheet" href=assets.style.clone() /> });
     view! {
         <!DOCTYPE html>

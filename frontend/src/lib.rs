@@ -10,5 +10,8 @@ use wasm_bindgen::prelude::wasm_bindgen;
 pub fn hydrate() {
     // What the server rendered stays readable after a panic; the console says what happened.
     std::panic::set_hook(Box::new(|panic| leptos::logging::error!("{panic}")));
-    leptos::mount::hydrate_body(app::App);
+    wasm_bindgen_futures::spawn_local(async {
+        app::load_page().await;
+        leptos::mount::hydrate_body(app::App);
+    });
 }

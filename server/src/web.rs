@@ -9,25 +9,20 @@ use rust_embed::RustEmbed;
 
 use crate::error::Failure;
 
-/// What Trunk built, with `.br` and `.gz` beside the files that they are smaller than.
+/// What `cargo xtask site` built, with `.br` and `.gz` beside the files that they are smaller than.
 #[derive(RustEmbed)]
 #[folder = "../dist"]
 #[allow_missing = true]
 struct Dist;
 
-/// The addresses that Trunk wrote into `index.html`; empty when the site has not been built.
+/// The addresses that the build wrote into `site.json`; empty when the site has not been built.
 pub fn assets() -> Assets {
-    let index = Dist::get("index.html").map(|file| String::from_utf8_lossy(&file.data).into_owned()).unwrap_or_default();
-    let find = |ending: &str| {
-        let quoted = index.split(['"', '\'']).find(|part| part.ends_with(ending) && part.starts_with('/'));
-        quoted.map(str::to_owned).unwrap_or_default()
-    };
-    Assets { script: find(".js"), wasm: find("_bg.wasm"), style: find(".css") }
+    Dist::get("site.json").and_then(|file| serde_json::from_slice(&file.data).ok()).unwrap_or_default()
 }
 
 /// The file at `path`, or none when there is none.
 pub fn file(method: &Method, path: &str, headers: &HeaderMap) -> Option<Response> {
-    let name = path.strip_prefix('/').filter(|name| !name.is_empty() && *name != "index.html" && !is_variant(name))?;
+    let name = path.strip_prefix('/').filter(|name| !name.is_empty() && *name != "site.json" && !is_variant(name))?;
     let plain = Dist::get(name)?;
     if !matches!(*method, Method::GET | Method::HEAD) {
         return Some(Failure(Error::new(ErrorCode::MethodNotAllowed, "a file can only be read: use GET")).into_response());
@@ -75,10 +70,9 @@ fn is_variant(name: &str) -> bool {
     name.ends_with(".br") || name.ends_with(".gz")
 }
 
-/// Whether the name changes with the content: a hash of Trunk's, or a version in the name of a font.
+/// Whether the name changes with the content: a hash in it, or a version in the name of a font.
 fn is_hashed(name: &str) -> bool {
-    let stem = name.rsplit('/').next().unwrap_or(name);
-    let has_hash = stem.split(['-', '.', '_']).any(|part| part.len() >= 16 && part.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let has_hash = name.split(['/', '-', '.', '_']).any(|part| part.len() >= 16 && part.bytes().all(|byte| byte.is_ascii_hexdigit()));
     has_hash || name.starts_with("fonts/")
 }
 
@@ -104,7 +98,7 @@ mod tests {
 
     #[test]
     fn only_names_that_change_with_the_content_are_kept_for_ever() {
-        assert!(is_hashed("frontend-0123456789abcdef_bg.wasm") && is_hashed("fonts/inter-latin-5.2.woff2"));
+        assert!(is_hashed("app-0123456789abcdef/frontend_bg.wasm") && is_hashed("fonts/inter-latin-5.2.woff2"));
         assert!(!is_hashed("favicon.svg") && !is_hashed("frontend.js"));
         assert!(is_variant("main.css.br") && !is_variant("main.css"));
     }

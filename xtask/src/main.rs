@@ -1,10 +1,12 @@
 //! `cargo xtask`: everyday commands. Each does the set-up that it needs, and says what it does.
 
 mod bench;
+mod bundle;
 mod check;
 mod compress;
 mod content;
 mod debian;
+mod imports;
 mod place;
 mod postgres;
 mod repository;
@@ -20,6 +22,7 @@ mod wasm;
 use std::env;
 use std::process::ExitCode;
 
+use site::Size;
 use step::Steps;
 
 const HELP: &str = "\
@@ -31,7 +34,7 @@ cargo xtask build                     make the one release binary, target/releas
 cargo xtask check [PART]              format, lints, documentation, licences and rules of the repository;
                                       PART is one of format, native, wasm, docs, licences, repository
 cargo xtask bench [NAME]              measure page, boot, list, fanout and idle beside a bare program of the same run
-cargo xtask site                      build the site only
+cargo xtask site [small]              build the site only; `small` as it is shipped
 
 Environment:
   PILOTHOUSE_CACHE          where tools and compilers are kept (~/.cache/pilothouse-dev unless set)
@@ -52,7 +55,7 @@ fn main() -> ExitCode {
         "bench" => bench::run(&steps, rest.first().map(String::as_str)),
         "check" => check::all(&steps, rest.first().map(String::as_str)),
         "test" => test::run(&steps, rest),
-        "site" => site::build(&steps, site::Size::AsBuilt),
+        "site" => site::build(&steps, if rest.first().is_some_and(|word| word == "small") { Size::Optimised } else { Size::AsBuilt }),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             Ok(())

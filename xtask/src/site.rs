@@ -2,11 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crate::step::{self, Result, Steps};
-use crate::tools::{TRUNK, WASM_BINDGEN};
-use crate::{compress, content, place, style, tools, wasm};
+use crate::tools::{WASM_BINDGEN, WASM_SPLIT};
+use crate::{bundle, compress, content, place, style, tools, wasm};
 
 /// How much is done to make the bundle small.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,7 +16,7 @@ pub enum Size {
     Optimised,
 }
 
-const INPUTS: [&str; 7] = ["app", "frontend", "style", "public", "Trunk.toml", "Cargo.toml", "Cargo.lock"];
+const INPUTS: [&str; 7] = ["app", "frontend", "style", "public", "xtask/src", "Cargo.toml", "Cargo.lock"];
 
 /// Builds the site unless nothing has changed since it was built at least as small.
 pub fn build(steps: &Steps, size: Size) -> Result {
@@ -27,25 +26,23 @@ pub fn build(steps: &Steps, size: Size) -> Result {
     let stamp = |size: Size| format!("{inputs:016x} {size:?}");
     let last = fs::read_to_string(&stamp_file).unwrap_or_default();
     let is_current = last == stamp(Size::Optimised) || last == stamp(size);
-    if is_current && dist().join("index.html").exists() {
+    if is_current && dist().join("site.json").exists() {
         return Ok(());
     }
     let compiler = wasm::Compiler::get(steps)?;
-    let (trunk, _) = (TRUNK.get(steps)?, WASM_BINDGEN.get(steps)?);
+    let (split, bindgen) = (WASM_SPLIT.get(steps)?, WASM_BINDGEN.get(steps)?);
     let optimiser = if size == Size::Optimised { Some(tools::wasm_opt(steps)?) } else { None };
     fs::remove_file(&stamp_file).ok();
-    steps.take("Build the site", || {
-        style::flatten(&root.join("style/main.css"), &root.join("target/style/pilothouse.css"))?;
-        let mut command = Command::new(&trunk);
-        command.current_dir(root).args(["build", "--release", "--cargo-profile", "wasm-release"]);
-        // Some continuous integrations set this to values that trunk doesn't take.
-        command.env_remove("NO_COLOR");
-        compiler.prepare(&mut command, &[tools::bin()?])?;
-        step::run(&mut command)
+    let module = steps.take("Compile for the browser", || {
+        step::run(compiler.cargo()?.args(["build", "--package", "frontend", "--profile", "wasm-release", "--target", wasm::TARGET]))?;
+        Ok(wasm::target_folder().join(wasm::TARGET).join("wasm-release/frontend.wasm"))
     })?;
+    let made = root.join("target/bundle");
+    steps.take("Make the bundle", || bundle::make(&module, &made, &split, &bindgen))?;
     if let Some(folder) = optimiser {
-        steps.take("Make the bundle smaller", || optimise(&folder.join("wasm-opt")))?;
+        steps.take("Make the bundle smaller", || bundle::optimise(&made, &folder.join("wasm-opt")))?;
     }
+    steps.take("Put the site together", || assemble(&made))?;
     steps.take("Compress the site", || compress::beside(&dist()))?;
     fs::write(&stamp_file, stamp(size)).map_err(|error| format!("{}: {error}", stamp_file.display()))
 }
@@ -55,32 +52,41 @@ pub fn dist() -> PathBuf {
     place::root().join("dist")
 }
 
-/// Rewrites the WebAssembly for the fewest compressed bytes (`-Oz` makes fewer that compress worse), and renames it by its new content
-/// wherever the old name is written.
-fn optimise(wasm_opt: &Path) -> Result {
-    let old = find("_bg.wasm")?;
-    let small = place::root().join("target/optimised.wasm");
-    step::run(Command::new(wasm_opt).args(["-O2", "--strip-debug", "--strip-producers", "--all-features", "-o"]).arg(&small).arg(&old))?;
-    let old_name = name(&old);
-    let new_name = format!("frontend-{:016x}_bg.wasm", content::hash(std::slice::from_ref(&small))?);
-    let io = |error: std::io::Error| format!("can't rename {old_name}: {error}");
-    fs::rename(&small, dist().join(&new_name)).map_err(io)?;
-    fs::remove_file(&old).map_err(io)?;
-    for text in [dist().join("index.html"), find(".js")?] {
-        let written = fs::read_to_string(&text).map_err(io)?;
-        fs::write(&text, written.replace(&old_name, &new_name)).map_err(io)?;
+/// Fills `dist/`: the bundle in a folder named by its content, so that its files find each other by the names they were made with; the
+/// style; what is public; and `site.json`, from which the server knows the names.
+fn assemble(bundle: &Path) -> Result {
+    let io = |error: std::io::Error| format!("can't write the site: {error}");
+    fs::remove_dir_all(dist()).ok();
+    let app = format!("app-{:016x}", content::hash(&[bundle.to_owned()])?);
+    copy(bundle, &dist().join(&app)).map_err(io)?;
+    copy(&place::root().join("public"), &dist()).map_err(io)?;
+    let flat = place::root().join("target/style/pilothouse.css");
+    style::flatten(&place::root().join("style/main.css"), &flat)?;
+    let style = format!("pilothouse-{:016x}.css", content::hash(std::slice::from_ref(&flat))?);
+    fs::copy(&flat, dist().join(&style)).map_err(io)?;
+    let list = |files: &[String]| files.iter().map(|file| format!("\"/{app}/{file}\"")).collect::<Vec<_>>().join(", ");
+    let parts = bundle::parts(bundle)?;
+    let parts: Vec<_> = parts.iter().map(|(part, files)| format!("    \"{part}\": [{}]", list(files))).collect();
+    let site = format!(
+        "{{\n  \"script\": \"/{app}/{}\",\n  \"loader\": \"/{app}/{}\",\n  \"wasm\": \"/{app}/{}\",\n  \"style\": \"/{style}\",\n  \"parts\": {{\n{}\n  }}\n}}\n",
+        bundle::SCRIPT,
+        bundle::LOADER,
+        bundle::WASM,
+        parts.join(",\n")
+    );
+    fs::write(dist().join("site.json"), site).map_err(io)
+}
+
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
     }
     Ok(())
-}
-
-fn find(ending: &str) -> Result<PathBuf> {
-    let files = content::files(&dist())?;
-    files
-        .into_iter()
-        .find(|file| file.parent() == Some(&dist()) && name(file).starts_with("frontend-") && name(file).ends_with(ending))
-        .ok_or_else(|| format!("trunk made no file that ends in {ending}"))
-}
-
-fn name(file: &Path) -> String {
-    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -1,7 +1,7 @@
 //! Tools of the build, installed once into the cache folder.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::step::{self, Result, Steps};
@@ -12,27 +12,24 @@ pub struct CargoTool {
     package: &'static str,
     program: &'static str,
     version: &'static str,
+    features: &'static [&'static str],
 }
 
-/// Bundles the page for the browser.
-pub const TRUNK: CargoTool = CargoTool { package: "trunk", program: "trunk", version: "0.21.14" };
+/// Splits the parts that a browser fetches later off the WebAssembly.
+pub const WASM_SPLIT: CargoTool =
+    CargoTool { package: "wasm_split_cli_support", program: "wasm-split-cli", version: "0.2.4", features: &["build-binary"] };
 /// Makes the glue between WebAssembly and JavaScript; the crate `wasm-bindgen` must have the same version.
-pub const WASM_BINDGEN: CargoTool = CargoTool { package: "wasm-bindgen-cli", program: "wasm-bindgen", version: "0.2.130" };
+pub const WASM_BINDGEN: CargoTool = CargoTool { package: "wasm-bindgen-cli", program: "wasm-bindgen", version: "0.2.130", features: &[] };
 /// Reads licences and sources of dependencies.
-pub const CARGO_DENY: CargoTool = CargoTool { package: "cargo-deny", program: "cargo-deny", version: "0.20.2" };
+pub const CARGO_DENY: CargoTool = CargoTool { package: "cargo-deny", program: "cargo-deny", version: "0.20.2", features: &[] };
 
 const BINARYEN: &str = "binaryen@132.0.0";
-
-/// The folder that the cargo tools are in.
-pub fn bin() -> Result<PathBuf> {
-    Ok(place::cache()?.join("tools/bin"))
-}
 
 impl CargoTool {
     /// Installs the tool unless it is there at this version, and returns its place.
     pub fn get(&self, steps: &Steps) -> Result<PathBuf> {
-        let program = bin()?.join(self.program);
-        if self.is_current(&program) {
+        let program = place::cache()?.join("tools/bin").join(self.program);
+        if self.is_current(&program)? {
             return Ok(program);
         }
         steps.take(&format!("Install {} {}", self.package, self.version), || {
@@ -42,6 +39,7 @@ impl CargoTool {
                 let mut cargo = place::cargo();
                 cargo.env("CARGO_TARGET_DIR", &build).arg("install").arg("--root").arg(cache.join("tools"));
                 cargo.args(["--force", "--version", self.version]).args(locked.then_some("--locked")).arg(self.package);
+                cargo.args(self.features.iter().flat_map(|feature| ["--features", feature]));
                 step::run(&mut cargo)
             };
             // A release may have locked a dependency that its registry has withdrawn since.
@@ -52,9 +50,10 @@ impl CargoTool {
         Ok(program)
     }
 
-    fn is_current(&self, program: &PathBuf) -> bool {
-        let said = step::output(Command::new(program).arg("--version")).unwrap_or_default();
-        said.split_whitespace().any(|word| word == self.version)
+    /// Whether cargo has noted that it installed this version; not every program knows its own.
+    fn is_current(&self, program: &Path) -> Result<bool> {
+        let noted = fs::read_to_string(place::cache()?.join("tools/.crates.toml")).unwrap_or_default();
+        Ok(program.exists() && noted.contains(&format!("\"{} {} (", self.package, self.version)))
     }
 }
 

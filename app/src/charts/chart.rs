@@ -6,7 +6,7 @@ use leptos::html::Div;
 use leptos::prelude::*;
 
 use super::axis::{time_ticks, write_moment};
-use super::{Line, Plot, Unit};
+use super::{Line, Plot, Unit, decimal};
 use crate::erase::Erase;
 
 /// The time that the pointer is at, shared by all charts of a page that provides it with [`provide_cursor`].
@@ -134,7 +134,7 @@ fn TimeAxis(plot: Signal<Plot>, offset: Signal<i64>) -> impl IntoView {
     let ticks = Memo::new(move |_| {
         plot.with(|plot| {
             let ticks = time_ticks(plot.from, plot.to, offset.get());
-            ticks.into_iter().map(|(at, label)| (format!("{:.2}%", plot.fraction(at) * 100.0), label)).collect::<Vec<_>>()
+            ticks.into_iter().map(|(at, label)| (format!("{}%", decimal(plot.fraction(at) * 100.0, 2)), label)).collect::<Vec<_>>()
         })
     });
     view! {
@@ -154,8 +154,8 @@ fn Crosshair(plot: Signal<Plot>, pointed: Memo<Option<usize>>) -> impl IntoView 
         let n = pointed.get()?;
         plot.with(|plot| {
             let top = plot.ticks().last().copied().unwrap_or(1.0);
-            let x = format!("{:.2}%", plot.fraction(*plot.times.get(n)?) * 100.0);
-            let height = |value: f64| format!("{:.2}%", (1.0 - value / top) * 100.0);
+            let x = format!("{}%", decimal(plot.fraction(*plot.times.get(n)?) * 100.0, 2));
+            let height = |value: f64| format!("{}%", decimal((1.0 - value / top) * 100.0, 2));
             let dots = plot.lines.iter().map(|line| plot.value_at(line, n).map(height)).collect::<Vec<_>>();
             Some((x, dots))
         })

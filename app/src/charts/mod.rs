@@ -5,11 +5,13 @@
 
 mod axis;
 mod chart;
+mod decimal;
 mod plot;
 mod sparkline;
 mod unit;
 
 pub use chart::{Chart, local_offset, provide_cursor};
+pub use decimal::decimal;
 pub use plot::{Line, Plot};
 pub use sparkline::Sparkline;
 pub use unit::Unit;

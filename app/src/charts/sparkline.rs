@@ -2,8 +2,14 @@
 
 use leptos::prelude::*;
 
-/// Width and height of the drawing's own coordinates.
-const SIZE: (f32, f32) = (100.0, 20.0);
+use crate::erase::text;
+
+use super::decimal;
+
+/// The width of the drawing's own coordinates.
+const WIDTH: u8 = 100;
+/// Their height.
+const HEIGHT: u8 = 20;
 
 /// The last minutes as a small line; the figure itself belongs beside it, so that it is hidden from screen readers.
 /// Steps that weren't measured are left out of the line. The scale goes from 0 to the highest value, at least `floor`.
@@ -19,8 +25,8 @@ pub fn Sparkline(
     let shape = Memo::new(move |_| values.with(|values| sparkline_paths(values, floor)));
     view! {
         <svg class="sparkline" viewBox="0 0 100 20" preserveAspectRatio="none" aria-hidden="true">
-            <path class="sparkline-area" d=move || shape.with(|(area, _)| area.clone())></path>
-            <path class="sparkline-line" d=move || shape.with(|(_, line)| line.clone())></path>
+            <path class="sparkline-area" d=text(move || shape.with(|(area, _)| area.clone()))></path>
+            <path class="sparkline-line" d=text(move || shape.with(|(_, line)| line.clone()))></path>
         </svg>
     }
 }
@@ -30,22 +36,24 @@ fn sparkline_paths(values: &[Option<f32>], floor: f32) -> (String, String) {
     use std::fmt::Write;
     let (mut area, mut line) = (String::new(), String::new());
     let top = values.iter().flatten().copied().filter(|value| value.is_finite()).fold(floor, f32::max);
-    let step = SIZE.0 / (values.len().max(2) - 1) as f32;
-    let point = |(n, value): (usize, f32)| (n as f32 * step, SIZE.1 - 1.0 - (value.max(0.0) / top) * (SIZE.1 - 2.0));
+    let (width, height) = (f32::from(WIDTH), f32::from(HEIGHT));
+    let tenth = |value: f32| decimal(f64::from(value), 1);
+    let step = width / (values.len().max(2) - 1) as f32;
+    let point = |(n, value): (usize, f32)| (n as f32 * step, height - 1.0 - (value.max(0.0) / top) * (height - 2.0));
     let measured: Vec<_> =
         values.iter().enumerate().map(|(n, value)| value.filter(|value| value.is_finite()).map(|value| point((n, value)))).collect();
     for run in measured.split(Option::is_none).filter(|run| !run.is_empty()) {
         let run: Vec<_> = run.iter().flatten().collect();
         let (first, last) = (run[0].0, run[run.len() - 1].0.max(run[0].0 + 0.8));
         for (n, (x, y)) in run.iter().enumerate() {
-            let _ = write!(line, "{}{x:.1} {y:.1}", if n == 0 { "M" } else { "L" });
+            let _ = write!(line, "{}{} {}", if n == 0 { "M" } else { "L" }, tenth(*x), tenth(*y));
         }
-        let _ = write!(line, "L{last:.1} {:.1}", run[run.len() - 1].1);
-        let _ = write!(area, "M{first:.1} {}", SIZE.1);
+        let _ = write!(line, "L{} {}", tenth(last), tenth(run[run.len() - 1].1));
+        let _ = write!(area, "M{} {HEIGHT}", tenth(first));
         for (x, y) in &run {
-            let _ = write!(area, "L{x:.1} {y:.1}");
+            let _ = write!(area, "L{} {}", tenth(*x), tenth(*y));
         }
-        let _ = write!(area, "L{last:.1} {}Z", SIZE.1);
+        let _ = write!(area, "L{} {HEIGHT}Z", tenth(last));
     }
     (area, line)
 }

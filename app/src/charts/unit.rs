@@ -1,5 +1,7 @@
 //! What figures are measured in: how they are written, and where an axis has its ticks.
 
+use super::decimal;
+
 /// What a figure is measured in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
@@ -76,7 +78,7 @@ fn digits(value: f64) -> String {
         size if size >= 9.995 => 1,
         _ => 2,
     };
-    let text = format!("{value:.places$}");
+    let text = decimal(value, places);
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text.as_str() };
     if text == "-0" { "0".into() } else { text.into() }
 }

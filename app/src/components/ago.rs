@@ -1,6 +1,6 @@
 //! How long ago something was, counted on.
 
-use crate::erase::Erase;
+use crate::erase::{Erase, text};
 use api::Timestamp;
 use leptos::prelude::*;
 
@@ -35,8 +35,8 @@ pub fn Ago(
     let now = expect_context::<Clock>().0;
     let age = Memo::new(move |_| age(now.get().seconds_since(at.get())));
     view! {
-        <time class="ago" datetime=move || at.get().to_string() title=move || whole(at.get())>
-            {move || age.get()}
+        <time class="ago" datetime=text(move || at.get().to_string()) title=text(move || whole(at.get()))>
+            {text(move || age.get())}
         </time>
     }
     .erase()

@@ -1,8 +1,10 @@
 //! The question before something is lost.
 
-use crate::erase::Erase;
 use leptos::html::Dialog;
 use leptos::prelude::*;
+use leptos::wasm_split::wasm_split;
+
+use crate::erase::{Erase, Erased, later};
 
 /// What is asked.
 #[derive(Clone)]
@@ -33,9 +35,22 @@ impl Confirm {
     }
 }
 
+/// The place of the dialog that asks, which is fetched for the first question.
+#[component]
+pub fn ConfirmPlace() -> impl IntoView {
+    let confirm = expect_context::<Confirm>();
+    later(move || confirm.0.with(Option::is_some), dialog)
+}
+
+/// The dialog, in the part of the bundle that does what is asked about.
+#[wasm_split(deeds, wasm_split_path = ::leptos::wasm_split)]
+fn dialog() -> Erased {
+    view! { <ConfirmDialog /> }.erase()
+}
+
 /// The dialog that asks. Escape, and the button that has the focus first, leave everything as it is.
 #[component]
-pub fn ConfirmDialog() -> impl IntoView {
+fn ConfirmDialog() -> impl IntoView {
     let confirm = expect_context::<Confirm>();
     let dialog = NodeRef::<Dialog>::new();
     #[cfg(feature = "hydrate")]

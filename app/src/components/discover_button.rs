@@ -3,10 +3,11 @@
 use api::{DiscoveryReport, Permission};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use leptos::wasm_split::wasm_split;
 
 use super::failure::sentence;
 use super::{Icon, Notices, Symbol};
-use crate::erase::Erase;
+use crate::erase::{Erase, text};
 use crate::rpc::discover_services;
 use crate::viewer::Viewer;
 
@@ -26,24 +27,30 @@ pub fn DiscoverButton() -> impl IntoView {
             return;
         }
         is_busy.set(true);
-        spawn_local(async move {
-            match discover_services(token.get_value()).await {
-                Ok(report) => notices.good(found(&report)),
-                Err(error) => notices.bad(sentence(&error.0.message)),
-            }
-            is_busy.set(false);
-        });
+        spawn_local(discover(token.get_value(), notices, is_busy));
     };
     view! {
         <form method="post" action="/rpc/discover_services" on:submit=submit>
             <input type="hidden" name="form_token" value=viewer.form_token />
-            <button type="submit" class="button" aria-busy=move || is_busy.get().to_string()>
+            <button type="submit" class="button" aria-busy=text(move || is_busy.get().to_string())>
                 <Icon symbol=Symbol::Refresh />
                 "Look for services"
             </button>
         </form>
     }
     .erase()
+}
+
+/// Looks, and says what was found; in a part of the bundle that is fetched for it.
+#[wasm_split(deeds, wasm_split_path = ::leptos::wasm_split)]
+fn discover(form_token: String, notices: Notices, is_busy: RwSignal<bool>) {
+    spawn_local(async move {
+        match discover_services(form_token).await {
+            Ok(report) => notices.good(found(&report)),
+            Err(error) => notices.bad(sentence(&error.0.message)),
+        }
+        is_busy.set(false);
+    });
 }
 
 /// What was found, in a sentence.

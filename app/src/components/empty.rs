@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::{Icon, Symbol};
-use crate::erase::Erase;
+use crate::erase::{Erase, Erased};
 
 /// Says why there is nothing, and what to do.
 #[component]
@@ -14,13 +14,13 @@ pub fn Empty(
     #[prop(into)]
     title: String,
     /// What to do: text, and perhaps a link or a form.
-    children: Children,
+    text: Erased,
 ) -> impl IntoView {
     view! {
         <div class="empty">
             <span class="empty-picture"><Icon symbol=symbol /></span>
             <h2 class="empty-title">{title}</h2>
-            <div class="empty-text">{children()}</div>
+            <div class="empty-text">{text}</div>
         </div>
     }
     .erase()

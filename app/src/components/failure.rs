@@ -1,5 +1,7 @@
 //! A part of a page that could not be loaded.
 
+use std::iter;
+
 use api::{Error, ErrorCode};
 use leptos::prelude::*;
 
@@ -39,7 +41,7 @@ pub fn Failure(
 pub(crate) fn sentence(message: &str) -> String {
     let mut letters = message.trim().chars();
     let Some(first) = letters.next() else { return String::new() };
-    let mut sentence: String = first.to_uppercase().chain(letters).collect();
+    let mut sentence: String = iter::once(first.to_ascii_uppercase()).chain(letters).collect();
     if !sentence.ends_with(['.', '!', '?', ':']) {
         sentence.push('.');
     }

@@ -6,18 +6,18 @@ use leptos_router::hooks::{use_location, use_query_map};
 use super::failure::sentence;
 use super::nav::Nav;
 use super::user_menu::UserMenu;
-use super::{Confirm, ConfirmDialog, Icon, Notices, NoticesPlace, Symbol};
-use crate::erase::Erase;
+use super::{Confirm, ConfirmPlace, Icon, Notices, NoticesPlace, Symbol};
+use crate::erase::{Erase, Erased, shown};
 use crate::live::ConnectionChip;
-use crate::palette::Palette;
+use crate::palette::PaletteButton;
 use crate::path;
 use crate::viewer::Viewer;
 
 /// Navigation, head, the place for alerts, and the page. Who isn't signed in is sent to the sign-in page.
 #[component]
 pub fn Frame(
-    /// The page.
-    children: Children,
+    /// Makes the page.
+    page: fn() -> Erased,
 ) -> impl IntoView {
     let Some(user) = expect_context::<Viewer>().user else {
         return view! { <ToSignIn /> }.erase();
@@ -30,7 +30,7 @@ pub fn Frame(
             <header class="frame-head">
                 <a class="brand" href=path::OVERVIEW aria-label="Pilothouse, overview"><Brand /><span class="brand-name">"Pilothouse"</span></a>
                 <div class="frame-tools">
-                    <Palette />
+                    <PaletteButton />
                     <ConnectionChip />
                     <UserMenu user=user />
                 </div>
@@ -38,11 +38,11 @@ pub fn Frame(
             <div class="frame-side"><Nav /></div>
             <main class="frame-main" id="main" tabindex="-1">
                 <FormFailure />
-                {children()}
+                {page()}
             </main>
         </div>
         <NoticesPlace />
-        <ConfirmDialog />
+        <ConfirmPlace />
     }
     .erase()
 }
@@ -66,7 +66,7 @@ pub fn FormFailure() -> impl IntoView {
     let query = use_query_map();
     let pathname = use_location().pathname;
     let is_here = Memo::new(move |_| query.with(|query| query.get_str("__err").is_some()));
-    move || {
+    shown(move || {
         failure.clone().filter(|_| is_here.get()).map(|message| {
             view! {
                 <div class="failure" role="alert">
@@ -76,7 +76,7 @@ pub fn FormFailure() -> impl IntoView {
                 </div>
             }
         })
-    }
+    })
 }
 
 /// Goes to the sign-in page, which leads back here.

@@ -21,7 +21,7 @@ mod theme_switch;
 mod user_menu;
 
 pub use ago::{Ago, Clock, provide_clock};
-pub use confirm::{Confirm, ConfirmDialog, Question};
+pub use confirm::{Confirm, ConfirmPlace, Question};
 pub use discover_button::DiscoverButton;
 pub use done::Done;
 pub use empty::Empty;

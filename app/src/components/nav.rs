@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
 use super::{Icon, Symbol};
-use crate::erase::Erase;
+use crate::erase::{Erase, Erased};
 use crate::path;
 
 /// The pages, in the order of the navigation.
@@ -33,7 +33,7 @@ pub fn Nav() -> impl IntoView {
 }
 
 /// A link that is marked on its page and below it.
-fn item(href: &'static str, label: &'static str, symbol: Symbol) -> AnyView {
+fn item(href: &'static str, label: &'static str, symbol: Symbol) -> Erased {
     let pathname = use_location().pathname;
     let current = move || {
         let here = pathname.with(|pathname| pathname == href || (href != path::OVERVIEW && pathname.starts_with(&format!("{href}/"))));

@@ -1,9 +1,10 @@
 //! Short messages that need no answer, at the edge of the page.
 
 use leptos::prelude::*;
+use leptos::wasm_split::wasm_split;
 
 use super::{Icon, Symbol};
-use crate::erase::Erase;
+use crate::erase::{Erase, Erased, later};
 
 /// What a notice is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +69,17 @@ pub fn NoticesPlace() -> impl IntoView {
     let notices = expect_context::<Notices>();
     view! {
         <div class="notices" role="status" aria-live="polite">
-            <For each=move || notices.shown.get() key=|notice| notice.number let:notice>
+            {later(move || !notices.shown.with(Vec::is_empty), move || list(notices))}
+        </div>
+    }
+    .erase()
+}
+
+/// The notices, in the part of the bundle that does what they tell of.
+#[wasm_split(deeds, wasm_split_path = ::leptos::wasm_split)]
+fn list(notices: Notices) -> Erased {
+    view! {
+        <For each=move || notices.shown.get() key=|notice| notice.number let:notice>
                 <div class="notice" data-tone=if notice.tone == Tone::Good { "good" } else { "bad" }>
                     <Icon symbol=if notice.tone == Tone::Good { Symbol::Check } else { Symbol::Warning } />
                     <span class="notice-text">{notice.text}</span>
@@ -77,7 +88,6 @@ pub fn NoticesPlace() -> impl IntoView {
                     </button>
                 </div>
             </For>
-        </div>
     }
     .erase()
 }

@@ -1,6 +1,6 @@
 //! The head of a page: title, a line about it, and what can be done.
 
-use crate::erase::Erase;
+use crate::erase::{Erase, Erased, text};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -11,20 +11,20 @@ pub fn PageHead(
     #[prop(into)]
     title: Signal<String>,
     /// A line about it.
-    #[prop(optional, into)]
-    about: ViewFn,
+    #[prop(optional)]
+    about: Option<Erased>,
     /// What can be done on the whole page.
     #[prop(optional)]
-    children: Option<Children>,
+    actions: Option<Erased>,
 ) -> impl IntoView {
     view! {
         <Title text=move || title.get() />
         <header class="page-head">
             <div class="page-head-text">
-                <h1 class="page-head-title">{move || title.get()}</h1>
-                <div class="page-head-about">{about.run()}</div>
+                <h1 class="page-head-title">{text(move || title.get())}</h1>
+                <div class="page-head-about">{about}</div>
             </div>
-            <div class="page-head-actions">{children.map(|children| children())}</div>
+            <div class="page-head-actions">{actions}</div>
         </header>
     }
     .erase()

@@ -3,10 +3,11 @@
 use api::{Blocked, Permission, Service, Status};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use leptos::wasm_split::wasm_split;
 
 use super::failure::sentence;
 use super::{Confirm, Icon, Question, Symbol};
-use crate::erase::Erase;
+use crate::erase::{Erase, text};
 use crate::rpc::{RpcResult, restart_service, start_service, stop_service};
 use crate::viewer::Viewer;
 
@@ -105,6 +106,10 @@ impl Performer {
 
     /// Does it, after asking when something is lost: shows in `service` what is expected, and in `failure` why it didn't work.
     pub fn perform(&self, action: ServiceAction, service: RwSignal<Service>, failure: RwSignal<Option<String>>) {
+        spawn_local(perform(self.clone(), action, service, failure));
+    }
+
+    fn ask_and_run(&self, action: ServiceAction, service: RwSignal<Service>, failure: RwSignal<Option<String>>) {
         let form_token = self.form_token.clone();
         let then = Callback::new(move |()| {
             let before = service.get_untracked();
@@ -132,6 +137,12 @@ impl Performer {
             _ => then.run(()),
         }
     }
+}
+
+/// [`Performer::perform`], in a part of the bundle that is fetched for the first action.
+#[wasm_split(deeds, wasm_split_path = ::leptos::wasm_split)]
+fn perform(performer: Performer, action: ServiceAction, service: RwSignal<Service>, failure: RwSignal<Option<String>>) {
+    performer.ask_and_run(action, service, failure);
 }
 
 /// The three buttons of one service; nothing for those who may only look. A blocked one says why.
@@ -172,8 +183,8 @@ pub fn ServiceActions(
                 class=if has_words { "button" } else { "button-icon" }
                 formaction=action.url()
                 aria-label=label
-                aria-disabled=move || blocked().is_some().to_string()
-                title=title
+                aria-disabled=text(move || blocked().is_some().to_string())
+                title=text(title)
                 data-action=action.label()
                 on:click=click
             >

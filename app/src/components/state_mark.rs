@@ -1,6 +1,6 @@
 //! The state of a service as a shape, a colour and a word.
 
-use crate::erase::Erase;
+use crate::erase::{Erase, text};
 use api::{Health, Status};
 use leptos::prelude::*;
 
@@ -34,9 +34,9 @@ pub fn StatusMark(
     status: Signal<Status>,
 ) -> impl IntoView {
     view! {
-        <span class="state-mark" data-state=move || status.get().as_str()>
+        <span class="state-mark" data-state=text(move || status.get().as_str())>
             <svg class="state-mark-shape" viewBox="0 0 12 12" aria-hidden="true" inner_html=move || status_shape(status.get())></svg>
-            <span class="state-mark-word">{move || status.get().label()}</span>
+            <span class="state-mark-word">{text(move || status.get().label())}</span>
         </span>
     }
     .erase()
@@ -50,9 +50,9 @@ pub fn HealthMark(
     health: Signal<Health>,
 ) -> impl IntoView {
     view! {
-        <span class="state-mark" data-health=move || health.get().as_str()>
+        <span class="state-mark" data-health=text(move || health.get().as_str())>
             <svg class="state-mark-shape" viewBox="0 0 12 12" aria-hidden="true" inner_html=move || health_shape(health.get())></svg>
-            <span class="state-mark-word">{move || health.get().label()}</span>
+            <span class="state-mark-word">{text(move || health.get().label())}</span>
         </span>
     }
     .erase()

@@ -2,10 +2,11 @@
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use leptos::wasm_split::wasm_split;
 
 use super::{Icon, Symbol};
 use crate::Theme;
-use crate::erase::Erase;
+use crate::erase::{Erase, text};
 use crate::rpc::set_theme;
 use crate::viewer::Viewer;
 
@@ -23,9 +24,7 @@ pub fn ThemeSwitch() -> impl IntoView {
             event.prevent_default();
             theme.set(choice);
             show(choice);
-            spawn_local(async move {
-                let _ = set_theme(choice).await;
-            });
+            spawn_local(keep(choice));
         };
         view! {
             <button
@@ -33,7 +32,7 @@ pub fn ThemeSwitch() -> impl IntoView {
                 class="segmented-choice"
                 name="theme"
                 value=choice.as_str()
-                aria-pressed=move || (theme.get() == choice).to_string()
+                aria-pressed=text(move || (theme.get() == choice).to_string())
                 aria-label=format!("{} theme", choice.label())
                 title=format!("{} theme", choice.label())
                 on:click=choose
@@ -48,6 +47,14 @@ pub fn ThemeSwitch() -> impl IntoView {
         </form>
     }
     .erase()
+}
+
+/// Has the server remember the theme; in a part of the bundle that is fetched for it.
+#[wasm_split(deeds, wasm_split_path = ::leptos::wasm_split)]
+fn keep(theme: Theme) {
+    spawn_local(async move {
+        let _ = set_theme(theme).await;
+    });
 }
 
 /// Changes the theme of the page that is shown.

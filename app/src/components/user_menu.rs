@@ -15,7 +15,7 @@ pub fn UserMenu(
     user: SignedIn,
 ) -> impl IntoView {
     let form_token = expect_context::<Viewer>().form_token;
-    let initial: String = user.name.chars().take(1).flat_map(char::to_uppercase).collect();
+    let initial: String = user.name.chars().take(1).collect();
     view! {
         <details class="menu user-menu">
             <summary class="user-menu-face" aria-label=format!("Account of {}", user.name) title=user.name.clone()>

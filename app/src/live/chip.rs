@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::{Connection, Live};
 use crate::charts::local_offset;
-use crate::erase::Erase;
+use crate::erase::{Erase, text};
 
 /// How the page is connected, always in sight: a word, a shape and a colour, with what it means as its title. The connection
 /// lives as long as this component; a click tries again at once.
@@ -27,16 +27,16 @@ pub fn ConnectionChip() -> impl IntoView {
         <button
             type="button"
             class="connection-chip"
-            data-state=move || connection.get().as_str()
-            title=move || connection.get().explanation()
-            aria-label=move || format!("Connection: {}", kind.get())
+            data-state=text(move || connection.get().as_str())
+            title=text(move || connection.get().explanation())
+            aria-label=text(move || format!("Connection: {}", kind.get()))
             on:click=move |_| live.wake()
         >
             <span class="connection-chip-mark" aria-hidden="true"></span>
-            <span class="connection-chip-label">{move || connection.get().label(offset.get())}</span>
+            <span class="connection-chip-label">{text(move || connection.get().label(offset.get()))}</span>
         </button>
         <span class="visually-hidden" role="status">
-            {move || if connection.get() == Connection::Live { String::new() } else { kind.get() }}
+            {text(move || if connection.get() == Connection::Live { String::new() } else { kind.get() })}
         </span>
     }
     .erase()

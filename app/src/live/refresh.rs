@@ -42,7 +42,7 @@ pub async fn keep_signed_in() {
 pub fn note_fresh() {
     if let Ok(Some(storage)) = window().local_storage() {
         // A browser that refuses storage renews more often, nothing else.
-        let _ = storage.set_item(STAMP, &timer::now().to_string());
+        let _ = storage.set_item(STAMP, &(timer::now() as u64).to_string());
     }
 }
 
@@ -57,7 +57,7 @@ pub fn leave() {
 /// Milliseconds since a tab of this browser renewed the session.
 fn age() -> f64 {
     let stamp = window().local_storage().ok().flatten().and_then(|storage| storage.get_item(STAMP).ok().flatten());
-    timer::now() - stamp.and_then(|stamp| stamp.parse().ok()).unwrap_or(0.0)
+    timer::now() - stamp.and_then(|stamp| stamp.parse::<u64>().ok()).unwrap_or(0) as f64
 }
 
 async fn renew() -> Session {

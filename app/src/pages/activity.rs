@@ -21,7 +21,7 @@ pub fn ActivityPage() -> impl IntoView {
     let query = Memo::new(move |_| params.with(|params| event_query(params, None)));
     let page = Resource::new(move || query.get(), |query| async move { Some(list_events(query).await) });
     view! {
-        <PageHead title="Activity" about=|| "What happened to services, and who did it." />
+        <PageHead title="Activity" about="What happened to services, and who did it.".erase() />
         <EventFilter query of_one=false />
         <section class="panel" aria-label="Events"><EventRows query page pages=true /></section>
     }
@@ -94,7 +94,7 @@ pub fn EventRows(
     pages: bool,
 ) -> impl IntoView {
     view! {
-        <Transition fallback=|| view! { <Skeleton lines=6 /> }>
+        <Transition fallback=|| view! { <Skeleton lines=6 /> }.erase()>
             {move || Suspend::new(async move {
                 match wait(page).await {
                     None => ().erase(),

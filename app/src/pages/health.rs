@@ -14,8 +14,8 @@ use crate::rpc::get_system_report;
 pub fn HealthPage() -> impl IntoView {
     let report = Resource::new_blocking(|| (), |()| get_system_report());
     view! {
-        <PageHead title="System health" about=|| "Pilothouse itself and the parts it stands on." />
-        <Transition fallback=|| view! { <Skeleton lines=6 /> }>
+        <PageHead title="System health" about="Pilothouse itself and the parts it stands on.".erase() />
+        <Transition fallback=|| view! { <Skeleton lines=6 /> }.erase()>
             {move || Suspend::new(async move {
                 match wait(report).await {
                     Ok(report) => view! { <Report report=report /> }.erase(),

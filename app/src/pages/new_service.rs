@@ -16,14 +16,14 @@ pub fn NewServicePage() -> impl IntoView {
         view! { <NewServiceForm may_command=viewer.may(Permission::ServicesCommand) /> }.erase()
     } else {
         view! {
-            <Empty symbol=Symbol::Warning title="Not allowed">
+            <Empty symbol=Symbol::Warning title="Not allowed" text=view! {
                 <p>"Your role lets you see services, not make them. Ask somebody who is a Developer or an Admin."</p>
                 <p><a href=path::SERVICES>"Back to the services"</a></p>
-            </Empty>
+            }.erase() />
         }
         .erase()
     };
-    view! { <PageHead title="New service" about=|| "It is made at rest; its page starts it and shows its first start." /> {content} }
+    view! { <PageHead title="New service" about="It is made at rest; its page starts it and shows its first start.".erase() /> {content} }
         .erase()
 }
 

@@ -9,28 +9,38 @@ use leptos::ev::{KeyboardEvent, MouseEvent};
 use leptos::html::{Dialog, Input};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use leptos::wasm_split::wasm_split;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
 
 use self::item::{Deed, Item, find, new_service, of_service, pages};
 use self::shortcuts::ShortcutsDialog;
 use crate::components::{Icon, Notices, Performer, Symbol};
-use crate::erase::Erase;
+use crate::erase::{Erase, Erased, later};
 use crate::path;
 use crate::rpc::list_services;
 use crate::viewer::Viewer;
 
-/// The button that opens the palette, the palette, and the shortcuts of the whole app. Without JavaScript the button is a link
-/// to the services.
+/// What the palette's part of the bundle has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tool {
+    /// The palette.
+    Palette,
+    /// The list of shortcuts, which only keys ask for.
+    #[cfg_attr(not(feature = "hydrate"), expect(dead_code))]
+    Shortcuts,
+}
+
+/// The button that opens the palette, and the shortcuts of the whole app. The palette itself is fetched when it is first wanted. Without
+/// JavaScript the button is a link to the services.
 #[component]
-pub fn Palette() -> impl IntoView {
-    let (dialog, shortcuts, input) = (NodeRef::<Dialog>::new(), NodeRef::<Dialog>::new(), NodeRef::<Input>::new());
-    let palette = State::new(dialog, shortcuts, input);
+pub fn PaletteButton() -> impl IntoView {
+    let wanted = RwSignal::new(None::<Tool>);
     #[cfg(feature = "hydrate")]
-    listen_to_keys(palette);
+    listen_to_keys(wanted);
     let open = move |event: MouseEvent| {
         event.prevent_default();
-        palette.open();
+        wanted.set(Some(Tool::Palette));
     };
     view! {
         <a class="palette-open" href=path::SERVICES on:click=open aria-keyshortcuts="Control+K Meta+K" aria-haspopup="dialog">
@@ -38,6 +48,31 @@ pub fn Palette() -> impl IntoView {
             <span class="palette-open-label">"Find or do"</span>
             <kbd aria-hidden="true">"Ctrl K"</kbd>
         </a>
+        {later(move || wanted.get().is_some(), move || tools(wanted))}
+    }
+    .erase()
+}
+
+/// The palette and the list of shortcuts, in a part of the bundle of their own.
+#[wasm_split(tools, wasm_split_path = ::leptos::wasm_split)]
+fn tools(wanted: RwSignal<Option<Tool>>) -> Erased {
+    view! { <Palette wanted /> }.erase()
+}
+
+/// The palette and the list of shortcuts, closed until they are wanted.
+#[component]
+fn Palette(wanted: RwSignal<Option<Tool>>) -> impl IntoView {
+    let (dialog, shortcuts, input) = (NodeRef::<Dialog>::new(), NodeRef::<Dialog>::new(), NodeRef::<Input>::new());
+    let palette = State::new(dialog, shortcuts, input);
+    Effect::new(move |_| {
+        match wanted.get() {
+            Some(Tool::Palette) => palette.open(),
+            Some(Tool::Shortcuts) => palette.show_shortcuts(),
+            None => return,
+        }
+        wanted.set(None);
+    });
+    view! {
         <dialog class="palette" aria-label="Find or do" node_ref=dialog on:click=move |event| close_outside(dialog, &event)>
             <div class="palette-inside">
                 <div class="palette-field">
@@ -253,14 +288,18 @@ mod browser {
     use wasm_bindgen::JsCast;
     use web_sys::{HtmlDialogElement, HtmlElement, KeyboardEvent};
 
-    use super::State;
+    use leptos_router::NavigateOptions;
+    use leptos_router::hooks::use_navigate;
+
+    use super::Tool;
     use super::shortcuts::{Wish, wish};
 
     /// Milliseconds within which the second key of a sequence has to come.
     const SEQUENCE: f64 = 1_200.0;
 
-    pub fn listen_to_keys(palette: State) {
+    pub fn listen_to_keys(wanted: RwSignal<Option<Tool>>) {
         let began = StoredValue::new(0.0);
+        let navigate = use_navigate();
         let handle = window_event_listener(leptos::ev::keydown, move |event: KeyboardEvent| {
             let now = web_sys::js_sys::Date::now();
             let is_second = now - began.get_value() < SEQUENCE;
@@ -272,11 +311,11 @@ mod browser {
             event.prevent_default();
             began.set_value(if wish == Wish::Sequence { now } else { 0.0 });
             match wish {
-                Wish::Palette => palette.open(),
-                Wish::Search => search(palette),
-                Wish::Shortcuts => palette.show_shortcuts(),
+                Wish::Palette => wanted.set(Some(Tool::Palette)),
+                Wish::Search => search(wanted),
+                Wish::Shortcuts => wanted.set(Some(Tool::Shortcuts)),
                 Wish::Sequence => {}
-                Wish::Go(href) => palette.go.run(href.into()),
+                Wish::Go(href) => navigate(href, NavigateOptions::default()),
             }
         });
         on_cleanup(move || handle.remove());
@@ -288,11 +327,11 @@ mod browser {
     }
 
     /// Goes to the search field of the page, else opens the palette.
-    fn search(palette: State) {
+    fn search(wanted: RwSignal<Option<Tool>>) {
         let field = document().query_selector("main input[type=search]").ok().flatten();
         match field.and_then(|field| field.dyn_into::<HtmlElement>().ok()) {
             Some(field) => drop(field.focus()),
-            None => palette.open(),
+            None => wanted.set(Some(Tool::Palette)),
         }
     }
 

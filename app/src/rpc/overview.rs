@@ -21,7 +21,7 @@ pub struct Overview {
     pub started_at: Timestamp,
     /// The newest events.
     pub events: Result<Vec<Event>, Error>,
-    /// The machine in the last fifteen minutes.
+    /// The machine in the last minutes, at most [`Overview::STEPS`] steps.
     pub system: Result<SystemSeries, Error>,
 }
 
@@ -30,6 +30,8 @@ impl Overview {
     pub const SERVICES: u32 = 24;
     /// The most events shown.
     pub const EVENTS: u32 = 10;
+    /// The most steps of the machine's figures shown: five minutes.
+    pub const STEPS: usize = 60;
 }
 
 /// What the first page shows.
@@ -42,6 +44,10 @@ pub async fn get_overview() -> RpcResult<Overview> {
     let services = backend.services.list(caller, services).await?.items;
     let events = api::EventQuery { limit: api::Limit::new(Overview::EVENTS)?, ..Default::default() };
     let events = backend.activity.list(caller, events).await.map(|page| page.items);
-    let system = backend.monitoring.system(caller, api::MetricsQuery::last(api::Range::Minutes15)).await;
+    let mut system = backend.monitoring.system(caller, api::MetricsQuery::last(api::Range::Minutes15)).await;
+    if let Ok(series) = &mut system {
+        let surplus = series.points.len().saturating_sub(Overview::STEPS);
+        series.points.drain(..surplus);
+    }
     Ok(Overview { counts: report.counts, services, version: report.version, started_at: report.started_at, events, system })
 }

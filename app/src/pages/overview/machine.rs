@@ -3,12 +3,10 @@
 use api::{Error, SystemPoint, SystemSeries};
 use leptos::prelude::*;
 
-use crate::charts::{Sparkline, Unit};
+use crate::charts::{Sparkline, Unit, decimal};
 use crate::components::Failure;
-use crate::erase::Erase;
-
-/// The most recent steps shown: five minutes.
-pub const STEPS: usize = 60;
+use crate::erase::{Erase, shown};
+use crate::rpc::Overview;
 
 /// CPU, memory and disk of the machine, and Pilothouse's own share.
 #[component]
@@ -28,14 +26,14 @@ pub fn MachinePanel(
             <header class="panel-head">
                 <h2 class="panel-title" id="glance-machine">"Machine"</h2>
             </header>
-            {body}
+            {shown(body)}
         </section>
     }
 }
 
 #[component]
 fn Figures(last: SystemPoint, points: Vec<SystemPoint>, cores: u32) -> impl IntoView {
-    let recent = &points[points.len().saturating_sub(STEPS)..];
+    let recent = &points[points.len().saturating_sub(Overview::STEPS)..];
     let trend =
         |part: fn(&SystemPoint) -> Option<f64>| recent.iter().map(|point| part(point).map(|value| value as f32)).collect::<Vec<_>>();
     let share = |used: u64, total: u64| used as f64 / total.max(1) as f64 * 100.0;
@@ -49,7 +47,7 @@ fn Figures(last: SystemPoint, points: Vec<SystemPoint>, cores: u32) -> impl Into
         <dl class="machine">
             <div class="machine-item">
                 <dt>"CPU"</dt>
-                <dd><span class="machine-figure">{cpu}</span><span class="machine-note">{cores}", load "{format!("{:.2}", last.load_1m)}</span></dd>
+                <dd><span class="machine-figure">{cpu}</span><span class="machine-note">{cores}", load "{decimal(last.load_1m, 2)}</span></dd>
                 <dd class="machine-trend"><Sparkline values=Signal::stored(trend(|point| point.host_cpu_percent)) floor=100.0 /></dd>
             </div>
             <div class="machine-item">
@@ -88,7 +86,7 @@ fn Meter(percent: f64) -> impl IntoView {
     view! {
         <svg class="meter" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true" data-level=level>
             <rect class="meter-track" x="0" y="0" width="100" height="4"></rect>
-            <rect class="meter-fill" x="0" y="0" width=format!("{:.1}", percent.clamp(0.0, 100.0)) height="4"></rect>
+            <rect class="meter-fill" x="0" y="0" width=decimal(percent.clamp(0.0, 100.0), 1) height="4"></rect>
         </svg>
     }
 }

@@ -14,7 +14,7 @@ use self::tile::{AttentionRow, ServiceTile};
 use super::rows::{Row, Rows, Soon};
 use super::services::NoServices;
 use crate::components::{Ago, DiscoverButton, EventLine, Failure, Icon, PageHead, Skeleton, Symbol};
-use crate::erase::Erase;
+use crate::erase::{Erase, shown, text};
 use crate::live::{Incoming, use_feed};
 use crate::pages::wait::wait;
 use crate::path;
@@ -26,13 +26,11 @@ pub fn OverviewPage() -> impl IntoView {
     let overview = Resource::new_blocking(|| (), |()| get_overview());
     let about = move || {
         let about = move || overview.get().and_then(|overview| overview.ok()).map(|overview| view! { <About overview=overview /> });
-        view! { <Transition fallback=|| ()>{about}</Transition> }
+        view! { <Transition fallback=|| ().erase()>{about}</Transition> }
     };
     view! {
-        <PageHead title="Overview" about=about>
-            <DiscoverButton />
-        </PageHead>
-        <Transition fallback=|| view! { <Skeleton lines=14 /> }>
+        <PageHead title="Overview" about=shown(about).erase() actions=view! { <DiscoverButton /> }.erase() />
+        <Transition fallback=|| view! { <Skeleton lines=14 /> }.erase()>
             {move || Suspend::new(async move {
                 match wait(overview).await {
                     Ok(overview) => view! { <Glance overview=overview /> }.erase(),
@@ -71,10 +69,10 @@ fn Glance(overview: Overview) -> impl IntoView {
     follow_machine(system);
     let is_empty = Memo::new(move |_| rows.get().is_empty());
     view! {
-        {move || (!is_empty.get()).then(|| view! { <Summary counts=counts /> })}
+        {shown(move || (!is_empty.get()).then(|| view! { <Summary counts=counts /> }))}
         <div class="glance">
             <div class="glance-main">
-                {move || {
+                {shown(move || {
                     if is_empty.get() {
                         view! { <NoServices /> }.erase()
                     } else {
@@ -84,7 +82,7 @@ fn Glance(overview: Overview) -> impl IntoView {
                         }
                         .erase()
                     }
-                }}
+                })}
             </div>
             <div class="glance-side">
                 <MachinePanel series=system />
@@ -93,10 +91,10 @@ fn Glance(overview: Overview) -> impl IntoView {
                         <h2 class="panel-title" id="glance-activity">"Recent activity"</h2>
                         <a class="panel-link" href=path::ACTIVITY>"All activity" <Icon symbol=Symbol::Right /></a>
                     </header>
-                    {move || match events.get() {
+                    {shown(move || match events.get() {
                         Ok(events) => view! { <RecentEvents events=events /> }.erase(),
                         Err(error) => view! { <Failure error=error /> }.erase(),
-                    }}
+                    })}
                 </section>
             </div>
         </div>
@@ -116,7 +114,7 @@ fn follow_machine(system: RwSignal<Result<SystemSeries, api::Error>>) {
                 system.update(|system| {
                     if let Ok(series) = system {
                         series.points.push(point);
-                        let surplus = series.points.len().saturating_sub(machine::STEPS);
+                        let surplus = series.points.len().saturating_sub(Overview::STEPS);
                         series.points.drain(..surplus);
                     }
                 });
@@ -136,7 +134,7 @@ fn Tiles(rows: Rows, total: Signal<u32>) -> impl IntoView {
         <section class="panel" aria-labelledby="glance-services">
             <header class="panel-head">
                 <h2 class="panel-title" id="glance-services">"Services"</h2>
-                <a class="panel-link" href=path::SERVICES>{more} <Icon symbol=Symbol::Right /></a>
+                <a class="panel-link" href=path::SERVICES>{text(more)} <Icon symbol=Symbol::Right /></a>
             </header>
             <ul class="tiles">
                 <For each=move || rows.get() key=|row| row.id let:row>
@@ -158,10 +156,10 @@ fn Attention(rows: Rows) -> impl IntoView {
         count => count.to_string(),
     };
     view! {
-        <section class="panel attention" aria-labelledby="glance-attention" data-empty=move || (count.get() == 0).to_string()>
+        <section class="panel attention" aria-labelledby="glance-attention" data-empty=text(move || (count.get() == 0).to_string())>
             <header class="panel-head">
                 <h2 class="panel-title" id="glance-attention">"Needs attention"</h2>
-                <span class="panel-note">{note}</span>
+                <span class="panel-note">{text(note)}</span>
             </header>
             <ul class="attention-list">
                 <For each=unwell key=|row| row.id let:row>

@@ -3,7 +3,8 @@
 use api::ServiceCounts;
 use leptos::prelude::*;
 
-use crate::erase::Erase;
+use crate::charts::decimal;
+use crate::erase::{Erase, shown, text};
 use crate::path;
 
 /// The figures.
@@ -24,8 +25,8 @@ pub fn Summary(
         let count = move || counts.with(count);
         view! {
             <li>
-                <a class="summary-item" href=format!("{}{query}", path::SERVICES) data-state=state data-zero=move || (count() == 0).to_string()>
-                    <span class="summary-figure">{count}</span>
+                <a class="summary-item" href=format!("{}{query}", path::SERVICES) data-state=state data-zero=text(move || (count() == 0).to_string())>
+                    <span class="summary-figure">{text(move || count().to_string())}</span>
                     <span class="summary-label">{label}</span>
                 </a>
             </li>
@@ -34,7 +35,7 @@ pub fn Summary(
     view! {
         <section class="summary" aria-label="Services by state">
             <ul class="summary-list">{figures.into_iter().collect_view()}</ul>
-            {move || view! { <ShareBar counts=counts.get() /> }}
+            {shown(move || view! { <ShareBar counts=counts.get() /> })}
         </section>
     }
     .erase()
@@ -51,7 +52,9 @@ fn ShareBar(counts: ServiceCounts) -> impl IntoView {
     let parts = parts.map(|(state, count)| {
         let (x, width) = (from, f64::from(count) / total * 1000.0);
         from += width;
-        (count > 0).then(|| view! { <rect class="share-bar-part" data-state=state x=format!("{x:.1}") y="0" width=format!("{width:.1}") height="4"></rect> })
+        (count > 0).then(
+            || view! { <rect class="share-bar-part" data-state=state x=decimal(x, 1) y="0" width=decimal(width, 1) height="4"></rect> },
+        )
     });
     view! {
         <svg class="share-bar" viewBox="0 0 1000 4" preserveAspectRatio="none" aria-hidden="true">

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use crate::charts::{Sparkline, Unit};
 use crate::components::{HealthMark, ServiceActions, StatusMark};
-use crate::erase::Erase;
+use crate::erase::{Erase, shown, text};
 use crate::path;
 
 /// Name, state, and what it uses.
@@ -17,19 +17,18 @@ pub fn ServiceTile(
     let href = path::service(service.with_untracked(|service| service.id));
     let status = Signal::derive(move || service.with(|service| service.status));
     let health = Signal::derive(move || service.with(|service| service.health_status));
-    let figure =
-        move |unit: Unit, part: fn(&Service) -> Option<f64>| move || service.with(part).map_or("–".to_owned(), |value| unit.write(value));
+    let figure = move |unit: Unit, part: fn(&Service) -> Option<f64>| {
+        text(move || service.with(part).map_or("–".to_owned(), |value| unit.write(value)))
+    };
     view! {
-        <article class="tile" data-state=move || status.get().as_str()>
+        <article class="tile" data-state=text(move || status.get().as_str())>
             <div class="tile-head">
-                <a class="tile-link" href=href>{move || service.with(|service| service.name.clone())}</a>
+                <a class="tile-link" href=href>{text(move || service.with(|service| service.name.clone()))}</a>
                 <StatusMark status=status />
             </div>
             <div class="tile-body">
                 <span class="tile-health">
-                    {move || {
-                        (status.get() == Status::Running).then(|| view! { <HealthMark health=health /> })
-                    }}
+                    {shown(move || (status.get() == Status::Running).then(|| view! { <HealthMark health=health /> }))}
                 </span>
                 <span class="tile-figures">
                     <span title="CPU">{figure(Unit::Percent, |service| service.resource_usage.cpu_percent)}</span>
@@ -48,7 +47,7 @@ pub fn AttentionRow(
     /// The service.
     service: RwSignal<Service>,
 ) -> impl IntoView {
-    let failure = RwSignal::new(None);
+    let failure = RwSignal::new(None::<String>);
     let href = path::service(service.with_untracked(|service| service.id));
     let status = Signal::derive(move || service.with(|service| service.status));
     let health = Signal::derive(move || service.with(|service| service.health_status));
@@ -57,18 +56,18 @@ pub fn AttentionRow(
     view! {
         <div class="attention-row">
             <span class="attention-mark">
-                {move || {
+                {shown(move || {
                     if status.get() == Status::Running {
                         view! { <HealthMark health=health /> }.erase()
                     } else {
                         view! { <StatusMark status=status /> }.erase()
                     }
-                }}
+                })}
             </span>
             <div class="attention-text">
-                <a class="attention-link" href=href>{move || service.with(|service| service.name.clone())}</a>
-                <p class="attention-reason">{reason}</p>
-                <p class="row-failure" role="alert">{move || failure.get()}</p>
+                <a class="attention-link" href=href>{text(move || service.with(|service| service.name.clone()))}</a>
+                <p class="attention-reason">{text(reason)}</p>
+                <p class="row-failure" role="alert">{text(move || failure.get().unwrap_or_default())}</p>
             </div>
             <ServiceActions service=service failure=failure />
         </div>

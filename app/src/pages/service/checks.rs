@@ -24,7 +24,7 @@ pub fn ChecksPanel(
 ) -> impl IntoView {
     view! {
         <section class="panel chart-panel checks" aria-label="Health checks">
-            <Transition fallback=|| view! { <Skeleton lines=1 /> }>
+            <Transition fallback=|| view! { <Skeleton lines=1 /> }.erase()>
                 {move || Suspend::new(async move {
                     if let Some(Ok(report)) = wait(loads.health).await {
                         watched.health.set(Some(report));

@@ -10,7 +10,7 @@ use super::loads::Loads;
 use super::watch::Watched;
 use crate::charts::{Chart, Plot, Unit, provide_cursor};
 use crate::components::{Failure, Icon, Skeleton, Symbol};
-use crate::erase::Erase;
+use crate::erase::{Erase, Erased};
 use crate::live::{Incoming, use_feed};
 use crate::pages::wait::wait;
 use crate::rpc::get_metrics;
@@ -48,13 +48,13 @@ pub fn MetricsTab(
 fn Loaded(
     watched: Watched,
     loads: Loads,
-    figures: impl Fn(RwSignal<MetricsSeries>) -> AnyView + Copy + Send + Sync + 'static,
+    figures: impl Fn(RwSignal<MetricsSeries>) -> Erased + Copy + Send + Sync + 'static,
 ) -> impl IntoView {
     provide_cursor();
     let Loads { range, series, .. } = loads;
     view! {
         <RangeLinks range />
-        <Transition fallback=|| view! { <Skeleton lines=8 /> }>
+        <Transition fallback=|| view! { <Skeleton lines=8 /> }.erase()>
             {move || Suspend::new(async move {
                 match wait(series).await {
                     Some(Ok(series)) => figures(keep(watched, range.get_untracked(), series)),

@@ -35,7 +35,7 @@ use crate::pages::wait::wait;
 pub fn ServicePage() -> impl IntoView {
     let loads = Loads::new();
     view! {
-        <Transition fallback=|| view! { <Skeleton lines=12 /> }>
+        <Transition fallback=|| view! { <Skeleton lines=12 /> }.erase()>
             {move || Suspend::new(async move {
                 match wait(loads.detail).await {
                     Ok(detail) => view! { <ServiceView detail loads /> }.erase(),

@@ -45,7 +45,7 @@ fn LogPeek(watched: Watched, loads: Loads) -> impl IntoView {
                 <h2 class="panel-title" id="peek-title">"Log"</h2>
                 <a class="panel-link" href=path::service_tab(watched.id, "logs")>"Follow the log"<Icon symbol=Symbol::Right /></a>
             </div>
-            <Transition fallback=|| view! { <Skeleton lines=4 /> }>
+            <Transition fallback=|| view! { <Skeleton lines=4 /> }.erase()>
                 {move || Suspend::new(async move {
                     match wait(loads.lines).await {
                         Some(Ok(page)) => view! { <LogPeekLines watched page /> }.erase(),

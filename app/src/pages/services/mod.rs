@@ -30,13 +30,10 @@ pub fn ServicesPage() -> impl IntoView {
         total.map(|total| if total == 1 { "1 service".to_owned() } else { format!("{total} services") })
     };
     view! {
-        <PageHead title="Services" about=move || view! { <Transition fallback=|| ()>{total}</Transition> }>
-            <DiscoverButton />
-            <NewServiceLink />
-        </PageHead>
+        <PageHead title="Services" about=view! { <Transition fallback=|| ().erase()>{total}</Transition> }.erase() actions=view! { <DiscoverButton /><NewServiceLink /> }.erase() />
         <Done />
         <ServiceFilter query=query />
-        <Transition fallback=|| view! { <Skeleton lines=12 /> }>
+        <Transition fallback=|| view! { <Skeleton lines=12 /> }.erase()>
             {move || Suspend::new(async move {
                 let query = query.get_untracked();
                 match wait(list).await {
@@ -59,13 +56,13 @@ pub fn NewServiceLink() -> impl IntoView {
 #[component]
 pub fn NoServices() -> impl IntoView {
     view! {
-        <Empty symbol=Symbol::Folder title="No services yet">
+        <Empty symbol=Symbol::Folder title="No services yet" text=view! {
             <p>
                 "Pilothouse finds the services of a folder: each folder in it with a " <code>"main.py"</code> " or " <code>"app.py"</code>
                 " is one. Set " <code>"PILOTHOUSE_SERVICES_DIR"</code> " to that folder and start Pilothouse again; if it is set, put a service there and look again."
             </p>
             <NewServiceLink />
-        </Empty>
+        }.erase() />
     }
 }
 
@@ -73,8 +70,8 @@ pub fn NoServices() -> impl IntoView {
 #[component]
 pub fn NoMatch() -> impl IntoView {
     view! {
-        <Empty symbol=Symbol::Search title="No service matches">
+        <Empty symbol=Symbol::Search title="No service matches" text=view! {
             <p><a href=path::SERVICES>"Show all services"</a></p>
-        </Empty>
+        }.erase() />
     }
 }

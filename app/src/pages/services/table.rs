@@ -8,7 +8,7 @@ use super::query::ListQuery;
 use super::row::ServiceRow;
 use super::{NoMatch, NoServices};
 use crate::components::{Icon, Symbol};
-use crate::erase::Erase;
+use crate::erase::{Erase, Erased};
 use crate::pages::rows::Rows;
 use crate::rpc::list_services;
 
@@ -113,7 +113,7 @@ fn follow(rows: Rows, query: &ListQuery) {
 }
 
 /// The head of a column; a link when it sorts.
-fn head(label: &'static str, class: &'static str, sortable: Option<Sortable>, query: &ListQuery) -> AnyView {
+fn head(label: &'static str, class: &'static str, sortable: Option<Sortable>, query: &ListQuery) -> Erased {
     let Some(Sortable { first, second, rises }) = sortable else {
         return view! { <th scope="col" class=class>{label}</th> }.erase();
     };

@@ -19,9 +19,9 @@ use crate::viewer::Viewer;
 pub fn SettingsPage() -> impl IntoView {
     let settings = Resource::new_blocking(|| (), |()| get_settings());
     view! {
-        <PageHead title="Settings" about=|| "Your sessions and password, and who may use this Pilothouse." />
+        <PageHead title="Settings" about="Your sessions and password, and who may use this Pilothouse.".erase() />
         <Done />
-        <Transition fallback=|| view! { <Skeleton lines=6 /> }>
+        <Transition fallback=|| view! { <Skeleton lines=6 /> }.erase()>
             {move || Suspend::new(async move {
                 match wait(settings).await {
                     Ok(settings) => {

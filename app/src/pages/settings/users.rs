@@ -4,7 +4,7 @@ use api::{PASSWORD_MAX, PASSWORD_MIN, Role, User};
 use leptos::prelude::*;
 
 use crate::components::Ago;
-use crate::erase::Erase;
+use crate::erase::{Erase, Erased};
 use crate::viewer::Viewer;
 
 /// Every user, with forms that change them, and one that makes another.
@@ -38,7 +38,7 @@ pub fn UsersPanel(
     .erase()
 }
 
-fn row(user: User, own: &str, form_token: &str) -> AnyView {
+fn row(user: User, own: &str, form_token: &str) -> Erased {
     let id = user.id.to_string();
     let is_own = user.username == own;
     let last =

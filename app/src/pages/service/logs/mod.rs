@@ -31,7 +31,7 @@ pub fn LogsTab(
     loads: Loads,
 ) -> impl IntoView {
     view! {
-        <Transition fallback=|| view! { <Skeleton lines=20 /> }>
+        <Transition fallback=|| view! { <Skeleton lines=20 /> }.erase()>
             {move || Suspend::new(async move {
                 let page = wait(loads.lines).await;
                 let filter = loads.filter.get_untracked();

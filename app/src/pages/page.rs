@@ -1,0 +1,138 @@
+//! Every page with a route, and the parts of the bundle that they are in. The first page is in what every page needs; the browser fetches
+//! a part when a page in it is first wanted.
+
+use leptos::prelude::*;
+use leptos::wasm_split::wasm_split;
+use leptos_router::ChooseView;
+use leptos_router::components::Outlet;
+
+use super::{ActivityPage, HealthPage, NewServicePage, OverviewPage, ServicePage, ServicesPage, SettingsPage};
+#[cfg(feature = "ssr")]
+use super::{SetupPage, SignInPage};
+use crate::components::Frame;
+use crate::erase::{Erase, Erased};
+use crate::path;
+
+/// What a route shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// What surrounds the pages of those who are signed in.
+    Frame,
+    /// The first page.
+    Overview,
+    /// The list of services.
+    Services,
+    /// Where a service is made.
+    NewService,
+    /// One service.
+    Service,
+    /// What happened.
+    Activity,
+    /// The health of Pilothouse itself.
+    Health,
+    /// Sessions and users.
+    Settings,
+    /// Where one signs in. It comes whole and without scripts, as the next does: the browser never makes them.
+    SignIn,
+    /// Where the first user is made.
+    Setup,
+}
+
+impl Page {
+    /// The page at a path of this site, for those who are signed in.
+    pub fn at(path: &str) -> Option<Self> {
+        match path {
+            path::OVERVIEW => Some(Self::Overview),
+            path::SERVICES => Some(Self::Services),
+            path::NEW_SERVICE => Some(Self::NewService),
+            path::ACTIVITY => Some(Self::Activity),
+            path::HEALTH => Some(Self::Health),
+            path::SETTINGS => Some(Self::Settings),
+            _ => path.strip_prefix(path::SERVICES)?.starts_with('/').then_some(Self::Service),
+        }
+    }
+
+    /// The part of the bundle that it is in; none when that is what every page needs.
+    pub const fn part(self) -> Option<&'static str> {
+        match self {
+            Self::Services | Self::NewService | Self::Activity | Self::Health | Self::Settings => Some("pages"),
+            Self::Service => Some("service"),
+            Self::Frame | Self::Overview | Self::SignIn | Self::Setup => None,
+        }
+    }
+
+    /// Fetches its part of the bundle, unless it is there.
+    pub async fn load(self) {
+        match self.part() {
+            Some("pages") => load_pages().await,
+            Some(_) => load_service().await,
+            None => {}
+        }
+    }
+}
+
+/// A route waits for the part of its page, and shows the page before until it has come.
+impl ChooseView for Page {
+    async fn choose(self) -> AnyView {
+        let view = match self {
+            Self::Frame => view! { <Frame page=|| view! { <Outlet /> }.erase() /> }.erase(),
+            Self::Overview => view! { <OverviewPage /> }.erase(),
+            Self::Services | Self::NewService | Self::Activity | Self::Health | Self::Settings => pages(self).await,
+            Self::Service => service().await,
+            Self::SignIn | Self::Setup => entry(self),
+        };
+        view.into_any()
+    }
+
+    async fn preload(&self) {
+        self.load().await;
+    }
+}
+
+#[wasm_split(pages, wasm_split_path = ::leptos::wasm_split, preload(load_pages))]
+fn pages(page: Page) -> Erased {
+    match page {
+        Page::Services => view! { <ServicesPage /> }.erase(),
+        Page::NewService => view! { <NewServicePage /> }.erase(),
+        Page::Activity => view! { <ActivityPage /> }.erase(),
+        Page::Health => view! { <HealthPage /> }.erase(),
+        _ => view! { <SettingsPage /> }.erase(),
+    }
+}
+
+#[wasm_split(service, wasm_split_path = ::leptos::wasm_split, preload(load_service))]
+fn service() -> Erased {
+    view! { <ServicePage /> }.erase()
+}
+
+#[cfg(feature = "ssr")]
+fn entry(page: Page) -> Erased {
+    if page == Page::Setup { view! { <SetupPage /> }.erase() } else { view! { <SignInPage /> }.erase() }
+}
+
+/// The browser goes to these pages by a full load only.
+#[cfg(not(feature = "ssr"))]
+fn entry(_: Page) -> Erased {
+    ().erase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Page;
+
+    #[test]
+    fn every_page_for_the_signed_in_is_found_by_its_path() {
+        let cases = [
+            ("/", Some(Page::Overview)),
+            ("/services", Some(Page::Services)),
+            ("/services/new", Some(Page::NewService)),
+            ("/services/1/logs", Some(Page::Service)),
+            ("/settings", Some(Page::Settings)),
+            ("/servicesx", None),
+            ("/sign-in", None),
+        ];
+        for (path, page) in cases {
+            assert_eq!(Page::at(path), page, "{path}");
+        }
+    }
+}
