@@ -62,7 +62,7 @@ test('a service that crashes is started again by itself', async ({ page, pilotho
   await expect(states(page)).toContainText('Healthy');
   const { pids } = await pilothouse.call<{ pids: number[] }>('GET', `/api/services/${id}`);
   process.kill(pids[0] ?? 0, 'SIGKILL');
-  await expect(page.getByRole('main')).toContainText('It starts again at');
+  await expect(page.getByRole('main')).toContainText('orders crashed: killed by SIGKILL; it is started again in 1 s');
   await expect(states(page)).toContainText('Healthy', { timeout: 60_000 });
   const after = await pilothouse.call<{ pids: number[]; restarts: { in_a_row: number } }>('GET', `/api/services/${id}`);
   expect(after.pids[0]).not.toBe(pids[0]);
