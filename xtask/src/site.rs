@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::step::{self, Result, Steps};
-use crate::tools::{WASM_BINDGEN, WASM_SPLIT};
+use crate::tools::{TRUNK, WASM_BINDGEN, WASM_SPLIT};
 use crate::{bundle, compress, content, place, style, tools, wasm};
 
 /// How much is done to make the bundle small.
@@ -16,7 +17,7 @@ pub enum Size {
     Optimised,
 }
 
-const INPUTS: [&str; 7] = ["app", "frontend", "style", "public", "xtask/src", "Cargo.toml", "Cargo.lock"];
+const INPUTS: [&str; 8] = ["app", "frontend", "style", "public", "xtask/src", "Trunk.toml", "Cargo.toml", "Cargo.lock"];
 
 /// Builds the site unless nothing has changed since it was built at least as small.
 pub fn build(steps: &Steps, size: Size) -> Result {
@@ -30,19 +31,25 @@ pub fn build(steps: &Steps, size: Size) -> Result {
         return Ok(());
     }
     let compiler = wasm::Compiler::get(steps)?;
-    let (split, bindgen) = (WASM_SPLIT.get(steps)?, WASM_BINDGEN.get(steps)?);
+    let (trunk, split, bindgen) = (TRUNK.get(steps)?, WASM_SPLIT.get(steps)?, WASM_BINDGEN.get(steps)?);
     let optimiser = if size == Size::Optimised { Some(tools::wasm_opt(steps)?) } else { None };
     fs::remove_file(&stamp_file).ok();
-    let module = steps.take("Compile for the browser", || {
-        step::run(compiler.cargo()?.args(["build", "--package", "frontend", "--profile", "wasm-release", "--target", wasm::TARGET]))?;
+    let module = steps.take("Build the site", || {
+        style::flatten(&root.join("style/main.css"), &root.join("target/style/pilothouse.css"))?;
+        let mut command = Command::new(&trunk);
+        command.current_dir(root).args(["build", "--release", "--cargo-profile", "wasm-release"]);
+        // Some continuous integrations set this to values that trunk doesn't take.
+        command.env_remove("NO_COLOR");
+        compiler.prepare(&mut command, &[tools::bin()?])?;
+        step::run(&mut command)?;
         Ok(wasm::target_folder().join(wasm::TARGET).join("wasm-release/frontend.wasm"))
     })?;
     let made = root.join("target/bundle");
-    steps.take("Make the bundle", || bundle::make(&module, &made, &split, &bindgen))?;
+    steps.take("Split the bundle", || bundle::make(&module, &made, &split, &bindgen))?;
     if let Some(folder) = optimiser {
         steps.take("Make the bundle smaller", || bundle::optimise(&made, &folder.join("wasm-opt")))?;
     }
-    steps.take("Put the site together", || assemble(&made))?;
+    assemble(&made)?;
     steps.take("Compress the site", || compress::beside(&dist()))?;
     fs::write(&stamp_file, stamp(size)).map_err(|error| format!("{}: {error}", stamp_file.display()))
 }
@@ -52,18 +59,23 @@ pub fn dist() -> PathBuf {
     place::root().join("dist")
 }
 
-/// Fills `dist/`: the bundle in a folder named by its content, so that its files find each other by the names they were made with; the
-/// style; what is public; and `site.json`, from which the server knows the names.
+/// Puts the bundle in its parts in place of the whole one that trunk made, in a folder named by its content, so that its files find each
+/// other by the names they were made with; and `site.json`, from which the server knows the names, in place of trunk's page.
 fn assemble(bundle: &Path) -> Result {
     let io = |error: std::io::Error| format!("can't write the site: {error}");
-    fs::remove_dir_all(dist()).ok();
     let app = format!("app-{:016x}", content::hash(&[bundle.to_owned()])?);
+    let mut style = None;
+    for entry in fs::read_dir(dist()).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name == "index.html" || (name.starts_with("frontend-") && [".js", ".wasm"].iter().any(|ending| name.ends_with(ending))) {
+            fs::remove_file(entry.path()).map_err(io)?;
+        } else if name.ends_with(".css") {
+            style = Some(name);
+        }
+    }
+    let style = style.ok_or("trunk made no style sheet")?;
     copy(bundle, &dist().join(&app)).map_err(io)?;
-    copy(&place::root().join("public"), &dist()).map_err(io)?;
-    let flat = place::root().join("target/style/pilothouse.css");
-    style::flatten(&place::root().join("style/main.css"), &flat)?;
-    let style = format!("pilothouse-{:016x}.css", content::hash(std::slice::from_ref(&flat))?);
-    fs::copy(&flat, dist().join(&style)).map_err(io)?;
     let list = |files: &[String]| files.iter().map(|file| format!("\"/{app}/{file}\"")).collect::<Vec<_>>().join(", ");
     let parts = bundle::parts(bundle)?;
     let parts: Vec<_> = parts.iter().map(|(part, files)| format!("    \"{part}\": [{}]", list(files))).collect();

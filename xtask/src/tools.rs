@@ -15,6 +15,8 @@ pub struct CargoTool {
     features: &'static [&'static str],
 }
 
+/// Compiles the page's program for the browser and gathers what belongs to the site.
+pub const TRUNK: CargoTool = CargoTool { package: "trunk", program: "trunk", version: "0.21.14", features: &[] };
 /// Splits the parts that a browser fetches later off the WebAssembly.
 pub const WASM_SPLIT: CargoTool =
     CargoTool { package: "wasm_split_cli_support", program: "wasm-split-cli", version: "0.2.4", features: &["build-binary"] };
@@ -25,10 +27,15 @@ pub const CARGO_DENY: CargoTool = CargoTool { package: "cargo-deny", program: "c
 
 const BINARYEN: &str = "binaryen@132.0.0";
 
+/// The folder that the cargo tools are in.
+pub fn bin() -> Result<PathBuf> {
+    Ok(place::cache()?.join("tools/bin"))
+}
+
 impl CargoTool {
     /// Installs the tool unless it is there at this version, and returns its place.
     pub fn get(&self, steps: &Steps) -> Result<PathBuf> {
-        let program = place::cache()?.join("tools/bin").join(self.program);
+        let program = bin()?.join(self.program);
         if self.is_current(&program)? {
             return Ok(program);
         }

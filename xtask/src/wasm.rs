@@ -47,23 +47,24 @@ impl Compiler {
             Self::Debian(_) => Command::new("/usr/bin/cargo"),
         };
         command.current_dir(place::root());
-        self.prepare(&mut command)?;
+        self.prepare(&mut command, &[])?;
         Ok(command)
     }
 
-    /// Lets a command use this compiler.
-    fn prepare(&self, command: &mut Command) -> Result {
+    /// Lets a command (trunk) use this compiler, and the tools in `folders`.
+    pub fn prepare(&self, command: &mut Command, folders: &[PathBuf]) -> Result {
         place::forget_xtask(command);
         command.env("CARGO_TARGET_DIR", target_folder());
+        let mut folders = folders.to_vec();
         if let Self::Debian(sysroot) = self {
             for name in ["CARGO", "RUSTC", "RUSTDOC", "RUSTFLAGS", "RUSTUP_TOOLCHAIN", "RUSTC_WRAPPER"] {
                 command.env_remove(name);
             }
             // clippy-driver doesn't go through the wrapper; it is told by this variable.
             command.env("SYSROOT", sysroot);
-            place::put_on_path(command, &[sysroot.join("bin")])?;
+            folders.insert(0, sysroot.join("bin"));
         }
-        Ok(())
+        place::put_on_path(command, &folders)
     }
 }
 
