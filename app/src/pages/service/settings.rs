@@ -40,6 +40,7 @@ fn SettingsForm(detail: ServiceDetail) -> impl IntoView {
                 <Field name="form[name]" label="Name" takes=Takes::Line(63, true) value=service.name hint="Letters, digits and . _ -" />
                 <Field name="form[description]" label="Description" takes=Takes::Line(500, false) value=service.description.unwrap_or_default() />
                 <Field name="form[port]" label="Port" takes=Takes::NumberOrNothing(1, 65_535) value=text(spec.port) example="automatic" hint="It is told by the variable PORT. Empty lets Pilothouse read or choose one." />
+                <Field name="form[metrics_path]" label="Path of its Prometheus metrics" takes=Takes::Line(1024, true) value=spec.metrics_path />
                 <Field name="form[environment]" label="Variables" takes=Takes::Lines value=write_variables(&spec.environment) example="NAME=value" hint="One NAME=value a line, over those of its .env. They are read when it starts." />
                 <RestartField chosen=spec.restart />
                 <Field name="form[stop_grace]" label="Seconds it has to stop" takes=Takes::Number(0, 600) value=spec.stop_grace_seconds.to_string() hint="After that it is killed, with all that it has started." />
@@ -53,7 +54,6 @@ fn SettingsForm(detail: ServiceDetail) -> impl IntoView {
                         <Field name="form[healthy_threshold]" label="Healthy after successes" takes=Takes::Number(1, 20) value=health.healthy_threshold.to_string() />
                     </div>
                 </fieldset>
-                <Field name="form[metrics_path]" label="Path of its Prometheus metrics" takes=Takes::Line(1024, true) value=spec.metrics_path />
                 <button type="submit" class="button" data-kind="primary">"Save"</button>
             </LiveForm>
         </section>
