@@ -117,6 +117,8 @@ async fn who_may_change_a_service_gets_its_settings_and_only_an_admin_its_deleti
         assert_eq!(has("Ask somebody who is a Developer"), !may_change);
         assert!(has("Saved."), "what the form before did is told");
     }
+    assert!(!text(one(), "/settings?done=saved&__err=x").await.contains("Saved."), "a later failure isn't a success");
+    assert!(text(one(), "?done=made").await.contains("The service is made."), "on every tab");
 }
 
 #[tokio::test]

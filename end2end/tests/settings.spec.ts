@@ -37,6 +37,7 @@ test('an admin makes a service from a command, starts it, and deletes it after t
   await page.getByLabel('Folder').fill('/tmp');
   await page.getByRole('button', { name: 'Make service' }).click();
   await expect(page.getByRole('heading', { name: 'files', level: 1 })).toBeVisible();
+  await expect(page.getByRole('main')).toContainText('The service is made.');
   await page.getByRole('button', { name: 'Start files', exact: true }).click();
   await expect(states(page)).toContainText('Healthy', { timeout: 60_000 });
 

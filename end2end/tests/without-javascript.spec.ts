@@ -32,6 +32,15 @@ test('without JavaScript one signs in, reads everything, starts and stops', asyn
     await expect(states(page)).toContainText('Stopped', { timeout: 500 });
   }).toPass({ timeout: 30_000 });
 
+  await tabs.getByRole('link', { name: 'Settings' }).click();
+  await page.getByLabel('Description').fill('Takes cards');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByRole('main')).toContainText('Saved.');
+  await page.getByLabel('Variables').fill('nonsense');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByRole('alert').first()).toContainText('Line 1 of the variables is not of the form NAME=value.');
+  await expect(page.getByRole('main')).not.toContainText('Saved.');
+
   await page.getByLabel('Account of developer').click();
   await page.getByRole('button', { name: 'Sign out' }).click();
   await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();

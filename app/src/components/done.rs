@@ -5,11 +5,11 @@ use leptos_router::hooks::use_query_map;
 
 use super::{Icon, Symbol};
 
-/// Says what `done` in the address stands for.
+/// Says what `done` in the address stands for; nothing when a form that was sent from there has failed since.
 #[component]
 pub fn Done() -> impl IntoView {
     let query = use_query_map();
-    let text = move || query.with(|query| query.get_str("done").and_then(text));
+    let text = move || query.with(|query| query.get_str("done").filter(|_| query.get_str("__err").is_none()).and_then(text));
     move || text().map(|text| view! { <p class="done" role="status"><Icon symbol=Symbol::Check />{text}</p> })
 }
 

@@ -26,7 +26,7 @@ use self::tab::{Tab, TabLinks};
 use self::watch::Watched;
 use super::NotFoundPage;
 use super::activity::{EventFilter, EventRows};
-use crate::components::{Failure, Skeleton};
+use crate::components::{Done, Failure, Skeleton};
 use crate::erase::Erase;
 use crate::pages::wait::wait;
 
@@ -54,6 +54,7 @@ fn ServiceView(detail: ServiceDetail, loads: Loads) -> impl IntoView {
     let watched = Watched::new(detail);
     view! {
         <ServiceHead watched />
+        <Done />
         <DiagnosisPanel watched />
         <TabLinks id tab=loads.tab />
         {move || match loads.tab.get() {

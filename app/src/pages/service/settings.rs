@@ -4,7 +4,7 @@ use api::{Permission, ServiceDetail, write_variables};
 use leptos::prelude::*;
 
 use super::watch::Watched;
-use crate::components::{Done, Field, LiveForm, RestartField, Takes};
+use crate::components::{Field, LiveForm, RestartField, Takes};
 use crate::erase::Erase;
 use crate::viewer::Viewer;
 
@@ -22,7 +22,6 @@ pub fn SettingsTab(
         view! { <p class="panel panel-empty">"Your role lets you see this service, not change it. Ask somebody who is a Developer or an Admin."</p> }.erase()
     };
     view! {
-        <Done />
         <div class="settings">{settings} {viewer.may(Permission::ServicesDelete).then(|| view! { <DeletePanel watched /> })}</div>
     }
     .erase()
