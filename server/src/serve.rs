@@ -14,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogFormat, Settings};
 use crate::state::Server;
-use crate::{listen, middleware, pages, rest, ws};
+use crate::{listen, middleware, pages, rest, watch, ws};
 
 /// Threads that run tasks: requests are short and what blocks has threads of its own.
 const MOST_WORKERS: usize = 4;
@@ -52,6 +52,7 @@ impl Running {
         let engine = Arc::new(Engine::open(engine_config(&settings), clock).await?);
         engine.spawn().await?;
         let server = Server::new(&engine, settings, address);
+        server.core.tasks.spawn(watch::look_after(server.clone()));
         let ending = CancellationToken::new();
         let serving = tokio::spawn(listen::serve(listener, router(&server), ending.clone()));
         Ok(Self { address, server, engine, ending, serving })

@@ -13,6 +13,7 @@ use engine::{Core, Engine, Feeds, auth};
 use crate::config::Settings;
 use crate::figures::Figures;
 use crate::middleware::{Names, RateLimit};
+use crate::watch::Watches;
 use crate::ws::Tickets;
 
 /// Everything that handlers share.
@@ -33,6 +34,8 @@ pub struct Server {
     pub limit: RateLimit,
     /// One-time tickets for WebSockets.
     pub tickets: Tickets,
+    /// The streams that are open.
+    pub watches: Watches,
     /// Counts of its own requests.
     pub figures: Figures,
     /// The hashed addresses of the hydration bundle.
@@ -55,6 +58,7 @@ impl Server {
             names: Names::new(listen, settings.public_url.as_deref()),
             limit: RateLimit::new(settings.rate_limit, settings.rate_burst),
             tickets: Tickets::default(),
+            watches: Watches::default(),
             figures: Figures::default(),
             assets: Arc::new(crate::web::assets()),
             document: OnceLock::new(),

@@ -182,10 +182,13 @@ impl Reader {
     /// Waits for frames and answers all that are there, at most `most`. Dropping the future loses nothing.
     pub async fn next(&mut self, most: usize) -> Vec<Packet> {
         loop {
-            self.newest.mark_unchanged();
-            let packets = self.take(most);
-            if !packets.is_empty() {
-                return packets;
+            // Nobody locks the ring to see that nothing has come.
+            let newest = *self.newest.borrow_and_update();
+            if self.position < newest || !self.first.is_empty() {
+                let packets = self.take(most);
+                if !packets.is_empty() {
+                    return packets;
+                }
             }
             if self.newest.changed().await.is_err() {
                 std::future::pending::<()>().await;

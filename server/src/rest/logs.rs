@@ -20,7 +20,6 @@ use crate::error::Answer;
 use crate::extract::{Id, Params};
 use crate::middleware::SignedIn;
 use crate::state::Server;
-use crate::watch::Watch;
 
 pub fn routes() -> OpenApiRouter<Arc<Server>> {
     OpenApiRouter::new().routes(routes!(page)).routes(routes!(follow))
@@ -70,7 +69,7 @@ async fn follow(
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
     let resume = Resume { since: last.or(query.since), epoch: None };
     let reader = server.feeds.subscribe(&caller, Topic::Logs(id), &resume).await?;
-    let watch = Watch::new(server, caller);
+    let watch = server.watches.begin(caller);
     let packets = stream::unfold(reader, |mut reader| async move { Some((reader.next(MOST).await, reader)) });
     let events = packets.take_until(watch.ended()).flat_map(|packets| stream::iter(packets.into_iter().map(|packet| Ok(event(&packet)))));
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))

@@ -1,7 +1,8 @@
 //! Live data over WebSockets: `/ws` carries many feeds for one browser tab, the other addresses one feed each for clients.
 
 mod admission;
-mod outbox;
+mod feeds;
+mod line;
 mod session;
 mod tickets;
 
