@@ -108,6 +108,7 @@ impl Services for Fake {
             command: Some(vec!["uvicorn".into(), "main:app".into()]),
             pids: vec![4242, 4243],
             listening_ports: vec![8001],
+            container: None,
             last_exit: None,
             last_check: None,
             diagnosis: Vec::new(),

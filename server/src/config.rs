@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use api::{Error, Secret};
 use clap::Args;
+use engine::DockerHost;
 use serde::Deserialize;
 
 /// The file that is read when none is named and it is there, in the working folder or the data folder.
@@ -50,6 +51,10 @@ settings! {
     database_url: String = "PILOTHOUSE_DATABASE_URL", "SQLite in the data folder";
     /// The folder that is looked through for services
     services_dir: PathBuf = "PILOTHOUSE_SERVICES_DIR", "none";
+    /// The Docker Engine whose containers are shown and run: `unix://PATH`, `tcp://HOST:PORT`, or `off`
+    docker_host: String = "PILOTHOUSE_DOCKER_HOST", "`/var/run/docker.sock`, when it is there";
+    /// The folder with `ca.pem`, `cert.pem` and `key.pem`, for an engine over TLS
+    docker_certificates: PathBuf = "PILOTHOUSE_DOCKER_CERTIFICATES", "none";
     /// The password of the user `admin`, made at the start when there is no user; without it a one-time set-up link is printed. Better given in the environment than as a flag
     admin_password: Password = "PILOTHOUSE_ADMIN_PASSWORD", "none";
     /// The address that people use, when it is another than the one listened on, such as `https://pilothouse.example.org`
@@ -107,6 +112,8 @@ pub struct Settings {
     pub database_url: Option<String>,
     /// The folder that is looked through for services.
     pub services_dir: Option<PathBuf>,
+    /// Where the Docker Engine is.
+    pub docker: DockerHost,
     /// The password of the user `admin`, made when there is no user.
     pub admin_password: Option<Secret>,
     /// The address that people use, without a slash at its end.
@@ -131,6 +138,22 @@ pub struct Settings {
     pub program: PathBuf,
 }
 
+/// Where the Docker Engine is, checked.
+fn docker(host: Option<String>, certificates: Option<PathBuf>) -> Result<DockerHost, Error> {
+    let certificates = certificates.filter(|path| !path.as_os_str().is_empty()).map(absolute).transpose()?;
+    match host.as_deref().map(str::trim).filter(|host| !host.is_empty()) {
+        None if certificates.is_some() => {
+            Err(Error::invalid("docker_certificates", "docker_certificates goes with a docker_host such as tcp://10.0.0.5:2376"))
+        }
+        None => Ok(DockerHost::Usual),
+        Some("off") => Ok(DockerHost::Off),
+        Some(address) if address.starts_with("unix:///") || address.starts_with("tcp://") => {
+            Ok(DockerHost::At { address: address.to_owned(), certificates })
+        }
+        Some(_) => Err(Error::invalid("docker_host", "docker_host is unix:///PATH, tcp://HOST:PORT or off")),
+    }
+}
+
 impl Settings {
     /// Reads the file, if there is one, and checks everything. The message of an error names the setting and says what would be right.
     pub fn load(given: Given) -> Result<Self, Error> {
@@ -147,6 +170,7 @@ impl Settings {
             data_dir: absolute(given.data_dir.unwrap_or_else(default_data_dir))?,
             database_url: given.database_url.filter(|url| !url.is_empty()),
             services_dir: given.services_dir.filter(|path| !path.as_os_str().is_empty()).map(absolute).transpose()?,
+            docker: docker(given.docker_host, given.docker_certificates)?,
             admin_password: given.admin_password.map(|password| password.0).filter(|password| !password.reveal().is_empty()),
             public_url: given.public_url.filter(|url| !url.is_empty()).map(|url| url.trim_end_matches('/').to_owned()),
             trusted_proxy: given.trusted_proxy.into_iter().collect(),

@@ -99,6 +99,7 @@ pub fn engine_config(settings: &Settings) -> EngineConfig {
         data_dir: settings.data_dir.clone(),
         database_url: settings.database_url.clone(),
         services_dir: settings.services_dir.clone(),
+        docker: settings.docker.clone(),
         program: settings.program.clone(),
         demonstration: settings.demonstration,
         admin_password: settings.admin_password.clone(),

@@ -6,6 +6,7 @@ mod check;
 mod compress;
 mod content;
 mod debian;
+mod docker;
 mod imports;
 mod place;
 mod postgres;

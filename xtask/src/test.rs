@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::docker::Docker;
 use crate::postgres::Postgres;
 use crate::site::Size;
 use crate::step::{self, Result, Steps};
@@ -43,12 +44,13 @@ pub fn run(steps: &Steps, arguments: &[String]) -> Result {
 fn rust(steps: &Steps, filter: &[&String], counts: &mut Counts) -> Result {
     need_python(steps)?;
     let postgres = Postgres::start(steps)?;
+    let docker = Docker::start(steps)?;
     let packages = ["-p", "api", "-p", "app", "-p", "engine", "-p", "server", "-p", "xtask", "--features", "app/ssr"];
     steps.take("Build the Rust tests", || step::run(place::cargo().args(["test", "--no-run"]).args(packages)))?;
     steps.take("Run the Rust tests", || {
         let mut cargo = place::cargo();
         cargo.args(["test", "--no-fail-fast"]).args(packages).args(filter);
-        cargo.env("PILOTHOUSE_TEST_POSTGRES_URL", postgres.url());
+        cargo.env("PILOTHOUSE_TEST_POSTGRES_URL", postgres.url()).env("PILOTHOUSE_TEST_DOCKER_HOST", docker.host());
         let succeeded = step::watch(&mut cargo, |line| counts.add_cargo(line))?;
         if succeeded { Ok(()) } else { Err("a Rust test failed; its output is above".to_owned()) }
     })

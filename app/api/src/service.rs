@@ -16,7 +16,7 @@ pub struct Service {
     pub id: ServiceId,
     /// Its name, unique among services.
     pub name: String,
-    /// What kind of program it is: `fastapi`, `python`, `command` or `demonstration`.
+    /// What kind of program it is: `fastapi`, `python`, `command`, `container`, `image` or `demonstration`.
     pub template_type: String,
     /// What runs it.
     pub runtime: RuntimeKind,
@@ -118,6 +118,9 @@ pub struct ServiceDetail {
     pub pids: Vec<u32>,
     /// Every TCP port that its process tree listens on.
     pub listening_ports: Vec<u16>,
+    /// The container that it runs in, when it does.
+    #[serde(default)]
+    pub container: Option<Container>,
     /// How the last run ended.
     pub last_exit: Option<LastExit>,
     /// What the health check found last.
@@ -130,6 +133,38 @@ pub struct ServiceDetail {
     pub endpoints: Vec<String>,
     /// Why request figures are missing and how to have them, when they are.
     pub metrics_hint: Option<String>,
+}
+
+/// What is known of a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Container {
+    /// Its id, 64 hexadecimal digits.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The image as it was asked for.
+    pub image: String,
+    /// What that image was then: `sha256:..`.
+    pub image_digest: String,
+    /// The Compose project it belongs to, and what it is called there.
+    pub compose: Option<String>,
+    /// When Docker itself starts it again: `no`, `on-failure`, `always` or `unless-stopped`.
+    pub restart_policy: Option<String>,
+    /// What the check that its image brings along says; none when it brings none.
+    pub own_health: Option<OwnHealth>,
+}
+
+/// What the health check of an image says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OwnHealth {
+    /// What it counts as: `unknown` while it is starting.
+    pub health: Health,
+    /// Failures in a row.
+    pub failing: u32,
+    /// The first line of what the last check wrote, at most 200 characters.
+    pub message: String,
 }
 
 /// How a run of a service ended.
@@ -202,9 +237,9 @@ pub struct HealthReport {
 pub struct NewService {
     /// Its name: 1 to 63 of `a-z A-Z 0-9 . _ -`.
     pub name: String,
-    /// What shall run it.
-    #[serde(default = "default_runtime")]
-    pub runtime: RuntimeKind,
+    /// What shall run it; none takes the runtime that its source needs, and no other will do.
+    #[serde(default)]
+    pub runtime: Option<RuntimeKind>,
     /// Where its code comes from.
     pub source: Source,
     /// The port it shall listen on; none lets Pilothouse choose.
@@ -222,10 +257,6 @@ pub struct NewService {
     /// Whether it is started again when it ends by itself.
     #[serde(default = "crate::spec::default_restart")]
     pub restart: RestartPolicy,
-}
-
-const fn default_runtime() -> RuntimeKind {
-    RuntimeKind::Process
 }
 
 /// A change of a service: what is absent stays. Unless a field says otherwise, it takes effect at the next start.

@@ -60,9 +60,11 @@ const fn default_stop_grace() -> u32 {
 impl ServiceSpec {
     /// The specification of `source` with the defaults.
     pub fn new(source: Source) -> Self {
+        // Docker has a policy of its own for containers that others have made.
+        let restart = if matches!(source, Source::Container { .. }) { RestartPolicy::Never } else { default_restart() };
         Self {
+            runtime: source.runtime(),
             source,
-            runtime: RuntimeKind::Process,
             command: None,
             port: None,
             environment: BTreeMap::new(),
@@ -70,7 +72,7 @@ impl ServiceSpec {
             metrics_path: default_metrics_path(),
             openapi_path: default_openapi_path(),
             stop_grace_seconds: default_stop_grace(),
-            restart: default_restart(),
+            restart,
         }
     }
 }
@@ -78,7 +80,7 @@ impl ServiceSpec {
 /// Where the code of a service comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(untagged, expecting = "a source is {\"folder\": path} or {\"command\": [program, ..], \"working_dir\": path}")]
+#[serde(untagged, expecting = "a source is {\"folder\": path}, {\"command\": [program, ..], \"working_dir\": path} or {\"image\": name}")]
 pub enum Source {
     /// A folder; how it is run is found by reading it.
     Folder {
@@ -91,6 +93,19 @@ pub enum Source {
         command: Vec<String>,
         /// Absolute path that it runs in.
         working_dir: String,
+    },
+    /// An image, of which a container is made at each start.
+    Image {
+        /// Its name as `docker run` takes it: `nginx:1.27`, `registry.example/shop/orders@sha256:..`. Pulled when it isn't there.
+        image: String,
+        /// The TCP port that it listens on in its container; none takes the one that the image exposes, when it is one.
+        #[serde(default)]
+        container_port: Option<u16>,
+    },
+    /// A container that was there before Pilothouse knew of it. It is found; it can't be made.
+    Container {
+        /// Its name, which it keeps when Compose makes it anew.
+        container: String,
     },
     /// The demonstration service that Pilothouse brings along.
     Demonstration {
@@ -105,7 +120,15 @@ impl Source {
         match self {
             Source::Folder { folder } => Some(folder),
             Source::Command { working_dir, .. } => Some(working_dir),
-            Source::Demonstration { .. } => None,
+            Source::Image { .. } | Source::Container { .. } | Source::Demonstration { .. } => None,
+        }
+    }
+
+    /// What runs services of this source.
+    pub const fn runtime(&self) -> RuntimeKind {
+        match self {
+            Source::Image { .. } | Source::Container { .. } => RuntimeKind::Docker,
+            Source::Folder { .. } | Source::Command { .. } | Source::Demonstration { .. } => RuntimeKind::Process,
         }
     }
 }
@@ -163,6 +186,13 @@ pub fn is_service_name(name: &str) -> bool {
     (1..=63).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
+
+/// Whether `image` can name an image: at most 512 visible ASCII characters without quotes, starting with a letter or digit.
+pub fn is_image_name(image: &str) -> bool {
+    (1..=512).contains(&image.len())
+        && image.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && image.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte))
 }
 
 /// Whether `name` can name an environment variable that a user sets; Pilothouse's own (`PILOTHOUSE_`) can't be.

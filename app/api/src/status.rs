@@ -107,6 +107,8 @@ states! {
     RuntimeKind, "runtime" {
         /// A process on this machine.
         Process = "process", "Process";
+        /// A container of a Docker Engine.
+        Docker = "docker", "Docker";
     }
 }
 

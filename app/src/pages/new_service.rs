@@ -1,4 +1,4 @@
-//! Where a service is made from a folder or a command.
+//! Where a service is made from a folder, a command or an image.
 
 use api::{Permission, RestartPolicy};
 use leptos::prelude::*;
@@ -46,8 +46,10 @@ fn NewServiceForm(
         <section class="panel settings" aria-label="New service">
             <LiveForm action="/rpc/create_service" is_wide=true>
                 <Field name="form[name]" label="Name" takes=Takes::Line(63, true) value="" hint="Letters, digits and . _ -" />
-                <Field name="form[folder]" label="Folder" takes=Takes::Line(4096, true) value="" example="/srv/orders" hint=folder />
+                <Field name="form[folder]" label="Folder" takes=Takes::Line(4096, false) value="" example="/srv/orders" hint=folder />
                 {command}
+                <Field name="form[image]" label="Or an image, for Docker" takes=Takes::Line(512, false) value="" example="nginx:1.27" hint="In place of a folder. It is pulled when it isn't there; its container gets no privileges and none of this machine's folders." />
+                <Field name="form[container_port]" label="Port in the container" takes=Takes::NumberOrNothing(1, 65_535) value="" example="the image's own" hint="For an image only: where it listens inside." />
                 <Field name="form[port]" label="Port" takes=Takes::NumberOrNothing(1, 65_535) value="" example="automatic" hint="It is told by the variable PORT. Empty lets Pilothouse read or choose one." />
                 <Field name="form[environment]" label="Variables" takes=Takes::Lines value="" example="NAME=value" hint="One NAME=value a line, over those of its .env." />
                 <Field name="form[description]" label="Description" takes=Takes::Line(500, false) value="" />

@@ -33,11 +33,18 @@ pub struct ServiceForm {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewServiceForm {
     pub name: String,
-    /// An absolute path; the working directory when there is a command.
+    /// An absolute path; the working directory when there is a command. Empty when there is an image.
+    #[serde(default)]
     pub folder: String,
     /// Program and arguments, with quotes where a word has spaces; empty reads the folder for how it is run.
     #[serde(default)]
     pub command: String,
+    /// An image to make a container of, in place of a folder.
+    #[serde(default)]
+    pub image: String,
+    /// Where it listens in its container; empty takes what the image says.
+    #[serde(default)]
+    pub container_port: String,
     pub description: String,
     /// Empty lets Pilothouse choose.
     pub port: String,
@@ -118,15 +125,23 @@ impl NewServiceForm {
             numbers.fault("/source/command", "a quote of the command has no end".into());
             Vec::new()
         });
+        let container_port = numbers.port_at("/source/container_port", &self.container_port);
+        let (folder, image) = (self.folder.trim().to_owned(), self.image.trim().to_owned());
+        if !image.is_empty() && !(folder.is_empty() && command.is_empty()) {
+            numbers.fault("/source/image", "a service has a folder or an image, not both: leave one of them empty".into());
+        }
+        if image.is_empty() && folder.is_empty() {
+            numbers.fault("/source/folder", "give a folder, or an image".into());
+        }
         numbers.refuse()?;
-        let folder = self.folder.trim().to_owned();
-        let source = match command.is_empty() {
-            true => api::Source::Folder { folder },
-            false => api::Source::Command { command, working_dir: folder },
+        let source = match (image.is_empty(), command.is_empty()) {
+            (false, _) => api::Source::Image { image, container_port },
+            (true, true) => api::Source::Folder { folder },
+            (true, false) => api::Source::Command { command, working_dir: folder },
         };
         Ok(api::NewService {
             name: self.name.trim().to_owned(),
-            runtime: api::RuntimeKind::Process,
+            runtime: None,
             source,
             port,
             environment,
@@ -156,13 +171,17 @@ impl Numbers {
     }
 
     fn port(&mut self, text: &str) -> Option<u16> {
+        self.port_at("/port", text)
+    }
+
+    fn port_at(&mut self, field: &str, text: &str) -> Option<u16> {
         let text = text.trim();
         if text.is_empty() {
             return None;
         }
         let port = text.parse().ok().filter(|port| *port > 0);
         if port.is_none() {
-            self.fault("/port", "a port is a number from 1 to 65535; leave it empty to let Pilothouse choose".into());
+            self.fault(field, "a port is a number from 1 to 65535; leave it empty to let Pilothouse choose".into());
         }
         port
     }
@@ -222,6 +241,8 @@ mod tests {
             name: "x".into(),
             folder: "/srv".into(),
             command: "python -c 'print(1); x' $HOME;ls".into(),
+            image: String::new(),
+            container_port: String::new(),
             description: " ".into(),
             port: "80".into(),
             environment: String::new(),
@@ -232,6 +253,11 @@ mod tests {
         assert_eq!((command, working_dir.as_str()), (["python", "-c", "print(1); x", "$HOME;ls"].map(String::from).into(), "/srv"));
         assert_eq!((made.port, made.description), (Some(80), None));
         assert!(NewServiceForm { command: "a 'b".into(), ..new.clone() }.new_service().is_err());
-        assert!(matches!(NewServiceForm { command: " ".into(), ..new }.new_service().unwrap().source, Source::Folder { .. }));
+        assert!(matches!(NewServiceForm { command: " ".into(), ..new.clone() }.new_service().unwrap().source, Source::Folder { .. }));
+        let both = NewServiceForm { image: "nginx:1.27".into(), ..new };
+        assert_eq!(both.clone().new_service().unwrap_err().details[0].field, "/source/image");
+        let image = NewServiceForm { folder: " ".into(), command: String::new(), container_port: "80".into(), ..both };
+        let Source::Image { image, container_port } = image.new_service().unwrap().source else { panic!("an image") };
+        assert_eq!((image.as_str(), container_port), ("nginx:1.27", Some(80)));
     }
 }

@@ -21,6 +21,8 @@ pub struct Entry {
     pub pids: Vec<u32>,
     /// Every TCP port that its process tree listens on.
     pub listening_ports: Vec<u16>,
+    /// The container that it runs in, when it does.
+    pub container: Option<api::Container>,
     /// How its last run ended.
     pub last_exit: Option<LastExit>,
     /// The last checks, newest last, at most 100. Shared, so that changing figures doesn't copy them.
@@ -64,6 +66,7 @@ impl Entry {
             command: self.command.clone(),
             pids: self.pids.clone(),
             listening_ports: self.listening_ports.clone(),
+            container: self.container.clone(),
             last_exit: self.last_exit.clone(),
             last_check: self.checks.last().cloned(),
             diagnosis: self.diagnosis.clone(),

@@ -22,6 +22,8 @@ pub struct EngineConfig {
     pub services_dir: Option<PathBuf>,
     /// The program that supervises services (`pilothouse`, called with `supervise`) and serves the demonstration (`demo-service`).
     pub program: PathBuf,
+    /// Where the Docker Engine is.
+    pub docker: DockerHost,
     /// Whether the demonstration service is there when no other is.
     pub demonstration: bool,
     /// The password of the user `admin`, made when there is no user.
@@ -30,6 +32,23 @@ pub struct EngineConfig {
     pub login_limit: Option<u32>,
     /// Days that logs and figures of a minute are kept.
     pub retention_days: u32,
+}
+
+/// Where the Docker Engine is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DockerHost {
+    /// Nowhere: it isn't asked, even when there is one.
+    Off,
+    /// At the usual socket, when there is one.
+    #[default]
+    Usual,
+    /// Where somebody has said.
+    At {
+        /// `unix://PATH` or `tcp://HOST:PORT`.
+        address: String,
+        /// The folder with `ca.pem`, `cert.pem` and `key.pem`, for mutual TLS.
+        certificates: Option<PathBuf>,
+    },
 }
 
 /// What all managers share. Cheap to clone as an `Arc`.

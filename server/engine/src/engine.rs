@@ -10,7 +10,8 @@ use crate::bus::Bus;
 use crate::events::Events;
 use crate::logs;
 use crate::monitoring;
-use crate::runtime::Runtime;
+use crate::runtime::Runtimes;
+use crate::runtime::docker::DockerRuntime;
 use crate::runtime::process::{ProcessRuntime, log_folder};
 use crate::services::{Inherited, Services, last_lines};
 use crate::store::Store;
@@ -21,6 +22,7 @@ pub struct Engine {
     core: Arc<Core>,
     backend: api::Backend,
     feeds: Arc<Feeds>,
+    runtimes: Arc<Runtimes>,
     services: Arc<Services>,
     monitoring: Arc<monitoring::Manager>,
     accounts: Arc<auth::Manager>,
@@ -37,12 +39,12 @@ impl Engine {
         let events = Arc::new(Events::new(store.clone(), bus.clone(), clock.clone()));
         let core = Core { config, clock, bus, catalog, store, events, tasks: TaskTracker::new(), shutdown: CancellationToken::new() };
         let core = Arc::new(core);
-        let runtime: Arc<dyn Runtime> = Arc::new(ProcessRuntime::new(core.clone()));
+        let runtimes = Runtimes::new(vec![Arc::new(ProcessRuntime::new(core.clone())), Arc::new(DockerRuntime::new(core.clone()))]);
         let logged = core.clone();
         let lines = Arc::new(move |id, since, most| last_lines(&log_folder(&logged, id), since, most));
-        let services = Services::open(core.clone(), runtime.clone(), Inherited::of_process(), lines).await?;
-        let monitoring = monitoring::Manager::new(core.clone(), runtime.clone());
-        let system = system::Manager::new(core.clone(), runtime);
+        let services = Services::open(core.clone(), runtimes.clone(), Inherited::of_process(), lines).await?;
+        let monitoring = monitoring::Manager::new(core.clone(), runtimes.clone());
+        let system = system::Manager::new(core.clone(), runtimes.clone());
         let accounts = auth::Manager::new(core.clone());
         let logs = Arc::new(logs::Manager::new(core.clone()));
         let forgetting = monitoring.clone();
@@ -57,7 +59,7 @@ impl Engine {
             system,
         };
         let feeds = Arc::new(Feeds::new(core.clone(), logs));
-        Ok(Self { core, backend, feeds, services, monitoring, accounts })
+        Ok(Self { core, backend, feeds, runtimes, services, monitoring, accounts })
     }
 
     /// What all managers share.
@@ -92,6 +94,7 @@ impl Engine {
         self.core.store.lease.acquire(&self.core.tasks, &self.core.shutdown).await?;
         self.accounts.prepare().await?;
         self.accounts.spawn();
+        self.runtimes.spawn();
         self.services.spawn();
         self.monitoring.spawn();
         Ok(())

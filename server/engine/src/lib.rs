@@ -23,6 +23,6 @@ pub mod testing;
 
 pub use catalog::{Catalog, Entry, Json};
 pub use clock::Clock;
-pub use core::{Core, EngineConfig};
+pub use core::{Core, DockerHost, EngineConfig};
 pub use engine::Engine;
 pub use feeds::{FeedReader, Feeds};

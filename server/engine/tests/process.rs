@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use api::{LogStream, ServiceId};
 use engine::logs::segment::{blocks, list};
-use engine::runtime::conformance::{launch, until};
+use engine::runtime::conformance::{process, process_launch, until};
 use engine::runtime::process::{ProcessRuntime, log_folder};
-use engine::runtime::{Observation, Prepare, PrepareStep, Runtime};
+use engine::runtime::{Launch, Observation, Prepare, PrepareStep, Runtime};
 use engine::testing::{StoreKind, TestStore};
 use engine::{Clock, Core};
 use rustix::process::{Pid, Signal, kill_process};
@@ -50,7 +50,7 @@ impl House {
 
     async fn start(&self, command: &[&str]) -> ServiceId {
         let id = ServiceId(Clock::System.new_uuid());
-        self.runtime.start(id, launch(self.folder(), command)).await.unwrap();
+        self.runtime.start(id, process(self.folder(), command)).await.unwrap();
         id
     }
 
@@ -124,10 +124,13 @@ fn numbers(lines: &[String]) -> Vec<u64> {
     lines.iter().filter_map(|line| line.strip_prefix("number ")?.parse().ok()).collect()
 }
 
-engine::conformance!(|_folder| {
-    let house = House::new().await;
-    (house.reborn(), house)
-});
+engine::conformance!(
+    |_folder| {
+        let house = House::new().await;
+        (house.reborn(), house)
+    },
+    process
+);
 
 #[tokio::test]
 async fn exit_code_and_signal_are_reported_and_output_is_kept_to_the_last_byte() {
@@ -151,10 +154,10 @@ async fn what_cannot_be_started_says_why() {
     let failure = ended(&house.runtime, id).await.start_failure.unwrap();
     assert!(failure.contains("'no-such-program'") && failure.contains("not found"), "{failure}");
 
-    let mut lost = launch(house.folder(), &["true"]);
+    let mut lost = process_launch(house.folder(), &["true"]);
     lost.working_dir = house.folder().join("nowhere");
     let id = ServiceId(Clock::System.new_uuid());
-    house.runtime.start(id, lost).await.unwrap();
+    house.runtime.start(id, Launch::Process(lost)).await.unwrap();
     let failure = ended(&house.runtime, id).await.start_failure.unwrap();
     assert!(failure.contains("nowhere is not there"), "{failure}");
 }
@@ -163,9 +166,9 @@ async fn what_cannot_be_started_says_why() {
 async fn the_environment_is_exactly_that_of_the_launch() {
     let house = House::new().await;
     let id = ServiceId(Clock::System.new_uuid());
-    let mut order = launch(house.folder(), &["/usr/bin/env"]);
+    let mut order = process_launch(house.folder(), &["/usr/bin/env"]);
     order.environment = [("A".to_owned(), "1".to_owned()), ("PORT".to_owned(), "8000".to_owned())].into();
-    house.runtime.start(id, order).await.unwrap();
+    house.runtime.start(id, Launch::Process(order)).await.unwrap();
     ended(&house.runtime, id).await;
     assert_eq!(house.output(id), ["A=1", "PORT=8000"]);
 }
@@ -204,7 +207,7 @@ async fn a_service_is_found_again_without_a_duplicate_when_pilothouse_dies() {
     let before = house.runtime.observe(id).await.unwrap();
     let reborn = house.reborn();
     assert_eq!(reborn.observe_all().await.unwrap(), [(id, before.clone())]);
-    reborn.start(id, launch(house.folder(), &["sleep", "600"])).await.unwrap();
+    reborn.start(id, process(house.folder(), &["sleep", "600"])).await.unwrap();
     assert_eq!(reborn.observe(id).await.unwrap(), before, "it was not started again");
     until_so("it writes no lines", || house.output(id).len() > 2000).await;
     reborn.stop(id, Duration::from_secs(5)).await.unwrap();
@@ -259,7 +262,7 @@ async fn a_preparation_is_shown_step_by_step_shared_and_can_fail_or_be_stopped()
     let house = House::new().await;
     let step = |label: &str, script: &str| PrepareStep { label: label.into(), command: ["sh", "-c", script].map(str::to_owned).to_vec() };
     let order = |name: &str, steps: Vec<PrepareStep>| {
-        let mut order = launch(house.folder(), &["sleep", "600"]);
+        let mut order = process_launch(house.folder(), &["sleep", "600"]);
         let folder = house.folder().join("envs").join(name);
         order.prepare =
             Some(Prepare { lock: folder.join("lock"), marker: folder.join("complete"), environment: order.environment.clone(), steps });
@@ -267,7 +270,7 @@ async fn a_preparation_is_shown_step_by_step_shared_and_can_fail_or_be_stopped()
     };
     let id = ServiceId(Clock::System.new_uuid());
     let steps = vec![step("making", "echo made"), step("filling", "until [ -e go ]; do sleep 0.01; done; echo filled >&2")];
-    house.runtime.start(id, order("a", steps.clone())).await.unwrap();
+    house.runtime.start(id, Launch::Process(order("a", steps.clone()))).await.unwrap();
     let filling = Observation::Preparing { label: "filling".into(), step: 2, steps: 2 };
     until(&house.runtime, id, |now| *now == filling).await;
     std::fs::write(house.folder().join("go"), "").unwrap();
@@ -276,18 +279,18 @@ async fn a_preparation_is_shown_step_by_step_shared_and_can_fail_or_be_stopped()
     assert_eq!(prepared.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["made", "filled"]);
 
     let second = ServiceId(Clock::System.new_uuid());
-    house.runtime.start(second, order("a", steps)).await.unwrap();
+    house.runtime.start(second, Launch::Process(order("a", steps))).await.unwrap();
     until(&house.runtime, second, |now| matches!(now, Observation::Running { .. })).await;
     assert!(house.lines(second).iter().all(|(stream, _)| *stream != LogStream::Prepare), "it is made once");
 
     let failing = ServiceId(Clock::System.new_uuid());
     let steps = vec![step("breaking", "echo no such package; exit 2")];
-    house.runtime.start(failing, order("b", steps)).await.unwrap();
+    house.runtime.start(failing, Launch::Process(order("b", steps))).await.unwrap();
     let failure = ended(&house.runtime, failing).await.start_failure.unwrap();
     assert_eq!(failure, "breaking failed (exit code 2): no such package");
 
     let stopped = ServiceId(Clock::System.new_uuid());
-    house.runtime.start(stopped, order("c", vec![step("waiting", "sleep 600")])).await.unwrap();
+    house.runtime.start(stopped, Launch::Process(order("c", vec![step("waiting", "sleep 600")]))).await.unwrap();
     until(&house.runtime, stopped, |now| matches!(now, Observation::Preparing { label, .. } if label == "waiting")).await;
     house.runtime.stop(stopped, Duration::from_secs(5)).await.unwrap();
     let end = ended(&house.runtime, stopped).await;

@@ -52,6 +52,20 @@ fn facts(watched: Watched) -> Vec<(&'static str, String, bool)> {
         let mut add = |name, value: Option<String>, is_code| {
             facts.extend(value.filter(|value| !value.is_empty()).map(|value| (name, value, is_code)))
         };
+        match &detail.spec.source {
+            Source::Image { image, .. } => add("Image", Some(image.clone()), true),
+            Source::Container { container } => add("Container", Some(container.clone()), true),
+            Source::Folder { .. } | Source::Command { .. } | Source::Demonstration { .. } => {}
+        }
+        if let Some(container) = &detail.container {
+            if matches!(detail.spec.source, Source::Container { .. }) {
+                add("Image", Some(container.image.clone()), true);
+            }
+            add("Image digest", Some(short_digest(&container.image_digest)), true);
+            add("Container id", container.id.get(..12).map(str::to_owned), true);
+            add("Compose", container.compose.clone(), false);
+            add("Docker starts it again", container.restart_policy.clone().filter(|policy| policy != "no"), false);
+        }
         add("Command", detail.command.as_ref().map(|command| command.join(" ")), true);
         add("Folder", detail.spec.source.folder().map(str::to_owned), true);
         if matches!(detail.spec.source, Source::Demonstration { .. }) {
@@ -61,7 +75,11 @@ fn facts(watched: Watched) -> Vec<(&'static str, String, bool)> {
         let ports = detail.listening_ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
         add("Listens on", Some(ports), false);
         add("Processes", Some(detail.pids.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")), false);
-        add("Health check", detail.spec.health.path.clone().or_else(|| Some("/health, /health/ or /healthz".into())), true);
+        let has_own = detail.container.as_ref().is_some_and(|container| container.own_health.is_some());
+        match &detail.spec.health.path {
+            None if has_own => add("Health check", Some("The one that its image brings along".into()), false),
+            path => add("Health check", path.clone().or_else(|| Some("/health, /health/ or /healthz".into())), true),
+        }
         add("Metrics", Some(detail.spec.metrics_path.clone()), true);
         add("Depends on", Some(detail.dependencies.join(", ")), false);
         add("Stop grace", Some(format!("{} s", detail.spec.stop_grace_seconds)), false);
@@ -70,6 +88,11 @@ fn facts(watched: Watched) -> Vec<(&'static str, String, bool)> {
         add("Variables", Some(names), true);
     });
     facts
+}
+
+/// The beginning of a digest, as Docker shows it.
+fn short_digest(digest: &str) -> String {
+    digest.strip_prefix("sha256:").and_then(|digits| digits.get(..12)).unwrap_or(digest).to_owned()
 }
 
 /// What a restart policy means.

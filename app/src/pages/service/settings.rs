@@ -1,6 +1,6 @@
 //! The settings of a service: what it is told, how it is checked, what is done when it ends, and its deletion.
 
-use api::{Permission, ServiceDetail, write_variables};
+use api::{Permission, RuntimeKind, ServiceDetail, Source, write_variables};
 use leptos::prelude::*;
 
 use super::watch::Watched;
@@ -31,6 +31,12 @@ pub fn SettingsTab(
 fn SettingsForm(detail: ServiceDetail) -> impl IntoView {
     let ServiceDetail { service, spec, .. } = detail;
     let health = spec.health;
+    let environment = if matches!(spec.source, Source::Container { .. }) {
+        view! { <input type="hidden" name="form[environment]" value="" /> }.erase()
+    } else {
+        view! { <Field name="form[environment]" label="Variables" takes=Takes::Lines value=write_variables(&spec.environment) example="NAME=value" hint="One NAME=value a line, over those of its .env or image. They are read when it starts." /> }
+        .erase()
+    };
     view! {
         <section class="panel" aria-labelledby="service-settings">
             <header class="panel-head"><h2 class="panel-title" id="service-settings">"Settings"</h2></header>
@@ -40,7 +46,7 @@ fn SettingsForm(detail: ServiceDetail) -> impl IntoView {
                 <Field name="form[description]" label="Description" takes=Takes::Line(500, false) value=service.description.unwrap_or_default() />
                 <Field name="form[port]" label="Port" takes=Takes::NumberOrNothing(1, 65_535) value=text(spec.port) example="automatic" hint="It is told by the variable PORT. Empty lets Pilothouse read or choose one." />
                 <Field name="form[metrics_path]" label="Path of its Prometheus metrics" takes=Takes::Line(1024, true) value=spec.metrics_path />
-                <Field name="form[environment]" label="Variables" takes=Takes::Lines value=write_variables(&spec.environment) example="NAME=value" hint="One NAME=value a line, over those of its .env. They are read when it starts." />
+                {environment}
                 <RestartField chosen=spec.restart />
                 <Field name="form[stop_grace]" label="Seconds it has to stop" takes=Takes::Number(0, 600) value=spec.stop_grace_seconds.to_string() hint="After that it is killed, with all that it has started." />
                 <fieldset class="form-part">
@@ -64,6 +70,12 @@ fn SettingsForm(detail: ServiceDetail) -> impl IntoView {
 #[component]
 fn DeletePanel(watched: Watched) -> impl IntoView {
     let name = watched.service.with_untracked(|service| service.name.clone());
+    let what_goes = match watched.service.with_untracked(|service| service.runtime) {
+        RuntimeKind::Process => "Its logs, figures and settings go with it; its folder stays.",
+        RuntimeKind::Docker => {
+            "Its container, with what was written inside it, its logs, figures and settings go with it; volumes and the image stay."
+        }
+    };
     let blocked = Memo::new(move |_| watched.service.with(|service| service.status.can_delete().err().map(|blocked| blocked.0)));
     view! {
         <section class="panel" aria-labelledby="service-delete">
@@ -71,7 +83,7 @@ fn DeletePanel(watched: Watched) -> impl IntoView {
             <LiveForm action="/rpc/delete_service">
                 <input type="hidden" name="id" value=watched.id.to_string() />
                 <p>
-                    "Its logs, figures and settings go with it; its folder stays. What happened stays in the activity. To go on, type its name: "
+                    {what_goes} " What happened stays in the activity. To go on, type its name: "
                     <strong>{name}</strong>
                 </p>
                 <Field name="typed" label="Name of the service" takes=Takes::Line(63, true) value="" />

@@ -56,6 +56,13 @@ impl Condition {
         self.health
     }
 
+    /// Takes the word of somebody who has decided.
+    pub fn decide(&mut self, health: Health) -> Health {
+        self.has_answered |= health == Health::Healthy;
+        self.health = health;
+        health
+    }
+
     /// Whether failures came in at least three separate runs among the last checks: it comes and goes.
     fn answers_sometimes(&self) -> bool {
         let begins = self.recent & !(self.recent >> 1);

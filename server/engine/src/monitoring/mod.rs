@@ -30,7 +30,7 @@ use api::{
 use async_trait::async_trait;
 
 use crate::events::NewEvent;
-use crate::runtime::Runtime;
+use crate::runtime::Runtimes;
 use crate::{Core, Entry};
 use figures::Figures;
 use host::Host;
@@ -40,7 +40,7 @@ use uptime::Uptimes;
 /// Watches services and keeps their figures.
 pub struct Manager {
     core: Arc<Core>,
-    runtime: Arc<dyn Runtime>,
+    runtimes: Arc<Runtimes>,
     figures: Figures,
     uptimes: Uptimes,
     host: Mutex<Host>,
@@ -48,9 +48,9 @@ pub struct Manager {
 
 impl Manager {
     /// Without figures; nothing is watched before [`Manager::spawn`].
-    pub fn new(core: Arc<Core>, runtime: Arc<dyn Runtime>) -> Arc<Self> {
+    pub fn new(core: Arc<Core>, runtimes: Arc<Runtimes>) -> Arc<Self> {
         let host = Mutex::new(Host::new(&core.config.data_dir));
-        Arc::new(Self { core, runtime, figures: Figures::default(), uptimes: Uptimes::default(), host })
+        Arc::new(Self { core, runtimes, figures: Figures::default(), uptimes: Uptimes::default(), host })
     }
 
     /// Begins to check, to scrape and to sample, until shutdown.

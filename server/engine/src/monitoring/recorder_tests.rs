@@ -6,7 +6,7 @@ use api::{Caller, Health, MetricsQuery, Range, ServiceId, Status, Timestamp};
 use crate::monitoring::Manager;
 use crate::monitoring::series::{Requests, Usage, Whole};
 use crate::monitoring::tests::entry;
-use crate::runtime::FakeRuntime;
+use crate::runtime::{FakeRuntime, Runtimes};
 use crate::store::uptime::uptime_list;
 use crate::testing::TestStore;
 use crate::{Clock, on_each_store};
@@ -20,7 +20,7 @@ async fn manager(test: &TestStore, id: ServiceId, seconds: u32) -> (Arc<Manager>
     core.store.lease.acquire(&core.tasks, &core.shutdown).await.expect("the lease is free");
     core.store.lease.held().await;
     core.catalog.insert(entry(id));
-    (Manager::new(core, Arc::new(FakeRuntime::new(clock.clone()))), clock)
+    (Manager::new(core, Runtimes::new(vec![Arc::new(FakeRuntime::new(clock.clone()))])), clock)
 }
 
 /// Samples of 5 s (requests of 15 s, one a second) in `from..to`, with the CPU rising from 1 %.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use api::{HealthCheck, ServiceId, Timestamp};
+use api::{Health, HealthCheck, OwnHealth, ServiceId, Timestamp};
 use hyper::StatusCode;
 
 use super::exposed::{Reading, Scrape};
@@ -40,6 +40,8 @@ pub(super) enum Way {
     Path(Arc<str>),
     /// No path answers; a connection decides.
     Tcp,
+    /// The check that the image of its container brings along decides: Docker has run it, and this is what it says.
+    Own(OwnHealth),
 }
 
 /// What a round found.
@@ -66,6 +68,22 @@ pub(super) struct Checked {
     pub message: String,
     /// What decides from now on.
     pub way: Way,
+    /// What the service counts as, when whoever checked it has decided that by thresholds of its own.
+    pub verdict: Option<Health>,
+}
+
+impl Checked {
+    /// What Docker says of its own check.
+    fn own(own: OwnHealth) -> Self {
+        let said = if own.message.is_empty() { String::new() } else { format!(": {}", own.message) };
+        let what = match own.health {
+            Health::Healthy => "succeeds",
+            Health::Unknown => "hasn't succeeded yet",
+            Health::Degraded | Health::Unhealthy => "fails",
+        };
+        let (ok, verdict) = (own.health == Health::Healthy, Some(own.health));
+        Self { ok, latency_ms: 0.0, message: format!("The check of its image {what}{said}"), way: Way::Own(own), verdict }
+    }
 }
 
 /// What a scrape found.
@@ -110,6 +128,9 @@ struct Line {
 
 impl Line {
     async fn check(&mut self, check: &HealthCheck, way: Way) -> Checked {
+        if let Way::Own(own) = way {
+            return Checked::own(own);
+        }
         let began = Instant::now();
         let limit = Duration::from_secs(check.timeout_seconds.into());
         let decided = match (&check.path, way) {
@@ -122,10 +143,10 @@ impl Line {
                 Ok(()) => (true, format!("TCP {}: connected", self.port), Way::Tcp),
                 Err(failure) => self.no_connection(failure, Way::Tcp),
             },
-            (None, Way::Undecided) => self.find_out(limit, began).await,
+            (None, Way::Undecided | Way::Own(_)) => self.find_out(limit, began).await,
         };
         let (ok, message, way) = decided;
-        Checked { ok, latency_ms: began.elapsed().as_secs_f64() * 1e3, message, way }
+        Checked { ok, latency_ms: began.elapsed().as_secs_f64() * 1e3, message, way, verdict: None }
     }
 
     /// Undecided when there is no such path.

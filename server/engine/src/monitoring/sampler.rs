@@ -73,7 +73,7 @@ impl Manager {
             if kind == Look::New && !is_new {
                 continue;
             }
-            match self.runtime.stats(service.id).await {
+            match self.runtimes.stats(service.id).await {
                 Ok(Some(stats)) => self.take_stats(&entry, stats, kind),
                 Ok(None) => {}
                 Err(error) => tracing::debug!(%error, service = %service.id, "stats_failed"),

@@ -106,7 +106,10 @@ impl Schedule {
         if let Some(checked) = outcome.check {
             let before = watch.condition.health();
             let (had_answered, age) = (watch.condition.has_answered(), watch.age(at));
-            let health = watch.condition.record(checked.ok, age, &entry.spec.health);
+            let health = match checked.verdict {
+                Some(verdict) => watch.condition.decide(verdict),
+                None => watch.condition.record(checked.ok, age, &entry.spec.health),
+            };
             watch.way = checked.way;
             let interval = Duration::from_secs(entry.spec.health.interval_seconds.into());
             watch.check_due = match (watch.condition.has_answered(), had_answered) {
@@ -151,7 +154,11 @@ impl Watch {
 
     /// The round that is due: a scrape goes with the check that is nearer than half a scrape interval.
     fn job(&mut self, entry: &Entry, now: Instant) -> Option<Job> {
-        let port = port(entry, self.condition.has_answered())?;
+        let own = entry.container.as_ref().and_then(|container| container.own_health.clone()).filter(|_| entry.spec.health.path.is_none());
+        let port = port(entry, self.condition.has_answered());
+        if own.is_none() {
+            port?;
+        }
         let soon = now + SCRAPE_EVERY / 2;
         let is_check_due = self.check_due <= now;
         let is_scrape_due = match is_check_due {
@@ -161,10 +168,11 @@ impl Watch {
         if !is_check_due && !is_scrape_due {
             return None;
         }
-        let check = is_check_due.then(|| (entry.spec.health.clone(), self.way.clone()));
-        let scrape = is_scrape_due.then(|| self.metrics_path(&entry.spec.metrics_path));
+        let way = own.map_or_else(|| self.way.clone(), Way::Own);
+        let check = is_check_due.then(|| (entry.spec.health.clone(), way));
+        let scrape = (is_scrape_due && port.is_some()).then(|| self.metrics_path(&entry.spec.metrics_path));
         self.lost_at = Some(now + LOST_AFTER);
-        Some(Job { id: entry.service.id, run: self.run, port, check, scrape })
+        Some(Job { id: entry.service.id, run: self.run, port: port.unwrap_or_default(), check, scrape })
     }
 
     /// The path that figures were found at, or the configured one.

@@ -36,7 +36,13 @@ impl Stage {
             for job in self.schedule.tick(now, at, &self.entries, 64) {
                 let (ok, scraped) = answer(&job);
                 let entry = self.entries.iter().find(|entry| entry.service.id == job.id).expect("a known service").clone();
-                let check = job.check.is_some().then(|| Checked { ok, latency_ms: 1.0, message: "GET /health: 200".into(), way: Way::Tcp });
+                let check = job.check.is_some().then(|| Checked {
+                    ok,
+                    latency_ms: 1.0,
+                    message: "GET /health: 200".into(),
+                    way: Way::Tcp,
+                    verdict: None,
+                });
                 let scrape = if job.scrape.is_some() && ok { scraped } else { None };
                 let outcome = Outcome { id: job.id, run: job.run, check, scrape };
                 let settled = self.schedule.settle(outcome, &entry, now, at).expect("the same run");

@@ -11,7 +11,8 @@ use api::{
 use super::Manager;
 use super::http::tests::{answer, serve};
 use crate::bus::Reader;
-use crate::runtime::{FakeRuntime, Launch, Runtime, Stats};
+use crate::runtime::conformance::process;
+use crate::runtime::{FakeRuntime, Runtime, Runtimes, Stats};
 use crate::testing::{StoreKind, TestStore};
 use crate::{Clock, Core, Entry};
 
@@ -47,6 +48,7 @@ pub(crate) fn entry(id: ServiceId) -> Entry {
         command: None,
         pids: Vec::new(),
         listening_ports: Vec::new(),
+        container: None,
         last_exit: None,
         checks: Arc::default(),
         metrics_hint: None,
@@ -70,7 +72,7 @@ impl Stage {
         let core = store.core(Clock::System).await;
         let runtime = Arc::new(FakeRuntime::new(Clock::System));
         let id = ServiceId(core.clock.new_uuid());
-        let launch = Launch { name: "x".into(), prepare: None, command: vec![], working_dir: "/".into(), environment: Default::default() };
+        let launch = process(std::path::Path::new("/"), &[]);
         runtime.start(id, launch).await.expect("a fake starts");
         let usage = api::ResourceUsage { cpu_percent: Some(12.5), memory_bytes: Some(50 << 20), ..Default::default() };
         runtime.set_stats(id, Stats { usage, pids: vec![7, 8], listening_ports: vec![port] });
@@ -79,7 +81,7 @@ impl Stage {
         entry.service.port = Some(1);
         entry.service.started_at = Some(core.clock.now());
         core.catalog.insert(entry);
-        let manager = Manager::new(core.clone(), runtime);
+        let manager = Manager::new(core.clone(), Runtimes::new(vec![runtime]));
         manager.spawn();
         Self { core, manager, id, _store: store }
     }

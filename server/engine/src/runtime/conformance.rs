@@ -6,12 +6,20 @@ use std::time::{Duration, Instant};
 
 use api::ServiceId;
 
-use super::{Launch, Observation, Runtime};
+use super::{Launch, Observation, ProcessLaunch, Runtime};
 
-/// A launch of `command` in `folder`, with a path to the usual programs.
-pub fn launch(folder: &Path, command: &[&str]) -> Launch {
+/// How the suite says that a command shall be run in a folder.
+pub type MakeLaunch = fn(&Path, &[&str]) -> Launch;
+
+/// A process that runs `command` in `folder`, with a path to the usual programs.
+pub fn process(folder: &Path, command: &[&str]) -> Launch {
+    Launch::Process(process_launch(folder, command))
+}
+
+/// [`process`], to be changed before it is used.
+pub fn process_launch(folder: &Path, command: &[&str]) -> ProcessLaunch {
     let path = "/usr/local/bin:/usr/bin:/bin".to_owned();
-    Launch {
+    ProcessLaunch {
         name: "test".into(),
         prepare: None,
         command: command.iter().map(|part| (*part).to_owned()).collect(),
@@ -37,7 +45,7 @@ pub async fn until(runtime: &dyn Runtime, id: ServiceId, is_so: impl Fn(&Observa
 }
 
 /// A service that is started runs once, stops when asked, and is gone when removed.
-pub async fn lives_and_dies(runtime: &dyn Runtime, folder: &Path) {
+pub async fn lives_and_dies(runtime: &dyn Runtime, folder: &Path, launch: MakeLaunch) {
     let id = ServiceId(crate::Clock::System.new_uuid());
     assert_eq!(runtime.observe(id).await, Ok(Observation::Absent));
     assert_eq!(runtime.stats(id).await, Ok(None));
@@ -66,7 +74,7 @@ pub async fn lives_and_dies(runtime: &dyn Runtime, folder: &Path) {
 }
 
 /// Changes are told as they happen, and once.
-pub async fn tells_what_happens(runtime: &dyn Runtime, folder: &Path) {
+pub async fn tells_what_happens(runtime: &dyn Runtime, folder: &Path, launch: MakeLaunch) {
     let id = ServiceId(crate::Clock::System.new_uuid());
     let mut events = runtime.take_events().expect("nobody has taken them");
     assert!(runtime.take_events().is_none(), "they can be taken once");
@@ -81,16 +89,17 @@ pub async fn tells_what_happens(runtime: &dyn Runtime, folder: &Path) {
         told.push(observation);
     }
     assert!(told.iter().any(|one| matches!(one, Observation::Running { .. })));
+    runtime.remove(id).await.expect("it is removed");
 }
 
-/// Stamps out the suite for a driver: the expression makes one, of which the first part is the runtime and the second is kept
-/// until the end of the test; `folder` is a working directory.
+/// Stamps out the suite for a driver: the first expression makes one, of which the first part is the runtime and the second is
+/// kept until the end of the test; `folder` is a working directory. The second says how it is told to run a command.
 #[macro_export]
 macro_rules! conformance {
-    (|$folder:ident| $make:expr) => {
-        $crate::conformance!(@ |$folder| $make, lives_and_dies, tells_what_happens);
+    (|$folder:ident| $make:expr, $launch:expr) => {
+        $crate::conformance!(@ |$folder| $make, $launch, lives_and_dies, tells_what_happens);
     };
-    (@ |$folder:ident| $make:expr, $($name:ident),+) => {
+    (@ |$folder:ident| $make:expr, $launch:expr, $($name:ident),+) => {
         /// What every runtime promises.
         mod conformance {
             #[allow(unused_imports)]
@@ -101,7 +110,7 @@ macro_rules! conformance {
                 let temporary = tempfile::tempdir().expect("a temporary folder can be made");
                 let $folder = temporary.path();
                 let (runtime, _kept) = $make;
-                $crate::runtime::conformance::$name(&runtime, $folder).await;
+                $crate::runtime::conformance::$name(&runtime, $folder, $launch).await;
             })+
         }
     };

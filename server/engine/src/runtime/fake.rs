@@ -9,7 +9,7 @@ use api::{Result, RuntimeKind, ServiceId};
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use super::{Capabilities, Ended, Launch, Observation, Runtime, Stats};
+use super::{Capabilities, Ended, Launch, Observation, ProcessLaunch, Runtime, Stats};
 use crate::Clock;
 
 /// Keeps in memory what a runtime would run. Starts and stops succeed at once, unless a test says otherwise.
@@ -24,7 +24,7 @@ pub struct FakeRuntime {
 #[derive(Default)]
 struct State {
     observations: HashMap<ServiceId, Observation>,
-    launches: HashMap<ServiceId, Vec<Launch>>,
+    launches: HashMap<ServiceId, Vec<ProcessLaunch>>,
     stats: HashMap<ServiceId, Stats>,
     refusals: HashMap<ServiceId, String>,
 }
@@ -36,8 +36,8 @@ impl FakeRuntime {
         Self { clock, state: Mutex::default(), next_pid: AtomicU32::new(1000), events, receiver: Mutex::new(Some(receiver)) }
     }
 
-    /// Every launch of a service, oldest first.
-    pub fn launches(&self, id: ServiceId) -> Vec<Launch> {
+    /// Every launch of a service as a process, oldest first.
+    pub fn launches(&self, id: ServiceId) -> Vec<ProcessLaunch> {
         self.lock().launches.get(&id).cloned().unwrap_or_default()
     }
 
@@ -94,7 +94,9 @@ impl Runtime for FakeRuntime {
         }
         let refusal = {
             let mut state = self.lock();
-            state.launches.entry(id).or_default().push(launch);
+            if let Launch::Process(launch) = launch {
+                state.launches.entry(id).or_default().push(launch);
+            }
             state.refusals.get(&id).cloned()
         };
         self.set(
@@ -148,5 +150,5 @@ impl Runtime for FakeRuntime {
 
 #[cfg(test)]
 mod tests {
-    crate::conformance!(|_folder| (crate::runtime::FakeRuntime::new(crate::Clock::System), ()));
+    crate::conformance!(|_folder| (crate::runtime::FakeRuntime::new(crate::Clock::System), ()), crate::runtime::conformance::process);
 }

@@ -7,19 +7,22 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use api::{ResourceUsage, Result, RuntimeKind, ServiceId, Timestamp};
+use api::{Container, ResourceUsage, Result, RuntimeKind, ServiceId, ServiceSpec, Timestamp};
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
 pub mod conformance;
+pub mod docker;
 #[cfg(any(test, feature = "testing"))]
 mod fake;
 pub mod process;
+mod router;
 
 #[cfg(any(test, feature = "testing"))]
 pub use fake::FakeRuntime;
+pub use router::Runtimes;
 
 /// One way of running services.
 #[async_trait]
@@ -29,6 +32,32 @@ pub trait Runtime: Send + Sync {
 
     /// What it can do here.
     fn capabilities(&self) -> Capabilities;
+
+    /// Whether there is reason to speak of it: it is here, somebody has said where it is, or a service needs it.
+    fn is_used(&self) -> bool {
+        true
+    }
+
+    /// Begins its work in the background, until shutdown.
+    fn spawn(&self) {}
+
+    /// Learns which service an id is of, before it is asked anything else of it, and whenever that has changed.
+    fn adopt(&self, _id: ServiceId, _spec: &ServiceSpec) {}
+
+    /// What runs, or could, without being of a service that it has adopted; none while it doesn't know.
+    fn discover(&self) -> Option<Vec<Found>> {
+        Some(Vec::new())
+    }
+
+    /// Waits until [`Runtime::discover`] may answer something else.
+    async fn discovered(&self) {
+        std::future::pending().await
+    }
+
+    /// The container of a service, when there is one.
+    fn container(&self, _id: ServiceId) -> Option<Container> {
+        None
+    }
 
     /// Whether it works: a sentence with its version, or why not and what to do.
     async fn probe(&self) -> Result<String>;
@@ -48,6 +77,9 @@ pub trait Runtime: Send + Sync {
     /// What every service that this runtime knows is doing; finds again what runs after a restart of Pilothouse.
     async fn observe_all(&self) -> Result<Vec<(ServiceId, Observation)>>;
 
+    /// Waits until all that a run wrote which has ended is in its log, for at most two seconds.
+    async fn drain(&self, _id: ServiceId) {}
+
     /// What a running service uses, with its processes and ports; none when it doesn't run. `cpu_percent` is over the time since the last call.
     async fn stats(&self, id: ServiceId) -> Result<Option<Stats>>;
 
@@ -64,9 +96,52 @@ pub struct Capabilities {
     pub notes: Vec<String>,
 }
 
+/// What is there without being a service of Pilothouse yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// What it would be called.
+    pub name: String,
+    /// How it is found again.
+    pub source: api::Source,
+    /// Whether it runs now.
+    pub is_running: bool,
+    /// When it ran last, when it doesn't run; 1970 when it never did.
+    pub ended_at: Timestamp,
+    /// The port of this machine that leads to it.
+    pub port: Option<u16>,
+}
+
+/// All that is needed to run a service, in the terms of its runtime.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Launch {
+    /// As a process.
+    Process(ProcessLaunch),
+    /// In a container that is made for it.
+    NewContainer(Box<NewContainer>),
+    /// In the container that it was found as.
+    Container,
+}
+
+/// A container to be made. It has what is here and nothing else: no privileges, namespaces, devices or folders of the machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct NewContainer {
+    /// The service's name, for a label.
+    pub name: String,
+    /// The image, pulled when it isn't there.
+    pub image: String,
+    /// In place of what the image runs; empty runs that.
+    pub command: Vec<String>,
+    /// Variables over those of the image.
+    pub environment: BTreeMap<String, String>,
+    /// The port of this machine's loopback address that leads to it.
+    pub port: Option<u16>,
+    /// The port that it listens on inside; none takes the one that the image exposes.
+    pub container_port: Option<u16>,
+}
+
 /// All that is needed to run a service as a process. Built by the services manager from specification and folder.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Launch {
+pub struct ProcessLaunch {
     /// The service's name, for its log.
     pub name: String,
     /// What must be made before, once for all services that share it.
@@ -103,9 +178,12 @@ pub struct PrepareStep {
 }
 
 /// What a service is doing, as its runtime sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Observation {
+    /// The runtime doesn't answer: why, and what to do.
+    Unknown(String),
     /// The runtime knows nothing of it.
+    #[default]
     Absent,
     /// It is being prepared: the label of the step, its number from 1, and of how many.
     Preparing {

@@ -1,6 +1,8 @@
 //! Making, changing and deleting services.
 
-use api::{Caller, Desired, Error, EventKind, NewService, RestartPolicy, Result, ServiceDetail, ServiceId, ServicePatch, ServiceSpec};
+use api::{
+    Caller, Desired, Error, EventKind, NewService, RestartPolicy, Result, ServiceDetail, ServiceId, ServicePatch, ServiceSpec, Source,
+};
 
 use super::validate::{self, Faults};
 use super::{Services, entry, lock};
@@ -30,8 +32,11 @@ impl Services {
         }
         let now = self.core.clock.now();
         let mut spec = ServiceSpec::new(source);
-        (spec.runtime, spec.port, spec.environment, spec.health) = (new.runtime, new.port, new.environment, new.health);
-        spec.restart = new.restart;
+        (spec.port, spec.environment, spec.health, spec.restart) = (new.port, new.environment, new.health, new.restart);
+        if let Some(runtime) = new.runtime.filter(|runtime| *runtime != spec.runtime) {
+            let message = format!("such a source is run by {}, not by {}", spec.runtime.label(), runtime.label());
+            return Err(Error::invalid("/runtime", message));
+        }
         let row = ServiceRow {
             // A folder keeps its id, also when it was deleted.
             id: before.as_ref().map_or_else(|| ServiceId(self.core.clock.new_uuid()), |row| row.id),
@@ -65,6 +70,10 @@ impl Services {
         validate::variables_allowed(caller, patch.environment.as_ref().unwrap_or(&Default::default()))?;
         let _gate = self.gate(id).await;
         let before = self.row(id)?;
+        let is_foreign = matches!(before.spec.source, Source::Container { .. });
+        if is_foreign && patch.environment.as_ref().is_some_and(|variables| !variables.is_empty()) {
+            return Err(Error::invalid("/environment", "the variables of a container that others have made are set where it is made"));
+        }
         let mut row = before.clone();
         if let Some(name) = patch.name {
             if self.is_name_taken(&name, Some(id)) {
@@ -117,10 +126,10 @@ impl Services {
             return Err(Error::conflict(format!("'{name}' can't be deleted: it is being started or stopped; wait a moment")));
         }
         let row = self.row(id)?;
-        self.runtime.remove(id).await?;
+        self.runtimes.remove(id).await?;
         let event = NewEvent::new(EventKind::ServiceDeleted, format!("{} deleted {name}", caller.name)).on(id, &name).by(caller);
-        if row.folder.is_some() || current.service.is_demonstration {
-            // Kept, so that it isn't found again.
+        if row.folder.is_some() || current.service.is_demonstration || matches!(row.spec.source, Source::Container { .. }) {
+            // Kept, so that it isn't found again, or with the same id when there is a container of its name again.
             let spec = ServiceSpec::new(row.spec.source.clone());
             let gone = ServiceRow { is_deleted: true, desired: Desired::Stopped, last_exit: None, boot_id: None, spec, ..row };
             self.put(gone, event).await?;
@@ -153,6 +162,9 @@ impl Services {
             })
         });
         write.await?;
+        if !row.is_deleted {
+            self.runtimes.adopt(row.id, &row.spec);
+        }
         lock(&self.rows).insert(row.id, row);
         Ok(())
     }

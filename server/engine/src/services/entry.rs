@@ -44,6 +44,7 @@ pub(super) fn entry(row: &ServiceRow) -> Entry {
         command: command(row),
         pids: Vec::new(),
         listening_ports: Vec::new(),
+        container: None,
         last_exit: row.last_exit.clone(),
         checks: Arc::default(),
         metrics_hint: None,
@@ -75,8 +76,11 @@ pub(super) fn refresh(entry: &mut Entry, row: &ServiceRow) {
 
 /// What a service is that isn't wanted and doesn't run.
 pub(super) fn at_rest(row: &ServiceRow) -> (Status, Option<String>) {
-    match &row.folder {
-        Some(folder) if row.is_missing => {
+    match (&row.spec.source, &row.folder) {
+        (Source::Container { container }, _) if row.is_missing => {
+            (Status::Error, Some(format!("there is no container '{container}' any more; make it again, or delete the service")))
+        }
+        (_, Some(folder)) if row.is_missing => {
             (Status::Error, Some(format!("its folder '{folder}' is gone; put it back, or delete the service")))
         }
         _ => (Status::Stopped, None),
@@ -92,6 +96,8 @@ fn template_type(row: &ServiceRow) -> String {
     match &row.spec.source {
         Source::Folder { .. } => row.found.as_ref().map_or("python", |found| &found.template_type).to_owned(),
         Source::Command { .. } => "command".into(),
+        Source::Image { .. } => "image".into(),
+        Source::Container { .. } => "container".into(),
         Source::Demonstration { .. } => "demonstration".into(),
     }
 }
@@ -104,6 +110,7 @@ fn command(row: &ServiceRow) -> Option<Vec<String>> {
     row.spec.command.clone().or_else(|| match &row.spec.source {
         Source::Folder { .. } => row.found.as_ref().map(|found| found.command.clone()),
         Source::Command { command, .. } => Some(command.clone()),
+        Source::Image { .. } | Source::Container { .. } => None,
         Source::Demonstration { .. } => Some(["pilothouse", "demo-service", "--port", "$PORT"].map(String::from).into()),
     })
 }

@@ -5,6 +5,7 @@
 //! moving, so that services at rest cost nothing.
 
 mod change;
+mod containers;
 mod demonstration;
 mod diagnosis;
 pub mod discovery;
@@ -31,7 +32,7 @@ use api::{
 use async_trait::async_trait;
 
 use crate::Core;
-use crate::runtime::Runtime;
+use crate::runtime::Runtimes;
 use crate::store::services::{ServiceRow, service_list};
 use crate::store::uptime::uptime_list;
 pub(crate) use diagnosis::unhealthy;
@@ -50,7 +51,7 @@ type OnDelete = Box<dyn Fn(ServiceId) + Send + Sync>;
 pub struct Services {
     me: Weak<Self>,
     core: Arc<Core>,
-    runtime: Arc<dyn Runtime>,
+    runtimes: Arc<Runtimes>,
     last_lines: LastLines,
     planner: Planner,
     /// The services folder, without links on the way to it.
@@ -75,19 +76,20 @@ pub struct Services {
 
 impl Services {
     /// Reads all services from the store into the catalog. What they do is not known before [`Services::spawn`].
-    pub async fn open(core: Arc<Core>, runtime: Arc<dyn Runtime>, inherited: Inherited, last_lines: LastLines) -> Result<Arc<Self>> {
+    pub async fn open(core: Arc<Core>, runtimes: Arc<Runtimes>, inherited: Inherited, last_lines: LastLines) -> Result<Arc<Self>> {
         let data_dir = std::path::absolute(&core.config.data_dir).unwrap_or_else(|_| core.config.data_dir.clone());
         let planner = Planner::new(inherited, &data_dir, &core.config.program);
         let root = core.config.services_dir.as_ref().map(|folder| folder.canonicalize().unwrap_or_else(|_| folder.clone()));
         let rows = service_list(&mut core.store.main.read().await?).await?;
         for row in rows.iter().filter(|row| !row.is_deleted) {
+            runtimes.adopt(row.id, &row.spec);
             core.catalog.insert(entry::entry(row));
         }
         let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().map(|id| id.trim().to_owned());
         let services = Arc::new_cyclic(|me| Self {
             me: me.clone(),
             core,
-            runtime,
+            runtimes,
             last_lines,
             planner,
             root,

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use api::{Desired, Error, EventKind, Health, ResourceUsage, Result, ServiceId, Status};
+use api::{Desired, Error, EventKind, Health, ResourceUsage, Result, ServiceId, Source, Status};
 
 use tokio::time::MissedTickBehavior;
 
@@ -60,24 +60,14 @@ impl Services {
     /// Follows what the runtime sees: all that it knows at first, then each change. Whenever this instance gets the lease, it does
     /// what was asked for and not done; while another has it, it keeps up with what that one writes.
     pub(super) async fn follow(&self) {
-        let mut events = self.runtime.take_events();
+        let mut events = self.runtimes.take_events();
         let mut token = self.core.store.lease.token();
         self.take_stock(token.is_some()).await;
         let mut ticks = tokio::time::interval(KEEP_UP);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let change = async {
-                match &mut events {
-                    Some(events) => events.recv().await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
-                change = change => match change {
-                    // What is true now, not when the event was made: a newer run may have begun.
-                    Some((id, seen)) => self.show(id, self.runtime.observe(id).await.unwrap_or(seen)).await,
-                    None => events = None,
-                },
+                Some((id, seen)) = events.recv() => self.show(id, seen).await,
                 _ = ticks.tick() => {
                     let now = self.core.store.lease.token();
                     if now == token && now.is_some() {
@@ -98,6 +88,9 @@ impl Services {
     async fn read_again(&self) -> Result<()> {
         let rows = service_list(&mut self.core.store.main.read().await?).await?;
         for row in &rows {
+            if !row.is_deleted {
+                self.runtimes.adopt(row.id, &row.spec);
+            }
             match self.core.catalog.find(row.id) {
                 _ if row.is_deleted => self.core.catalog.remove(row.id),
                 Some(_) => {
@@ -112,19 +105,7 @@ impl Services {
 
     /// Shows what runs, and when it `acts` does what was asked for and not done before Pilothouse ended.
     async fn take_stock(&self, acts: bool) {
-        let known: BTreeMap<_, _> = match self.runtime.observe_all().await {
-            Ok(all) => all.into_iter().collect(),
-            Err(error) => {
-                tracing::error!(%error, "runtime_not_observed");
-                for entry in self.core.catalog.all() {
-                    self.core.catalog.update(entry.service.id, |entry| {
-                        entry.service.status = Status::Unknown;
-                        entry.service.status_reason = Some(error.message.clone());
-                    });
-                }
-                return;
-            }
-        };
+        let known = self.runtimes.observe_all().await;
         for entry in self.core.catalog.all() {
             let id = entry.service.id;
             let Ok(row) = self.row(id) else { continue };
@@ -132,15 +113,19 @@ impl Services {
             if seen == Observation::Absent && row.desired == Desired::Stopped {
                 continue;
             }
-            match self.left_undone(&row, &seen).filter(|_| acts) {
-                Some(intent) => {
-                    let status = if intent == Intent::Start { Status::Starting } else { Status::Stopping };
-                    self.core.catalog.update(id, |entry| (entry.service.status, entry.service.status_reason) = (status, None));
-                    self.wake(id, intent);
-                }
-                None => self.show(id, seen).await,
+            if !(acts && self.resume(&row, &seen)) {
+                self.show(id, seen).await;
             }
         }
+    }
+
+    /// Does what was asked for and isn't so; answers whether there was something.
+    fn resume(&self, row: &ServiceRow, seen: &Observation) -> bool {
+        let Some(intent) = self.left_undone(row, seen) else { return false };
+        let status = if intent == Intent::Start { Status::Starting } else { Status::Stopping };
+        self.core.catalog.update(row.id, |entry| (entry.service.status, entry.service.status_reason) = (status, None));
+        self.wake(row.id, intent);
+        true
     }
 
     /// What was asked for and isn't so.
@@ -148,13 +133,18 @@ impl Services {
         let is_up = matches!(seen, Observation::Running { .. } | Observation::Preparing { .. });
         let is_begun = row.boot_id.is_some();
         let is_this_boot = is_begun && row.boot_id == self.boot_id;
-        match row.desired {
-            Desired::Stopped => is_up.then_some(Intent::Stop),
+        match (row.desired, &row.spec.source, seen) {
+            // Nobody knows yet; it is done when it comes to light.
+            (.., Observation::Unknown(_)) => None,
+            // Others move found containers too: what they did last stands, and Docker starts again what it shall.
+            (Desired::Stopped, Source::Container { .. }, Observation::Running { started_at, .. }) if *started_at > row.desired_at => None,
+            (Desired::Running, Source::Container { .. }, _) if is_begun => None,
+            (Desired::Stopped, ..) => is_up.then_some(Intent::Stop),
             // Asked for and not begun: a run that is there is the one before.
-            Desired::Running if !is_begun => Some(if is_up { Intent::Restart } else { Intent::Start }),
+            (Desired::Running, ..) if !is_begun => Some(if is_up { Intent::Restart } else { Intent::Start }),
             // The machine was started anew, or nothing is left of the run.
-            Desired::Running if !is_up && (!is_this_boot || *seen == Observation::Absent) => Some(Intent::Start),
-            Desired::Running => None,
+            (Desired::Running, ..) if !is_up && (!is_this_boot || *seen == Observation::Absent) => Some(Intent::Start),
+            (Desired::Running, ..) => None,
         }
     }
 
@@ -168,6 +158,11 @@ impl Services {
             if matches!(intent, Intent::Start | Intent::Restart) && !self.is_overtaken(id) {
                 self.begin(id).await;
             }
+        }
+        // What others did with it meanwhile was not looked at.
+        let is_shared = self.row(id).is_ok_and(|row| matches!(row.spec.source, Source::Container { .. }));
+        if is_shared && let Ok(seen) = self.runtimes.observe(id).await {
+            self.show(id, seen).await;
         }
     }
 
@@ -216,7 +211,7 @@ impl Services {
         self.enter(id, Phase::Planning);
         self.core.catalog.update(id, |entry| (entry.service.status, entry.service.status_reason) = (Status::Starting, None));
         match self.launch(id).await {
-            Ok(true) => match self.runtime.observe(id).await {
+            Ok(true) => match self.runtimes.observe(id).await {
                 Ok(seen) => self.show(id, seen).await,
                 Err(error) => tracing::warn!(%error, service = %id, "service_not_observed"),
             },
@@ -237,7 +232,7 @@ impl Services {
             let reserved = self.reserved(id);
             let plan = Plan { name: &row.name, spec: &row.spec, last_port: row.port, reserved: &reserved };
             let planned = self.planner.plan(plan).await?;
-            self.core.catalog.update(id, |entry| entry.service.port = Some(planned.port));
+            self.core.catalog.update(id, |entry| entry.service.port = planned.port.or(entry.service.port));
             planned
         };
         if self.is_overtaken(id) {
@@ -246,7 +241,7 @@ impl Services {
         let (port, boot_id, found) =
             (planned.port, self.boot_id.clone(), planned.found.clone().filter(|found| row.found.as_ref() != Some(found)));
         self.set_row(id, |row| {
-            (row.port, row.boot_id) = (Some(port), boot_id.clone());
+            (row.port, row.boot_id) = (port, boot_id.clone());
             row.is_missing = false;
             if found.is_some() {
                 row.found.clone_from(&found);
@@ -270,7 +265,7 @@ impl Services {
             self.core.catalog.update(id, |entry| entry::refresh(entry, &row));
         }
         self.enter(id, Phase::Launched);
-        self.runtime.start(id, planned.launch).await?;
+        self.runtimes.start(id, planned.launch).await?;
         Ok(true)
     }
 
@@ -278,11 +273,11 @@ impl Services {
     async fn end(&self, id: ServiceId, is_restart: bool) -> bool {
         self.enter(id, Phase::Stopping);
         self.core.catalog.update(id, |entry| (entry.service.status, entry.service.status_reason) = (Status::Stopping, None));
-        let was_up = matches!(self.runtime.observe(id).await, Ok(Observation::Running { .. } | Observation::Preparing { .. }));
+        let was_up = matches!(self.runtimes.observe(id).await, Ok(Observation::Running { .. } | Observation::Preparing { .. }));
         let before = self.core.catalog.find(id);
         let began = before.as_ref().and_then(|entry| entry.service.started_at);
         let grace = before.map_or(10, |entry| entry.spec.stop_grace_seconds);
-        if let Err(error) = self.runtime.stop(id, Duration::from_secs(grace.into())).await {
+        if let Err(error) = self.runtimes.stop(id, Duration::from_secs(grace.into())).await {
             tracing::error!(%error, service = %id, "service_not_stopped");
             self.core.catalog.update(id, |entry| {
                 entry.service.status = Status::Error;
@@ -291,7 +286,7 @@ impl Services {
             return false;
         }
         lock(&self.notes).remove(&id);
-        let ended = match self.runtime.observe(id).await {
+        let ended = match self.runtimes.observe(id).await {
             Ok(Observation::Ended(ended)) if was_up => Some(ended),
             _ => None,
         };
@@ -313,13 +308,37 @@ impl Services {
         true
     }
 
-    /// Shows what the runtime sees, one thing at a time for each service, so that nothing is recorded twice.
-    async fn show(&self, id: ServiceId, seen: Observation) {
+    /// Shows what the runtime sees, one thing at a time for each service, so that nothing is recorded twice. `seen` is what it saw
+    /// when this was asked for; what it sees when its turn has come is the truth.
+    pub(super) async fn show(&self, id: ServiceId, seen: Observation) {
         let _gate = self.gate(id).await;
+        let seen = self.runtimes.observe(id).await.unwrap_or(seen);
         let phase = self.phase(id);
         let Some(before) = self.core.catalog.find(id) else { return };
+        let container = self.runtimes.container(id);
+        if container != before.container {
+            self.core.catalog.update(id, |entry| entry.container = container);
+        }
+        if phase.is_none() && before.service.status == Status::Unknown && self.core.store.lease.is_held() {
+            // It has come to light.
+            let row = self.row(id).ok();
+            if row.is_some_and(|row| self.resume(&row, &seen)) {
+                return;
+            }
+        }
+        if matches!(seen, Observation::Ended(_)) {
+            self.runtimes.drain(id).await;
+        }
+        let desired = if phase.is_none() { self.follow_others(&before, &seen).await } else { before.service.desired };
         match seen {
             _ if matches!(phase, Some(Phase::Planning | Phase::Stopping)) => {}
+            Observation::Unknown(why) => {
+                self.core.catalog.update(id, |entry| {
+                    entry.service.status = Status::Unknown;
+                    entry.service.status_reason = Some(why);
+                    entry.service.health_status = Health::Unknown;
+                });
+            }
             Observation::Preparing { label, step, steps } => {
                 self.core.catalog.update(id, |entry| {
                     entry.service.status = Status::Starting;
@@ -350,8 +369,8 @@ impl Services {
                     self.record(id, None, Some(event)).await;
                 }
             }
-            Observation::Ended(ended) if before.service.desired == Desired::Running => self.show_failure(id, &ended, true).await,
-            Observation::Absent if before.service.desired == Desired::Running => self.show_failure(id, &self.ended_now(), true).await,
+            Observation::Ended(ended) if desired == Desired::Running => self.show_failure(id, &ended, true).await,
+            Observation::Absent if desired == Desired::Running => self.show_failure(id, &self.ended_now(), true).await,
             Observation::Ended(_) | Observation::Absent => {
                 let rested = self.row(id).map_or((Status::Stopped, None), |row| entry::at_rest(&row));
                 self.core.catalog.update(id, |entry| {

@@ -15,15 +15,21 @@ use crate::store::services::{ServiceRow, service_put, service_set_found};
 /// Between looks through the services folder. What hasn't changed isn't read again.
 const INTERVAL: Duration = Duration::from_secs(30);
 
+/// How long what runtimes have found is gathered.
+const TOGETHER: Duration = Duration::from_millis(100);
+
 /// Before the first look, when services are known.
 const FIRST: Duration = Duration::from_secs(2);
 
 /// What has changed in the services folder since the last look.
 #[derive(Debug, Default)]
-struct Changes {
-    added: Vec<ServiceRow>,
-    read: Vec<(ServiceId, Option<Found>, bool)>,
-    events: Vec<NewEvent>,
+pub(super) struct Changes {
+    /// New, or back after it was deleted.
+    pub added: Vec<ServiceRow>,
+    /// Read anew, or gone.
+    pub read: Vec<(ServiceId, Option<Found>, bool)>,
+    /// What is told of it.
+    pub events: Vec<NewEvent>,
 }
 
 impl Services {
@@ -41,12 +47,29 @@ impl Services {
                     Err(error) => tracing::warn!(%error, "discovery_failed"),
                 }
             }
-            tokio::time::sleep(INTERVAL).await;
+            let again = tokio::time::Instant::now() + INTERVAL;
+            while tokio::time::timeout_at(again, self.runtimes.discovered()).await.is_ok() {
+                // Several come together, as when Compose starts.
+                tokio::time::sleep(TOGETHER).await;
+                if self.may_act().is_ok()
+                    && let Err(error) = self.look_at_runtimes(None).await
+                {
+                    tracing::warn!(%error, "discovery_failed");
+                }
+            }
         }
     }
 
-    /// Looks through the services folder once.
+    /// Looks through the services folder, and at what runtimes have found, once.
     pub(super) async fn look_through(&self, caller: Option<&Caller>) -> Result<DiscoveryReport> {
+        let mut report = self.look_through_folder(caller).await?;
+        report.added.extend(self.look_at_runtimes(caller).await?);
+        report.missing = lock(&self.rows).values().filter(|row| row.is_missing && !row.is_deleted).map(|row| row.name.clone()).collect();
+        report.missing.sort();
+        Ok(report)
+    }
+
+    async fn look_through_folder(&self, caller: Option<&Caller>) -> Result<DiscoveryReport> {
         let Some(root) = self.root.clone() else { return Ok(DiscoveryReport::default()) };
         let mut discovery = self.discovery.lock().await;
         let mut taken = std::mem::take(&mut *discovery);
@@ -61,8 +84,6 @@ impl Services {
         let mut report = DiscoveryReport { folder: Some(root.display().to_string()), skipped: scan.skipped, ..DiscoveryReport::default() };
         report.added = changes.added.iter().map(|row| row.name.clone()).collect();
         self.keep(changes).await?;
-        report.missing = lock(&self.rows).values().filter(|row| row.is_missing && !row.is_deleted).map(|row| row.name.clone()).collect();
-        report.missing.sort();
         Ok(report)
     }
 
@@ -128,7 +149,7 @@ impl Services {
     }
 
     /// Writes the changes in one commit, then shows them.
-    async fn keep(&self, changes: Changes) -> Result<()> {
+    pub(super) async fn keep(&self, changes: Changes) -> Result<()> {
         let Changes { added, read, events } = changes;
         if added.is_empty() && read.is_empty() && events.is_empty() {
             return Ok(());
@@ -147,6 +168,7 @@ impl Services {
         });
         write.await?;
         for row in added {
+            self.runtimes.adopt(row.id, &row.spec);
             self.core.catalog.insert(entry::entry(&row));
             lock(&self.rows).insert(row.id, row);
         }

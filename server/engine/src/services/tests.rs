@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use api::ports::Services as _;
 use api::{
-    Caller, Desired, ErrorCode, EventKind, EventQuery, NewService, RestartPolicy, Role, RuntimeKind, Service, ServiceDetail, ServiceId,
-    ServicePatch, ServiceQuery, ServiceSort, Source, Status, Timestamp,
+    Caller, Desired, ErrorCode, EventKind, EventQuery, NewService, RestartPolicy, Role, Service, ServiceDetail, ServiceId, ServicePatch,
+    ServiceQuery, ServiceSort, Source, Status, Timestamp,
 };
 
 use super::Services;
 use super::launch::Inherited;
-use crate::runtime::{FakeRuntime, Observation, Runtime};
+use crate::runtime::{FakeRuntime, Observation, Runtime, Runtimes};
 use crate::testing::TestStore;
 use crate::{Clock, Core, on_each_store};
 
@@ -45,7 +45,8 @@ impl Life {
         core.store.lease.acquire(&core.tasks, &core.shutdown).await.expect("the lease is free");
         let path = [("PATH".to_owned(), std::env::var("PATH").unwrap_or_default())];
         let lines = Arc::new(|_, _, _| vec!["Traceback".to_owned(), "ModuleNotFoundError: No module named 'x'".to_owned()]);
-        let services = Services::open(core.clone(), runtime.clone(), Inherited::of(path), lines).await.expect("services open");
+        let services =
+            Services::open(core.clone(), Runtimes::new(vec![runtime.clone()]), Inherited::of(path), lines).await.expect("services open");
         services.spawn();
         Self { core, services, runtime, clock, admin: caller(Role::Admin) }
     }
@@ -136,7 +137,7 @@ fn command(name: &str, working_dir: PathBuf) -> NewService {
     let source = Source::Command { command: vec!["/bin/serve".into()], working_dir: working_dir.display().to_string() };
     NewService {
         name: name.into(),
-        runtime: RuntimeKind::Process,
+        runtime: None,
         source,
         port: None,
         environment: Default::default(),
@@ -336,7 +337,7 @@ on_each_store! {
         let mut test = test;
         let life = Life::begin(&mut test, &[("orders/main.py", MAIN)]).await;
         let id = life.running("orders").await;
-        life.core.store.main.write(move |db| Box::pin(crate::store::services::service_set_run(db, id, 8001, Some("another boot")))).await
+        life.core.store.main.write(move |db| Box::pin(crate::store::services::service_set_run(db, id, Some(8001), Some("another boot")))).await
             .expect("it is written");
         let ended = life.clock.now();
         let life = life.again(&test, |runtime| {

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use api::{Caller, Detail, Error, HealthCheck, Permission, Result, ServicePatch, Source, is_http_path, is_service_name, is_variable_name};
+use api::{
+    Caller, Detail, Error, HealthCheck, Permission, Result, ServicePatch, Source, is_http_path, is_image_name, is_service_name,
+    is_variable_name,
+};
 
 use super::discovery::{Found, read_folder};
 use super::launch::blocking;
@@ -129,6 +132,18 @@ fn runs_code(name: &str) -> bool {
 pub(super) async fn source(caller: &Caller, source: Source, root: Option<&Path>) -> Result<(Source, Option<Found>)> {
     match source {
         Source::Demonstration { .. } => Err(Error::invalid("/source", "the demonstration comes by itself; give a folder or a command")),
+        Source::Container { .. } => {
+            Err(Error::invalid("/source", "containers that are there are found by themselves; give an image to have one made"))
+        }
+        Source::Image { image, container_port } => {
+            let mut faults = Faults::none();
+            let image = image.trim().to_owned();
+            let named = "an image is a name as docker run takes it, like nginx:1.27: letters, digits and . _ - / : @, at most 512";
+            faults.check("/source/image", is_image_name(&image), named);
+            faults.check("/source/container_port", container_port != Some(0), "a port is 1 to 65535; leave it out to take the image's own");
+            faults.refuse()?;
+            Ok((Source::Image { image, container_port }, None))
+        }
         Source::Folder { folder } => {
             let path = folder_at("/source/folder", &folder).await?;
             if !root.is_some_and(|root| path.starts_with(root) && path != root) {

@@ -116,8 +116,8 @@ pub async fn service_set_asked(db: &mut Conn, id: ServiceId, desired: Desired, a
 }
 
 /// Keeps with which port, and at which boot of the machine, a run began.
-pub async fn service_set_run(db: &mut Conn, id: ServiceId, port: u16, boot_id: Option<&str>) -> Result<()> {
-    execute!(db, "UPDATE services SET port = $2, boot_id = $3 WHERE id = $1", id.0, i64::from(port), boot_id)?;
+pub async fn service_set_run(db: &mut Conn, id: ServiceId, port: Option<u16>, boot_id: Option<&str>) -> Result<()> {
+    execute!(db, "UPDATE services SET port = $2, boot_id = $3 WHERE id = $1", id.0, port.map(i64::from), boot_id)?;
     Ok(())
 }
 
@@ -225,7 +225,7 @@ mod tests {
             store.main.write(move |db| Box::pin(async move {
                 service_put(db, &put).await?;
                 service_set_asked(db, id, Desired::Running, Timestamp::from_micros(8)).await?;
-                service_set_run(db, id, 8001, Some("boot")).await?;
+                service_set_run(db, id, Some(8001), Some("boot")).await?;
                 service_set_found(db, id, Some(&kept_found), false).await?;
                 service_set_found(db, id, None, true).await?;
                 service_set_last_exit(db, id, &kept_exit).await

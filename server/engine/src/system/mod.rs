@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use api::{Caller, Error, Health, Permission, Result, ServiceCounts, Status, SystemPart, SystemReport, Timestamp};
 use async_trait::async_trait;
+use futures::future::join_all;
 
 use crate::monitoring::host;
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, Runtimes};
 use crate::store::Database;
 use crate::{Core, Entry};
 
@@ -23,26 +24,26 @@ const DISK_LEAST_FREE: u64 = 64 << 20;
 /// Answers how Pilothouse is.
 pub struct Manager {
     core: Arc<Core>,
-    runtime: Arc<dyn Runtime>,
+    runtimes: Arc<Runtimes>,
     started_at: Timestamp,
 }
 
 impl Manager {
     /// Of an engine that starts now.
-    pub fn new(core: Arc<Core>, runtime: Arc<dyn Runtime>) -> Arc<Self> {
+    pub fn new(core: Arc<Core>, runtimes: Arc<Runtimes>) -> Arc<Self> {
         let started_at = core.clock.now();
-        Arc::new(Self { core, runtime, started_at })
+        Arc::new(Self { core, runtimes, started_at })
     }
 
-    async fn process_runtime(&self) -> SystemPart {
+    async fn runtime(runtime: &dyn Runtime) -> SystemPart {
         let asked = Instant::now();
-        let answer = tokio::time::timeout(LIMIT, self.runtime.probe()).await;
+        let answer = tokio::time::timeout(LIMIT, runtime.probe()).await;
         let (health, message) = match answer {
             Ok(Ok(message)) => (Health::Healthy, message),
             Ok(Err(error)) => (Health::Unhealthy, error.message),
             Err(_) => (Health::Unhealthy, format!("it hasn't answered within {} s", LIMIT.as_secs())),
         };
-        let name = format!("{} runtime", self.runtime.kind());
+        let name = format!("{} runtime", runtime.kind());
         SystemPart { name, health, message, latency_ms: Some(millis(asked)) }
     }
 
@@ -80,8 +81,9 @@ impl api::ports::System for Manager {
         caller.require(Permission::SystemRead)?;
         let store = &self.core.store;
         let (main, telemetry) = (database("database", &store.main), database("telemetry", &store.telemetry));
-        let (main, telemetry, runtime) = futures::join!(main, telemetry, self.process_runtime());
-        let parts = vec![main, telemetry, runtime, self.disk(), self.feeds()];
+        let runtimes = join_all(self.runtimes.used().map(|runtime| Self::runtime(runtime.as_ref())));
+        let (main, telemetry, runtimes) = futures::join!(main, telemetry, runtimes);
+        let parts: Vec<_> = [main, telemetry].into_iter().chain(runtimes).chain([self.disk(), self.feeds()]).collect();
         let health = parts.iter().map(|part| part.health).max_by_key(|health| severity(*health)).unwrap_or(Health::Unknown);
         let counts = counts(&self.core.catalog.all());
         Ok(SystemReport { health, version: env!("CARGO_PKG_VERSION").into(), started_at: self.started_at, counts, parts })

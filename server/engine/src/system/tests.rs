@@ -5,7 +5,7 @@ use api::{Caller, Health, ServiceId, Status};
 
 use super::Manager;
 use crate::monitoring::tests::entry;
-use crate::runtime::FakeRuntime;
+use crate::runtime::{FakeRuntime, Runtimes};
 use crate::{Clock, on_each_store};
 
 on_each_store! {
@@ -15,7 +15,7 @@ on_each_store! {
         (running.service.status, running.service.health_status) = (Status::Running, Health::Degraded);
         core.catalog.insert(running);
         core.catalog.insert(entry(ServiceId(uuid::Uuid::from_u128(2))));
-        let manager = Manager::new(core.clone(), Arc::new(FakeRuntime::new(Clock::System)));
+        let manager = Manager::new(core.clone(), Runtimes::new(vec![Arc::new(FakeRuntime::new(Clock::System))]));
         let report = manager.report(&Caller::system()).await.expect("a report");
         let parts: Vec<_> = report.parts.iter().map(|part| part.name.as_str()).collect();
         assert_eq!(parts, ["database", "telemetry", "process runtime", "disk", "feeds"]);

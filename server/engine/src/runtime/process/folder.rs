@@ -9,7 +9,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::state::State;
-use crate::runtime::Launch;
+use crate::runtime::ProcessLaunch;
 
 /// The name of the socket in the folder.
 pub const SOCKET: &str = "socket";
@@ -72,7 +72,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// When it can't be read.
-    pub fn launch(&self) -> io::Result<Option<Launch>> {
+    pub fn launch(&self) -> io::Result<Option<ProcessLaunch>> {
         self.read("launch.json")
     }
 
@@ -80,7 +80,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// When it can't be written.
-    pub fn set_launch(&self, launch: &Launch) -> io::Result<()> {
+    pub fn set_launch(&self, launch: &ProcessLaunch) -> io::Result<()> {
         self.write("launch.json", launch)?;
         self.delete("state.json")
     }

@@ -44,7 +44,7 @@ pub fn log_folder(core: &Core, id: ServiceId) -> PathBuf {
     run_folder(core, id).log()
 }
 
-fn run_folder(core: &Core, id: ServiceId) -> RunFolder {
+pub(super) fn run_folder(core: &Core, id: ServiceId) -> RunFolder {
     RunFolder::new(runs(core).join(id.to_string()))
 }
 
@@ -117,6 +117,7 @@ impl Runtime for ProcessRuntime {
     }
 
     async fn start(&self, id: ServiceId, launch: Launch) -> Result<()> {
+        let Launch::Process(launch) = launch else { return Err(not_a_process()) };
         let unit = self.unit(id).await?;
         let _change = unit.change.lock().await;
         if unit.is_live() {
@@ -200,6 +201,11 @@ impl Runtime for ProcessRuntime {
     fn take_events(&self) -> Option<mpsc::UnboundedReceiver<(ServiceId, Observation)>> {
         self.receiver.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
+}
+
+fn not_a_process() -> Error {
+    tracing::error!("container_given_to_the_process_runtime");
+    Error::internal()
 }
 
 /// Every run folder with what it says.

@@ -14,7 +14,7 @@ pub use port::{Holder, holder};
 use python::Python;
 
 use super::discovery::{Found, read_folder};
-use crate::runtime::{Launch, Prepare};
+use crate::runtime::{Launch, NewContainer, Prepare, ProcessLaunch};
 
 /// What a launch is planned from.
 #[derive(Debug)]
@@ -34,8 +34,8 @@ pub struct Plan<'a> {
 pub struct Planned {
     /// For the runtime.
     pub launch: Launch,
-    /// The port that it is told to listen on.
-    pub port: u16,
+    /// The port of this machine that it is told to listen on, or that leads to its container; none when the container says.
+    pub port: Option<u16>,
     /// Why that isn't the port that it says, when it isn't.
     pub note: Option<String>,
     /// What reading its folder has found now.
@@ -60,7 +60,14 @@ impl Planner {
     /// Plans the launch of one service. Reads its folder anew; fails with `service_failed` or `conflict`, saying what is in the way:
     /// a folder that is gone or that others may write, no Python, a port that is taken.
     pub async fn plan(&self, plan: Plan<'_>) -> Result<Planned> {
-        let (working_dir, found) = self.folder(&plan.spec.source).await?;
+        let (working_dir, found) = match &plan.spec.source {
+            Source::Container { .. } => {
+                let port = plan.spec.port.or(plan.last_port);
+                return Ok(Planned { launch: Launch::Container, port, note: None, found: None });
+            }
+            Source::Image { image, container_port } => return Self::container(&plan, image, *container_port).await,
+            source => self.folder(source).await?,
+        };
         let (port, note) = port::choose(plan.spec.port, found.as_ref().and_then(|found| found.port), plan.last_port, plan.reserved).await?;
         let mut environment = self.inherited.for_services().clone();
         if plan.spec.source.folder().is_some() {
@@ -71,7 +78,7 @@ impl Planner {
         environment.insert("PORT".into(), port.to_string());
 
         let (mut command, prepare) = match (&plan.spec.source, &plan.spec.command, &found) {
-            (Source::Demonstration { .. }, ..) => (self.demonstration(), None),
+            (Source::Demonstration { .. } | Source::Image { .. } | Source::Container { .. }, ..) => (self.demonstration(), None),
             (Source::Command { command, .. }, None, _) => (command.clone(), None),
             (_, Some(command), found) => self.with_python(command, found.as_ref(), &working_dir, &mut environment).await?,
             (_, None, Some(found)) => self.with_python(&found.command, Some(found), &working_dir, &mut environment).await?,
@@ -82,13 +89,26 @@ impl Planner {
         for word in &mut command {
             *word = word.replace("${PORT}", &port.to_string()).replace("$PORT", &port.to_string());
         }
-        let launch = Launch { name: plan.name.to_owned(), prepare, command, working_dir, environment };
-        Ok(Planned { launch, port, note, found })
+        let launch = ProcessLaunch { name: plan.name.to_owned(), prepare, command, working_dir, environment };
+        Ok(Planned { launch: Launch::Process(launch), port: Some(port), note, found })
+    }
+
+    async fn container(plan: &Plan<'_>, image: &str, container_port: Option<u16>) -> Result<Planned> {
+        let (port, note) = port::choose(plan.spec.port, None, plan.last_port, plan.reserved).await?;
+        let container = NewContainer {
+            name: plan.name.to_owned(),
+            image: image.to_owned(),
+            command: plan.spec.command.clone().unwrap_or_default(),
+            environment: plan.spec.environment.clone(),
+            port: Some(port),
+            container_port,
+        };
+        Ok(Planned { launch: Launch::NewContainer(Box::new(container)), port: Some(port), note, found: None })
     }
 
     async fn folder(&self, source: &Source) -> Result<(PathBuf, Option<Found>)> {
         let (path, is_read) = match source {
-            Source::Demonstration { .. } => return Ok((self.data_dir.clone(), None)),
+            Source::Demonstration { .. } | Source::Image { .. } | Source::Container { .. } => return Ok((self.data_dir.clone(), None)),
             Source::Folder { folder } => (PathBuf::from(folder), true),
             Source::Command { working_dir, .. } => (PathBuf::from(working_dir), false),
         };

@@ -5,9 +5,17 @@ use std::path::Path;
 
 use api::{ErrorCode, ServiceSpec, Source};
 
-use super::{Inherited, Plan, Planned, Planner, holder};
+use super::{Inherited, Launch, Plan, Planner, ProcessLaunch, holder};
 
 const MAIN: &str = "from fastapi import FastAPI\napp = FastAPI()\n";
+
+/// A launch that was planned as a process.
+#[derive(Debug)]
+struct Process {
+    launch: ProcessLaunch,
+    port: u16,
+    note: Option<String>,
+}
 
 struct Folder {
     root: tempfile::TempDir,
@@ -33,14 +41,16 @@ impl Folder {
         ServiceSpec::new(Source::Folder { folder: self.path() })
     }
 
-    async fn plan(&self, spec: &ServiceSpec) -> api::Result<Planned> {
+    async fn plan(&self, spec: &ServiceSpec) -> api::Result<Process> {
         self.plan_beside(spec, &BTreeMap::new()).await
     }
 
-    async fn plan_beside(&self, spec: &ServiceSpec, reserved: &BTreeMap<u16, String>) -> api::Result<Planned> {
+    async fn plan_beside(&self, spec: &ServiceSpec, reserved: &BTreeMap<u16, String>) -> api::Result<Process> {
         let inherited = Inherited::of(self.inherited.iter().cloned());
         let planner = Planner::new(inherited, &self.root.path().join("data"), Path::new("/opt/pilothouse"));
-        planner.plan(Plan { name: "service", spec, last_port: None, reserved }).await
+        let planned = planner.plan(Plan { name: "service", spec, last_port: None, reserved }).await?;
+        let Launch::Process(launch) = planned.launch else { panic!("a process") };
+        Ok(Process { launch, port: planned.port.expect("a process is told its port"), note: planned.note })
     }
 }
 

@@ -31,7 +31,7 @@ use super::folder::{PIPES, RunFolder};
 use super::procfs::{Kin, ProcessId, boot_id, holders, oom_kills};
 use super::state::{Phase, State, VERSION};
 use crate::Clock;
-use crate::runtime::Launch;
+use crate::runtime::ProcessLaunch;
 
 /// What is written to standard output when the socket answers.
 pub const READY: &str = "ready";
@@ -92,7 +92,7 @@ struct Supervisor {
     state: State,
     output: Output,
     clients: Clients,
-    launch: Option<Launch>,
+    launch: Option<ProcessLaunch>,
     work: Work,
     stopping: Option<Stopping>,
     /// Whether the service was started by another supervisor.
@@ -276,7 +276,7 @@ impl Supervisor {
 
     fn start_root(&mut self) {
         let Some(launch) = &self.launch else { return };
-        let Launch { command, working_dir, environment, .. } = launch;
+        let ProcessLaunch { command, working_dir, environment, .. } = launch;
         match Child::start(&self.folder, &Order { command, working_dir, environment, is_split: true }) {
             Ok(child) => {
                 self.state.phase = Phase::Running { root: child.id, started_at: Clock::System.now() };

@@ -8,7 +8,7 @@ use rustix::process::WaitStatus;
 use super::child::{Child, Order};
 use crate::runtime::process::folder::{RunFolder, try_lock};
 use crate::runtime::process::state::Phase;
-use crate::runtime::{Launch, Prepare};
+use crate::runtime::{Prepare, ProcessLaunch};
 
 /// A preparation under way.
 pub struct Preparation {
@@ -31,7 +31,7 @@ pub enum Progress {
 
 impl Preparation {
     /// What has to be made for `launch`; none when it is there.
-    pub fn of(launch: &Launch) -> Option<Self> {
+    pub fn of(launch: &ProcessLaunch) -> Option<Self> {
         let prepare = launch.prepare.clone()?;
         (!prepare.marker.exists()).then_some(Self { prepare, lock: None, next: 0, child: None })
     }
@@ -49,7 +49,7 @@ impl Preparation {
     ///
     /// # Errors
     /// With words for people.
-    pub fn advance(&mut self, folder: &RunFolder, launch: &Launch) -> Result<Progress, String> {
+    pub fn advance(&mut self, folder: &RunFolder, launch: &ProcessLaunch) -> Result<Progress, String> {
         if self.child.is_some() {
             return Ok(Progress::Waiting);
         }

@@ -1,0 +1,169 @@
+//! What Docker says of a container, in our terms.
+
+use api::{Container, Health, OwnHealth, Timestamp};
+use bollard::models::{ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, HealthStatusEnum};
+
+use crate::runtime::{Ended, Observation};
+
+/// Marks the containers that Pilothouse has made: the id of the service.
+pub const OWN_LABEL: &str = "pilothouse.service";
+/// What such a container was made from.
+pub const LAUNCH_LABEL: &str = "pilothouse.launch";
+
+/// Labels of containers that another system moves.
+const FOREIGN: [&str; 2] = ["io.kubernetes.pod.name", "com.docker.swarm.task.id"];
+
+/// Characters kept of what a health check wrote.
+const MESSAGE: usize = 200;
+
+/// A container as it was seen last.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Known {
+    /// What is shown of it.
+    pub container: Container,
+    /// What it does.
+    pub observation: Observation,
+    /// The TCP ports of the machine that lead to it, smallest first.
+    pub ports: Vec<u16>,
+    /// What it was made from, when Pilothouse made it.
+    pub launch: Option<String>,
+    /// Whether it has run at all: what hasn't, wrote nothing.
+    pub has_run: bool,
+    /// Whether it may become a service by being there: nobody else moves it, and Pilothouse hasn't made it.
+    pub is_free: bool,
+}
+
+impl Known {
+    /// Reads what `docker inspect` says. `was_asked` says of a container that has ended whether somebody wanted that.
+    pub fn read(inspected: ContainerInspectResponse, was_asked: impl FnOnce(&Ended) -> bool) -> Option<Self> {
+        let config = inspected.config.unwrap_or_default();
+        let labels = config.labels.unwrap_or_default();
+        let label = |name: &str| labels.get(name).cloned();
+        let name = inspected.name?.trim_start_matches('/').to_owned();
+        let state = inspected.state.unwrap_or_default();
+        let compose = label("com.docker.compose.project");
+        let is_half_renamed = compose.is_some() && name.split_once('_').is_some_and(|(head, _)| is_short_id(head));
+        let own_health = own_health(&state);
+        let has_run = state.status != Some(ContainerStateStatusEnum::CREATED);
+        let container = Container {
+            id: inspected.id?,
+            image: config.image.unwrap_or_default(),
+            image_digest: inspected.image.unwrap_or_default(),
+            compose: compose.map(|project| match label("com.docker.compose.service") {
+                Some(service) => format!("{project} / {service}"),
+                None => project,
+            }),
+            restart_policy: inspected
+                .host_config
+                .and_then(|host| host.restart_policy?.name)
+                .map(|policy| policy.to_string())
+                .map(|policy| if policy.is_empty() { "no".into() } else { policy }),
+            own_health,
+            name,
+        };
+        let mut ports: Vec<u16> = (inspected.network_settings.and_then(|network| network.ports).unwrap_or_default().into_iter())
+            .filter(|(inside, _)| inside.ends_with("/tcp"))
+            .flat_map(|(_, bound)| bound.unwrap_or_default())
+            .filter_map(|bound| bound.host_port?.parse().ok())
+            .collect();
+        ports.sort_unstable();
+        ports.dedup();
+        let is_free = !labels.contains_key(OWN_LABEL) && !is_half_renamed && !FOREIGN.iter().any(|name| labels.contains_key(*name));
+        Some(Self { container, observation: observation(&state, was_asked), ports, launch: label(LAUNCH_LABEL), has_run, is_free })
+    }
+}
+
+fn observation(state: &ContainerState, was_asked: impl FnOnce(&Ended) -> bool) -> Observation {
+    let time = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<Timestamp>().ok());
+    // Docker waits before it starts it again: as far as anybody is concerned, it doesn't run.
+    if state.running == Some(true) && state.restarting != Some(true) {
+        let pid = state.pid.and_then(|pid| u32::try_from(pid).ok()).unwrap_or_default();
+        return Observation::Running { pid, started_at: time(&state.started_at).unwrap_or_default() };
+    }
+    let never_ran = state.status == Some(ContainerStateStatusEnum::CREATED);
+    let (code, signal) = match state.exit_code.and_then(|code| i32::try_from(code).ok()) {
+        _ if never_ran => (None, None),
+        Some(code @ 129..=159) => (None, Some(code - 128)),
+        code => (code, None),
+    };
+    let start_failure = state.error.clone().filter(|error| never_ran && !error.is_empty());
+    let at = time(&state.finished_at).unwrap_or_default();
+    let mut ended = Ended { code, signal, oom: state.oom_killed == Some(true), at, was_asked: false, start_failure };
+    ended.was_asked = never_ran && ended.start_failure.is_none() || was_asked(&ended);
+    Observation::Ended(ended)
+}
+
+fn own_health(state: &ContainerState) -> Option<OwnHealth> {
+    let health = state.health.as_ref()?;
+    let verdict = match health.status? {
+        HealthStatusEnum::HEALTHY => Health::Healthy,
+        HealthStatusEnum::UNHEALTHY => Health::Unhealthy,
+        HealthStatusEnum::STARTING => Health::Unknown,
+        HealthStatusEnum::EMPTY | HealthStatusEnum::NONE => return None,
+    };
+    let output = health.log.as_ref().and_then(|log| log.last()?.output.clone()).unwrap_or_default();
+    let message = output.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim().chars().take(MESSAGE).collect();
+    let failing = health.failing_streak.and_then(|streak| u32::try_from(streak).ok()).unwrap_or_default();
+    Some(OwnHealth { health: verdict, failing, message })
+}
+
+/// Whether it is what Compose puts before the name of a container that it is about to replace.
+fn is_short_id(head: &str) -> bool {
+    head.len() == 12 && head.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Known;
+    use crate::runtime::Observation;
+
+    fn read(state: serde_json::Value, was_asked: bool) -> Known {
+        let inspected = serde_json::json!({
+            "Id": "ab", "Name": "/shop-web-1", "Image": "sha256:1", "State": state,
+            "Config": { "Image": "web:2", "Labels": { "com.docker.compose.project": "shop", "com.docker.compose.service": "web" } },
+            "HostConfig": { "RestartPolicy": { "Name": "unless-stopped" } },
+            "NetworkSettings": { "Ports": { "80/tcp": [{ "HostIp": "0.0.0.0", "HostPort": "8080" }, { "HostIp": "::", "HostPort": "8080" }],
+                "53/udp": [{ "HostPort": "53" }], "81/tcp": null } }
+        });
+        Known::read(serde_json::from_value(inspected).expect("as Docker writes it"), |_| was_asked).expect("it has an id and a name")
+    }
+
+    #[test]
+    fn a_container_is_read_as_docker_inspect_writes_it() {
+        let known = read(
+            serde_json::json!({ "Status": "running", "Running": true, "Pid": 7, "StartedAt": "2026-11-26T04:19:42.878994909Z",
+            "Health": { "Status": "unhealthy", "FailingStreak": 3, "Log": [{ "Output": "\n  no answer\nmore" }] } }),
+            false,
+        );
+        assert!(
+            matches!(known.observation, Observation::Running { pid: 7, started_at } if started_at.to_string().starts_with("2026-11-26T04:19:42"))
+        );
+        assert_eq!((known.ports.as_slice(), known.is_free), (&[8080][..], true));
+        let container = known.container;
+        assert_eq!((container.name.as_str(), container.compose.as_deref()), ("shop-web-1", Some("shop / web")));
+        assert_eq!(container.restart_policy.as_deref(), Some("unless-stopped"));
+        let own = container.own_health.expect("the image brings a check");
+        assert_eq!((own.health, own.failing, own.message.as_str()), (api::Health::Unhealthy, 3, "no answer"));
+    }
+
+    #[test]
+    fn each_end_is_told_from_the_others() {
+        let ended = |state, was_asked| match read(state, was_asked).observation {
+            Observation::Ended(ended) => ended,
+            other => panic!("it has ended: {other:?}"),
+        };
+        let exited = |code| {
+            serde_json::json!({ "Status": "exited", "Running": false, "ExitCode": code, "OOMKilled": code == 137,
+            "FinishedAt": "2026-11-26T04:19:42Z" })
+        };
+        let crash = ended(exited(3), false);
+        assert_eq!((crash.code, crash.signal, crash.oom, crash.was_asked), (Some(3), None, false, false));
+        let killed = ended(exited(137), true);
+        assert_eq!((killed.code, killed.signal, killed.oom, killed.was_asked), (None, Some(9), true, true));
+        let waiting = ended(serde_json::json!({ "Status": "restarting", "Running": true, "Restarting": true, "ExitCode": 1 }), false);
+        assert_eq!(waiting.code, Some(1));
+        let created = ended(serde_json::json!({ "Status": "created", "ExitCode": 128, "Error": "port is already allocated" }), false);
+        assert_eq!((created.code, created.start_failure.as_deref()), (None, Some("port is already allocated")));
+        assert!(ended(serde_json::json!({ "Status": "created", "ExitCode": 0, "Error": "" }), false).was_asked);
+    }
+}
