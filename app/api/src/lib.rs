@@ -10,6 +10,7 @@
 mod ids;
 mod auth;
 mod caller;
+mod diagnosis;
 mod error;
 mod event;
 mod feed;
@@ -28,6 +29,7 @@ mod variables;
 
 pub use auth::*;
 pub use caller::*;
+pub use diagnosis::*;
 pub use error::*;
 pub use event::*;
 pub use feed::*;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Desired, Health, HealthCheck, Limit, RestartPolicy, Restarts, RuntimeKind, ServiceId, ServiceSpec, Source, Status, Timestamp, Uptime,
+    Desired, Diagnosis, Health, HealthCheck, Limit, RestartPolicy, Restarts, RuntimeKind, ServiceId, ServiceSpec, Source, Status,
+    Timestamp, Uptime,
 };
 
 /// A service as the list shows it.
@@ -181,18 +182,6 @@ pub struct LastExit {
     pub at: Timestamp,
     /// The last lines it wrote, at most 20.
     pub last_lines: Vec<String>,
-}
-
-/// One cause of why a service isn't well.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Diagnosis {
-    /// The cause in plain words.
-    pub cause: String,
-    /// What shows it.
-    pub evidence: Vec<String>,
-    /// What mends it.
-    pub actions: Vec<String>,
 }
 
 /// What one health check found.

@@ -67,7 +67,7 @@ impl Manager {
             if let Some(check) = check {
                 entry.service.health_status = check.health;
                 entry.diagnosis = match check.health {
-                    Health::Unhealthy => unhealthy(entry.service.port, &check.message, &entry.listening_ports),
+                    Health::Unhealthy => unhealthy(id, entry.service.port, &check.message, &entry.listening_ports),
                     _ => Vec::new(),
                 };
                 keep(Arc::make_mut(&mut entry.checks), check);

@@ -1,8 +1,8 @@
 //! A run that ended by itself: shown with its causes, recorded, and what comes next.
 
-use api::{EventKind, Restarts, ServiceId, Status, Timestamp};
+use api::{EventKind, EventQuery, Limit, Restarts, ServiceId, Status, Timestamp};
 
-use super::diagnosis::{Evidence, diagnose, port_in_use};
+use super::diagnosis::{Change, Facts, Log, Neighbour, diagnose, port_in_use};
 use super::launch::{blocking, holder};
 use super::outcome::{last_exit, reason};
 use super::reconciler::rest;
@@ -11,7 +11,9 @@ use crate::events::NewEvent;
 use crate::runtime::Ended;
 
 /// Lines of a log that are kept of a run that ended.
-const LAST_LINES: usize = 20;
+pub(super) const LAST_LINES: usize = 20;
+/// Lines that its causes are looked for in: traces of Python and Java are long.
+const SEARCHED_LINES: usize = 150;
 
 impl Services {
     /// Shows that a service that should run doesn't, with why, records it once, and lets it be started again as its policy says.
@@ -21,7 +23,7 @@ impl Services {
         if is_known && before.service.status == Status::Error {
             return;
         }
-        let lines = if has_run { self.lines(id, before.service.started_at).await } else { Vec::new() };
+        let mut lines = if has_run { self.lines(id, before.service.started_at, SEARCHED_LINES).await } else { Vec::new() };
         let found = self.row(id).ok().and_then(|row| row.found);
         let taken = match port_in_use(&lines) {
             None => None,
@@ -37,15 +39,24 @@ impl Services {
             }
         };
         let has_requirements = found.is_some_and(|found| found.requirements.is_some());
-        let mut diagnosis = diagnose(&Evidence { ended, lines: &lines, taken: taken.clone(), has_requirements });
         let why = match &taken {
             Some((port, Some(holder))) => format!("port {port} is taken by {holder}"),
             _ if ended.was_asked => format!("{}, and not by Pilothouse", reason(ended)),
             _ => reason(ended),
         };
         let restarts = self.after_end(id, ended, before.service.started_at);
-        diagnosis.extend(restart::crash_loop(&restarts));
-        let kept = (has_run && !is_known).then(|| last_exit(ended, lines));
+        let diagnosis = diagnose(Facts {
+            ended: Some(ended),
+            log: Log::of(&lines),
+            taken,
+            has_requirements,
+            others: &self.neighbours(id),
+            changed: self.last_change(id, before.service.started_at, ended.at).await,
+            ran_seconds: before.service.started_at.map(|began| ended.at.seconds_since(began)),
+            restarts,
+            ..Facts::of(id)
+        });
+        let kept = (has_run && !is_known).then(|| last_exit(ended, lines.split_off(lines.len().saturating_sub(LAST_LINES))));
         lock(&self.notes).remove(&id);
         self.core.catalog.update(id, |entry| {
             rest(entry);
@@ -74,11 +85,34 @@ impl Services {
         }
     }
 
-    /// The last lines of the run that has ended: since it began, or since it was asked for when it hasn't.
-    pub(super) async fn lines(&self, id: ServiceId, began: Option<Timestamp>) -> Vec<String> {
+    /// What the other services are, for a cause may be one of them.
+    fn neighbours(&self, except: ServiceId) -> Vec<Neighbour> {
+        let others = self.core.catalog.all().into_iter().filter(|entry| entry.service.id != except);
+        let neighbour = |entry: std::sync::Arc<crate::Entry>| Neighbour {
+            id: entry.service.id,
+            name: entry.service.name.clone(),
+            port: entry.service.port,
+            status: entry.service.status,
+            pids: entry.pids.clone(),
+        };
+        others.map(neighbour).collect()
+    }
+
+    /// The last change of a service's settings before the run that ended at `ended`.
+    async fn last_change(&self, id: ServiceId, began: Option<Timestamp>, ended: Timestamp) -> Option<Change> {
+        let (kind, to) = (Some(EventKind::ServiceChanged), began.or(Some(ended)));
+        let query = EventQuery { service_id: Some(id), kind, to, limit: Limit::new(1).ok()?, ..EventQuery::default() };
+        // It is only good to know: a store that can't be read now hides no cause.
+        let event = self.core.events.list(&query, false).await.ok()?.items.into_iter().next()?;
+        let fields = event.data.get("fields")?.as_array()?.iter().filter_map(|field| field.as_str().map(String::from)).collect();
+        Some(Change { fields, by: event.actor, seconds_before: ended.seconds_since(event.at) })
+    }
+
+    /// The last lines of the run that has ended, at most so many: since it began, or since it was asked for when it hasn't.
+    pub(super) async fn lines(&self, id: ServiceId, began: Option<Timestamp>, most: usize) -> Vec<String> {
         let read = self.last_lines.clone();
         let since = began.or_else(|| Some(self.row(id).ok()?.desired_at)).unwrap_or_default();
-        blocking(move || read(id, since, LAST_LINES)).await.unwrap_or_default()
+        blocking(move || read(id, since, most)).await.unwrap_or_default()
     }
 
     pub(super) fn ended_now(&self) -> Ended {

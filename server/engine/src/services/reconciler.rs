@@ -10,6 +10,7 @@ use api::{Desired, Error, EventKind, Health, ResourceUsage, Result, ServiceId, S
 
 use tokio::time::MissedTickBehavior;
 
+use super::failure::LAST_LINES;
 use super::launch::Plan;
 use super::life::Intent;
 use super::outcome::last_exit;
@@ -291,7 +292,7 @@ impl Services {
             _ => None,
         };
         let kept = match &ended {
-            Some(ended) => Some(last_exit(ended, self.lines(id, began).await)),
+            Some(ended) => Some(last_exit(ended, self.lines(id, began, LAST_LINES).await)),
             None => None,
         };
         self.core.catalog.update(id, |entry| {

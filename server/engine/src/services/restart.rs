@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use api::{Diagnosis, RestartPolicy, Restarts, ServiceId, Status, Timestamp};
+use api::{RestartPolicy, Restarts, ServiceId, Status, Timestamp};
 
 use super::Services;
 use super::life::Intent;
@@ -56,13 +56,4 @@ impl Services {
 /// What the end of a run says about the next: for the event that is recorded of it.
 pub(super) fn words(restarts: &Restarts, now: Timestamp) -> String {
     restarts.next_at.map(|at| format!("; it is started again in {} s", at.seconds_since(now).round())).unwrap_or_default()
-}
-
-/// What a crash loop adds to the causes.
-pub(super) fn crash_loop(restarts: &Restarts) -> Option<Diagnosis> {
-    restarts.is_crash_loop().then(|| Diagnosis {
-        cause: format!("it is in a crash loop: {} runs in a row have ended by themselves", restarts.in_a_row),
-        evidence: Vec::new(),
-        actions: vec!["mend the other cause named here, then start it; until then it is tried again at longer and longer intervals".into()],
-    })
 }
