@@ -1,9 +1,13 @@
 //! Why a service isn't well, and what mends it.
 
+use api::{Fix, Permission, ServiceId};
 use leptos::prelude::*;
 
 use super::watch::Watched;
-use crate::components::{Icon, Symbol};
+use crate::components::{Icon, Performer, ServiceAction, Symbol};
+use crate::erase::{Erase, Erased, shown};
+use crate::path;
+use crate::viewer::Viewer;
 
 /// The causes with what shows them and what mends them; nothing while the service is well.
 #[component]
@@ -11,6 +15,8 @@ pub fn DiagnosisPanel(
     /// The service.
     watched: Watched,
 ) -> impl IntoView {
+    let viewer = expect_context::<Viewer>();
+    let performer = viewer.may(Permission::ServicesOperate).then(Performer::from_context);
     let causes = Memo::new(move |_| watched.detail.with(|detail| detail.diagnosis.clone()));
     let list = |class: &'static str, items: Vec<String>| {
         (!items.is_empty()).then(|| {
@@ -18,15 +24,18 @@ pub fn DiagnosisPanel(
             view! { <ul class=class>{items}</ul> }
         })
     };
-    move || {
+    shown(move || {
         let causes = causes.get();
         (!causes.is_empty()).then(|| {
             let causes = causes.into_iter().map(|cause| {
+                let fixes = cause.fixes.into_iter().map(|fix| button(fix, watched, performer.clone(), &viewer.form_token));
+                let fixes = fixes.collect::<Vec<_>>();
                 view! {
-                    <div class="diagnosis-cause">
+                    <div class="diagnosis-cause" data-rule=cause.rule>
                         <p class="diagnosis-title"><Icon symbol=Symbol::Warning />{cause.cause}</p>
                         {list("diagnosis-evidence", cause.evidence)}
                         {list("diagnosis-actions", cause.actions)}
+                        {(!fixes.is_empty()).then(|| view! { <div class="diagnosis-fixes">{fixes}</div> })}
                     </div>
                 }
             });
@@ -34,5 +43,49 @@ pub fn DiagnosisPanel(
                 <section class="diagnosis" aria-label="Diagnosis">{causes.collect_view()}</section>
             }
         })
+    })
+    .erase()
+}
+
+/// A link to a place, or a form that posts; nothing for an action that the viewer may not do.
+fn button(fix: Fix, watched: Watched, performer: Option<Performer>, form_token: &str) -> Erased {
+    let (label, id, action) = match fix {
+        Fix::Logs { label, service_id, at } => {
+            // The page of lines ends there; no line has the number 0, so none is marked.
+            let until = at.map(|at| format!("?seq=0&at={}", at.micros())).unwrap_or_default();
+            return link(label, path::service_tab(service_id, "logs") + &until);
+        }
+        Fix::Settings { label, service_id } => return link(label, path::service_tab(service_id, "settings")),
+        Fix::Activity { label, service_id } => return link(label, path::service_tab(service_id, "activity")),
+        Fix::Service { label, service_id } => return link(label, path::service(service_id)),
+        Fix::Start { label, service_id } => (label, service_id, ServiceAction::Start),
+        Fix::Stop { label, service_id } => (label, service_id, ServiceAction::Stop),
+        Fix::Restart { label, service_id } => (label, service_id, ServiceAction::Restart),
+    };
+    match performer {
+        Some(performer) => deed(label, id, action, watched, performer, form_token.to_owned()),
+        None => ().erase(),
     }
+}
+
+fn link(label: String, href: String) -> Erased {
+    view! { <a class="button" href=href>{label}</a> }.erase()
+}
+
+/// What is done to this service is shown at once; what is done to another one is posted, and the page comes back.
+fn deed(label: String, id: ServiceId, action: ServiceAction, watched: Watched, performer: Performer, form_token: String) -> Erased {
+    let click = move |event: leptos::ev::MouseEvent| {
+        if id == watched.id {
+            event.prevent_default();
+            performer.perform(action, watched.service, watched.failure);
+        }
+    };
+    view! {
+        <form method="post" action=action.url()>
+            <input type="hidden" name="id" value=id.to_string() />
+            <input type="hidden" name="form_token" value=form_token />
+            <button type="submit" class="button" on:click=click>{label}</button>
+        </form>
+    }
+    .erase()
 }
