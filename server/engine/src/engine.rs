@@ -49,6 +49,12 @@ impl Engine {
         let logs = Arc::new(logs::Manager::new(core.clone()));
         let forgetting = monitoring.clone();
         services.on_delete(move |id| forgetting.forget(id));
+        let (explaining, tasks) = (Arc::downgrade(&services), core.tasks.clone());
+        monitoring.on_unhealthy(move |id| {
+            if let Some(services) = explaining.upgrade() {
+                tasks.spawn(async move { services.explain(id).await });
+            }
+        });
         let backend = api::Backend {
             services: services.clone(),
             monitoring: monitoring.clone(),

@@ -147,6 +147,7 @@ async fn failures_say_their_real_cause() {
     let detail = house.until(id, Status::Error).await;
     assert_eq!(reason(&detail), "exited with code 1");
     assert_eq!(detail.diagnosis[0].cause, "the Python module 'surely_not_installed' isn't installed");
+    assert_eq!(rules(&detail), ["module-missing"]);
 
     let id = house.started("exits").await;
     let detail = house.until(id, Status::Error).await;
@@ -157,16 +158,89 @@ async fn failures_say_their_real_cause() {
     let detail = house.until(id, Status::Error).await;
     assert!(reason(&detail).starts_with(&format!("port {port} is taken by ")), "{}", reason(&detail));
     assert!(reason(&detail).ends_with(&format!("(pid {})", std::process::id())), "{}", reason(&detail));
+    assert_eq!(rules(&detail), ["port-taken"]);
 
     let id = house.started("requires").await;
     let detail = house.until(id, Status::Error).await;
     assert!(reason(&detail).contains("installing") && reason(&detail).contains("failed"), "{}", reason(&detail));
+    assert_eq!(rules(&detail), ["requirements-failed"]);
 
     let id = house.started("killed").await;
     let pid = house.until(id, Status::Running).await.pids[0];
     kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
-    assert_eq!(reason(&house.until(id, Status::Error).await), "killed by SIGKILL");
+    let detail = house.until(id, Status::Error).await;
+    assert_eq!((reason(&detail).as_str(), rules(&detail)), ("killed by SIGKILL", vec!["killed".to_owned()]));
     house.engine.shutdown().await;
+}
+
+/// Calls another service at its start.
+const CALLER: &str = r#"
+import os, urllib.request
+print(os.environ["MODE"])
+urllib.request.urlopen("http://127.0.0.1:PORT_OF_OTHER/")
+"#;
+
+/// Runs, and fails at each check but the first for want of the other service.
+const FAILING: &str = r#"
+import os, sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+PORT = int(os.getenv("PORT", "8124"))
+asked = []
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        asked.append(self.path)
+        print("could not connect: connect ECONNREFUSED 127.0.0.1:PORT_OF_OTHER", file=sys.stderr, flush=True)
+        self.send_response(500 if len(asked) > 1 else 200)
+        self.end_headers()
+HTTPServer(("127.0.0.1", PORT), Handler).serve_forever()
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_misses_another_is_explained_by_it_and_by_what_was_changed() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let payments = SERVER.replace(r#"int(os.getenv("PORT", "8123"))"#, &port.to_string());
+    let with_port = |text: &str| text.replace("PORT_OF_OTHER", &port.to_string());
+    let house =
+        House::with(&[("payments/main.py", &payments), ("shop/main.py", &with_port(CALLER)), ("failing/main.py", &with_port(FAILING))])
+            .await;
+    let other = house.named("payments").await;
+    let expected = api::Fix::Start { label: "Start payments".into(), service_id: other };
+
+    let id = house.named("shop").await;
+    let patch = api::ServicePatch {
+        environment: Some([("MODE".to_owned(), "hurried".to_owned())].into()),
+        restart: Some(api::RestartPolicy::Never),
+        ..Default::default()
+    };
+    house.engine.backend().services.change(&Caller::system(), id, patch).await.unwrap();
+    house.started("shop").await;
+    let detail = house.until(id, Status::Error).await;
+    assert_eq!(rules(&detail), ["dependency-stopped", "changed-before"], "{:#?}", detail.diagnosis);
+    assert_eq!(detail.diagnosis[0].fixes[0], expected);
+    assert!(detail.diagnosis[1].cause.starts_with("its variables were changed by "), "{:?}", detail.diagnosis[1]);
+
+    let id = house.named("failing").await;
+    let health = api::HealthCheck { interval_seconds: 1, unhealthy_threshold: 1, path: Some("/".into()), ..Default::default() };
+    let patch = api::ServicePatch { health: Some(health), ..Default::default() };
+    house.engine.backend().services.change(&Caller::system(), id, patch).await.unwrap();
+    house.started("failing").await;
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let detail = loop {
+        let detail = house.engine.backend().services.get(&Caller::system(), id).await.unwrap();
+        if detail.diagnosis.len() > 1 {
+            break detail;
+        }
+        assert!(Instant::now() < deadline, "{detail:#?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!(rules(&detail), ["dependency-stopped", "probe-server-error"], "{:#?}", detail.diagnosis);
+    assert_eq!(detail.diagnosis[0].fixes[0], expected);
+    house.stop(id).await;
+    house.engine.shutdown().await;
+}
+
+fn rules(detail: &ServiceDetail) -> Vec<String> {
+    detail.diagnosis.iter().map(|cause| cause.rule.clone()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -22,7 +22,7 @@ mod series;
 mod uptime;
 mod watcher;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use api::{
     Caller, EventKind, Health, HealthResult, MetricsQuery, MetricsSeries, Permission, Result, ServiceId, SystemPoint, SystemSeries, Topic,
@@ -44,13 +44,24 @@ pub struct Manager {
     figures: Figures,
     uptimes: Uptimes,
     host: Mutex<Host>,
+    /// Told of each service whose checks begin to fail, or fail in another way.
+    on_unhealthy: OnceLock<OnUnhealthy>,
 }
+
+type OnUnhealthy = Box<dyn Fn(ServiceId) + Send + Sync>;
 
 impl Manager {
     /// Without figures; nothing is watched before [`Manager::spawn`].
     pub fn new(core: Arc<Core>, runtimes: Arc<Runtimes>) -> Arc<Self> {
         let host = Mutex::new(Host::new(&core.config.data_dir));
-        Arc::new(Self { core, runtimes, figures: Figures::default(), uptimes: Uptimes::default(), host })
+        Arc::new(Self { core, runtimes, figures: Figures::default(), uptimes: Uptimes::default(), host, on_unhealthy: OnceLock::new() })
+    }
+
+    /// Lets `told` find out more of services whose checks begin to fail, or fail in another way. Can be said once.
+    pub fn on_unhealthy(&self, told: impl Fn(ServiceId) + Send + Sync + 'static) {
+        if self.on_unhealthy.set(Box::new(told)).is_err() {
+            tracing::error!("second_listener_of_failing_checks_ignored");
+        }
     }
 
     /// Begins to check, to scrape and to sample, until shutdown.

@@ -58,7 +58,7 @@ impl Manager {
             self.figures.push_requests(id, requests(at, change, *seconds));
         }
         let (check, traffic) = (settled.check.clone(), settled.traffic);
-        let mut is_stale = false;
+        let (mut is_stale, mut is_other) = (false, false);
         self.core.catalog.update(id, |entry| {
             is_stale = entry.service.status != Status::Running || entry.service.started_at != run;
             if is_stale {
@@ -66,10 +66,15 @@ impl Manager {
             }
             if let Some(check) = check {
                 entry.service.health_status = check.health;
-                entry.diagnosis = match check.health {
+                let shown = match check.health {
                     Health::Unhealthy => unhealthy(id, entry.service.port, &check.message, &entry.listening_ports),
                     _ => Vec::new(),
                 };
+                // What its log has added stays as long as the check shows the same.
+                is_other = shown.is_empty() || shown.iter().any(|cause| !entry.diagnosis.contains(cause));
+                if is_other {
+                    entry.diagnosis = shown;
+                }
                 keep(Arc::make_mut(&mut entry.checks), check);
             }
             match traffic {
@@ -79,6 +84,12 @@ impl Manager {
             }
         });
         let Some(check) = settled.check.filter(|_| !is_stale) else { return };
+        if is_other
+            && check.health == Health::Unhealthy
+            && let Some(told) = self.on_unhealthy.get()
+        {
+            told(id);
+        }
         self.core.bus.publish_with(Topic::Service(id), "health", None, || &check);
         if let Some(before) = settled.changed_from {
             self.tell_health(&entry, before, &check);

@@ -1,8 +1,8 @@
 //! A run that ended by itself: shown with its causes, recorded, and what comes next.
 
-use api::{EventKind, EventQuery, Limit, Restarts, ServiceId, Status, Timestamp};
+use api::{EventKind, EventQuery, Health, Limit, Restarts, ServiceId, Status, Timestamp};
 
-use super::diagnosis::{Change, Facts, Log, Neighbour, diagnose, port_in_use};
+use super::diagnosis::{Change, Facts, Log, Neighbour, Probe, diagnose, port_in_use};
 use super::launch::{blocking, holder};
 use super::outcome::{last_exit, reason};
 use super::reconciler::rest;
@@ -14,6 +14,8 @@ use crate::runtime::Ended;
 pub(super) const LAST_LINES: usize = 20;
 /// Lines that its causes are looked for in: traces of Python and Java are long.
 const SEARCHED_LINES: usize = 150;
+/// Lines older than this don't say why a service that runs isn't well.
+const EXPLAINED_SECONDS: i64 = 300;
 
 impl Services {
     /// Shows that a service that should run doesn't, with why, records it once, and lets it be started again as its policy says.
@@ -83,6 +85,24 @@ impl Services {
             let message = format!("{name} is in a crash loop: {} runs in a row have ended by themselves", restarts.in_a_row);
             self.record(id, None, Some(NewEvent::new(EventKind::ServiceCrashLoop, message).on(id, name))).await;
         }
+    }
+
+    /// Looks into the log of a service that runs and isn't well for causes that its check doesn't show.
+    pub async fn explain(&self, id: ServiceId) {
+        let Some(before) = self.core.catalog.find(id) else { return };
+        let Some(check) = before.checks.last().filter(|check| check.health == Health::Unhealthy) else { return };
+        let (now, began) = (self.core.clock.now(), before.service.started_at);
+        let since = began.unwrap_or_default().max(now.plus_seconds(-EXPLAINED_SECONDS));
+        let lines = self.lines(id, Some(since), SEARCHED_LINES).await;
+        let changed = self.last_change(id, began, now).await;
+        let probe = Probe { port: before.service.port, message: &check.message, listening: &before.listening_ports };
+        let log = Log::of(&lines);
+        let diagnosis = diagnose(Facts { probe: Some(probe), log, others: &self.neighbours(id), changed, ..Facts::of(id) });
+        self.core.catalog.update(id, |entry| {
+            if entry.service.health_status == Health::Unhealthy && entry.service.started_at == began {
+                entry.diagnosis = diagnosis;
+            }
+        });
     }
 
     /// What the other services are, for a cause may be one of them.

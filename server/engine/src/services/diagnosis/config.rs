@@ -215,18 +215,7 @@ pub(super) const RULES: &[Rule] = &[
             ..SAYS
         },
     ),
-    Rule::line(
-        "startup-failed",
-        Likely,
-        "startup",
-        AGAIN,
-        Says {
-            any: &["application startup failed. exiting"],
-            cause: "what the application does at its start failed",
-            action: "read in its log what went wrong in its startup or lifespan function",
-            ..SAYS
-        },
-    ),
+    Rule::facts("startup-failed", Likely, "startup", AGAIN, startup),
 ];
 
 /// A variable that the code asks its environment for: Python says only the name, and in which line it asked.
@@ -262,6 +251,17 @@ fn fields(facts: &Facts<'_>) -> Option<Finding> {
 
 fn is_field(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
+}
+
+/// With the error that the application didn't handle, which stands above.
+fn startup(facts: &Facts<'_>) -> Option<Finding> {
+    let line = facts.log.find(&["application startup failed. exiting"])?;
+    let error = super::signals::error(&facts.log);
+    let said = error.as_ref().map(|(_, error)| format!(": {}", part(error))).unwrap_or_default();
+    let action = "read in its log what went wrong in its startup or lifespan function";
+    Some(
+        Finding::new(format!("what the application does at its start failed{said}"), action).by(error.map(|(line, _)| line)).by(Some(line)),
+    )
 }
 
 /// A variable that should be a number, which only the code that reads it shows.

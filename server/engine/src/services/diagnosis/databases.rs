@@ -69,6 +69,20 @@ pub(super) const RULES: &[Rule] = &[
         },
     ),
     Rule::line(
+        "database-forbidden",
+        Exact,
+        TOPIC,
+        SETTINGS,
+        Says {
+            any: &["permission denied for ", "command denied to user"],
+            parts: &["permission denied for ((?:table|schema|relation|database|sequence|view|function) \"?[\\w.]+)"],
+            cause: "its user may not use the {} of the database",
+            bare: "its user may not do that in the database",
+            action: "grant it the right (GRANT), or use another user in the service's variables",
+            ..SAYS
+        },
+    ),
+    Rule::line(
         "table-missing",
         Exact,
         TOPIC,

@@ -148,7 +148,9 @@ pub(super) const RULES: &[Rule] = &[
 /// Not a port, which has a rule of its own.
 fn forbidden(facts: &Facts<'_>) -> Option<Finding> {
     let line = facts.log.find(&["permission denied", "permissionerror", "eacces", "operation not permitted"])?;
-    if line.says(&["listen eacces", "bind", "address", "docker", "connect"]) || super::network::is_about_binding(&facts.log, line) {
+    if line.says(&["listen eacces", "bind", "address", "docker", "connect", "permission denied for "])
+        || super::network::is_about_binding(&facts.log, line)
+    {
         return None;
     }
     let place = ["denied: '([^']+)'", "permitted: '([^']+)'", "(?:open|mkdir|unlink|scandir) '([^']+)'", "([\\w./-]+): Permission denied"];

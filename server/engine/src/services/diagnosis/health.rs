@@ -2,7 +2,7 @@
 
 use super::facts::{Facts, Probe};
 use super::log::{EVIDENCE, clean};
-use super::rule::Weight::{Exact, Known, Last, Likely};
+use super::rule::Weight::Known;
 use super::rule::{Finding, Offer, Rule};
 
 const TOPIC: &str = "probe";
@@ -14,17 +14,17 @@ pub(super) const RULES: &[Rule] = &[
     Rule::facts("listens-on-another-port", Known, TOPIC, PORT, other_port),
     Rule::facts("listens-on-no-port", Known, TOPIC, WAIT, no_port),
     Rule::facts("listens-on-another-address", Known, TOPIC, PORT, other_address),
-    Rule::facts("probe-timed-out", Exact, TOPIC, WAIT, timed_out),
-    Rule::facts("probe-not-found", Exact, TOPIC, CHECK, not_found),
-    Rule::facts("probe-forbidden", Exact, TOPIC, CHECK, forbidden),
-    Rule::facts("probe-unavailable", Exact, TOPIC, WAIT, unavailable),
-    Rule::facts("probe-server-error", Exact, TOPIC, WAIT, server_error),
-    Rule::facts("probe-client-error", Likely, TOPIC, CHECK, client_error),
-    Rule::facts("probe-not-http", Exact, TOPIC, CHECK, not_http),
-    Rule::facts("probe-closed", Exact, TOPIC, WAIT, closed),
-    Rule::facts("probe-too-large", Exact, TOPIC, CHECK, too_large),
-    Rule::facts("probe-refused", Likely, TOPIC, WAIT, refused),
-    Rule::facts("probe-failed", Last, TOPIC, CHECK, failed),
+    Rule::facts("probe-timed-out", Known, TOPIC, WAIT, timed_out),
+    Rule::facts("probe-not-found", Known, TOPIC, CHECK, not_found),
+    Rule::facts("probe-forbidden", Known, TOPIC, CHECK, forbidden),
+    Rule::facts("probe-unavailable", Known, TOPIC, WAIT, unavailable),
+    Rule::facts("probe-server-error", Known, TOPIC, WAIT, server_error),
+    Rule::facts("probe-client-error", Known, TOPIC, CHECK, client_error),
+    Rule::facts("probe-not-http", Known, TOPIC, CHECK, not_http),
+    Rule::facts("probe-closed", Known, TOPIC, WAIT, closed),
+    Rule::facts("probe-too-large", Known, TOPIC, CHECK, too_large),
+    Rule::facts("probe-refused", Known, TOPIC, WAIT, refused),
+    Rule::facts("probe-failed", Known, TOPIC, CHECK, failed),
 ];
 
 impl Probe<'_> {

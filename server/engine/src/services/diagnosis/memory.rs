@@ -41,8 +41,21 @@ pub(super) const RULES: &[Rule] = &[
         AGAIN,
         Says {
             any: &["memoryerror"],
+            unless: &["outofmemoryerror"],
             cause: "Python got no more memory from the system",
             action: "look for what grows in its memory chart, or for one step that loads too much at once; give it more memory if it needs it",
+            ..SAYS
+        },
+    ),
+    Rule::line(
+        "graphics-memory-full",
+        Exact,
+        TOPIC,
+        AGAIN,
+        Says {
+            any: &["cuda out of memory", "hip out of memory", "cuda_error_out_of_memory"],
+            cause: "the memory of the graphics card is full",
+            action: "end what else uses the card (nvidia-smi), or load a smaller model or batch",
             ..SAYS
         },
     ),

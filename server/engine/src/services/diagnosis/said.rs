@@ -293,7 +293,7 @@ pub const SAID: &[(&str, &str, End, &str)] = &[
     ),
     (
         "startup-failed",
-        "at its start failed",
+        "at its start failed: TypeError: 'int' object is not callable",
         Code(3),
         "               ^^^^^^^^^^^^^^^\nTypeError: 'int' object is not callable\nERROR:    Application startup failed. Exiting.",
     ),
@@ -460,6 +460,18 @@ pub const SAID: &[(&str, &str, End, &str)] = &[
     ),
     // Not provoked, for the program or its server isn't at hand: as their sources and documentation have them.
     (
+        "graphics-memory-full",
+        "graphics card is full",
+        Code(1),
+        "torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.",
+    ),
+    (
+        "database-forbidden",
+        "may not use the table orders",
+        Code(1),
+        "psycopg2.errors.InsufficientPrivilege: permission denied for table orders",
+    ),
+    (
         "database-starting",
         "took no connections yet",
         Code(1),
@@ -554,7 +566,10 @@ pub const STARTS: &[(&str, &str, &str)] = &[
 ];
 
 /// Rule, a part of the cause, the port, what it listens on, and what the check found.
-pub const PROBES: &[(&str, &str, Option<u16>, &[u16], &str)] = &[
+type Probed = (&'static str, &'static str, Option<u16>, &'static [u16], &'static str);
+
+/// Checks that failed.
+pub const PROBES: &[Probed] = &[
     ("listens-on-another-port", "port 8001 and listens on 9000", Some(8001), &[9000], "TCP 8001: connection refused"),
     ("listens-on-no-port", "no port; it was told 8001", Some(8001), &[], "TCP 8001: connection refused"),
     ("listens-on-another-address", "not on 127.0.0.1", Some(8001), &[8001], "TCP 8001: connection refused"),

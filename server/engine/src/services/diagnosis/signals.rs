@@ -1,6 +1,7 @@
 //! How it ended, when nothing says why.
 
 use super::facts::Facts;
+use super::log::{Line, Log};
 use super::rule::Weight::{Exact, Known, Last};
 use super::rule::{AGAIN, Finding, LOGS, Offer, Rule, SAYS, Says, part};
 
@@ -132,14 +133,18 @@ fn unknown(facts: &Facts<'_>) -> Option<Finding> {
     })
 }
 
-/// The error that Python, Node.js and Java end with.
 fn unhandled(facts: &Facts<'_>) -> Option<Finding> {
     let code = facts.code().filter(|code| *code != 0)?;
-    let pattern = r"^\s*(?:Exception in thread \S+ |Uncaught |\S*ERROR:? +)?((?:[A-Za-z_][\w]*\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt)\b(?:: .*)?)";
-    let says = |line: &&super::log::Line<'_>| line.says(&["error", "exception"]);
-    let (line, error) = facts.log.said().rev().filter(says).find_map(|line| Some((line, line.part(pattern)?)))?;
+    let (line, error) = error(&facts.log)?;
     let cause = format!("it ended with an error that it doesn't handle (exit code {code}): {}", part(error));
     Some(Finding::new(cause, "read the end of its log; start it again when the cause is mended").by(Some(line)))
+}
+
+/// The error that Python, Node.js and Java end with.
+pub(super) fn error<'a>(log: &'a Log<'_>) -> Option<(&'a Line<'a>, &'a str)> {
+    let pattern = r"^\s*(?:Exception in thread \S+ |Uncaught |\S*ERROR:? +)?((?:[A-Za-z_][\w]*\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt)\b(?:: .*)?)";
+    let mut said = log.said().rev().filter(|line| line.says(&["error", "exception"]));
+    said.find_map(|line| Some((line, line.part(pattern)?)))
 }
 
 fn by_signal(facts: &Facts<'_>) -> Option<Finding> {
