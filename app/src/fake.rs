@@ -19,6 +19,8 @@ pub struct Fake {
     pub lines: Vec<LogLine>,
     /// Why no service shows figures of its requests.
     pub metrics_hint: Option<String>,
+    /// Why no service is well.
+    pub diagnosis: Vec<Diagnosis>,
     /// Whether there is no user yet.
     pub is_fresh: bool,
 }
@@ -111,7 +113,7 @@ impl Services for Fake {
             container: None,
             last_exit: None,
             last_check: None,
-            diagnosis: Vec::new(),
+            diagnosis: self.diagnosis.clone(),
             dependencies: Vec::new(),
             endpoints: Vec::new(),
             metrics_hint: self.metrics_hint.clone(),

@@ -1,6 +1,6 @@
 //! The page of a service as it is sent, before and without any JavaScript.
 
-use api::{Event, EventKind, Level, LogLine, LogStream, Role, Service, Status};
+use api::{Diagnosis, Event, EventKind, Fix, Level, LogLine, LogStream, Role, Service, Status};
 use axum::http::StatusCode;
 
 use crate::fake::{Fake, NOW, service};
@@ -62,6 +62,34 @@ async fn a_start_shows_its_step_and_blocked_actions_say_why() {
     };
     let text = text(Fake { services: vec![starting], ..Fake::default() }, "").await;
     assert!(text.contains("installing 12 requirements, step 2 of 2") && text.contains("it is being started already"));
+}
+
+#[tokio::test]
+async fn a_cause_has_links_for_everybody_and_buttons_for_those_who_may_use_them() {
+    let other = service(2, "payments").id;
+    let fixes = vec![
+        Fix::Start { label: "Start payments".into(), service_id: other },
+        Fix::Service { label: "Look at payments".into(), service_id: other },
+        Fix::Settings { label: "Its settings".into(), service_id: service(1, "accounts").id },
+        Fix::Logs { label: "Its log up to the end".into(), service_id: service(1, "accounts").id, at: Some(NOW) },
+    ];
+    let cause = Diagnosis {
+        rule: "dependency-stopped".into(),
+        cause: "the service 'payments' is stopped".into(),
+        evidence: vec!["Connection refused <b>".into()],
+        actions: vec!["start it".into()],
+        fixes,
+    };
+    let fake = Fake { diagnosis: vec![cause], ..one() };
+    let text = text(fake.clone(), "").await;
+    assert!(text.contains("the service 'payments' is stopped") || text.contains("the service &#x27;payments&#x27; is stopped"));
+    assert!(text.contains("Connection refused &lt;b&gt;"));
+    assert!(text.contains(&format!(r#"href="/services/{other}""#)) && text.contains(&format!(r#"href="{PAGE}/settings""#)));
+    assert!(text.contains(&format!(r#"href="{PAGE}/logs?seq=0&amp;at={}""#, NOW.micros())), "{text}");
+    let form = text.split("Start payments").next().and_then(|before| before.rsplit("<form").next()).expect("a form");
+    assert!(form.contains(r#"action="/rpc/start_service""#) && form.contains(&other.to_string()) && form.contains("form-token"), "{form}");
+    let seen = get(fake, Some(Role::Viewer), PAGE).await.text;
+    assert!(seen.contains(&format!(r#"href="/services/{other}""#)) && !seen.contains("/rpc/start_service"));
 }
 
 #[tokio::test]
