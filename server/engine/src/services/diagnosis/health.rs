@@ -60,7 +60,8 @@ fn other_port(facts: &Facts<'_>) -> Option<Finding> {
 }
 
 fn no_port(facts: &Facts<'_>) -> Option<Finding> {
-    let probe = facts.probe.filter(|probe| probe.listening.is_empty())?;
+    // What answers listens, also before its ports have been looked at.
+    let probe = facts.probe.filter(|probe| probe.listening.is_empty() && probe.is_refused())?;
     let port = probe.port?;
     let action = "look into its log: it may still be starting, or wait for something that isn't there";
     shown(facts, format!("it runs, but listens on no port; it was told {port}"), action)

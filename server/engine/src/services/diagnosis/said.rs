@@ -578,6 +578,7 @@ pub const PROBES: &[Probed] = &[
     ("probe-forbidden", "wants a sign-in for /health: it answers 401", Some(8001), &[8001], "GET /health: 401"),
     ("probe-unavailable", "isn't ready: /health answers 503", Some(8001), &[8001], "GET /health: 503"),
     ("probe-server-error", "/health answers 500", Some(8001), &[8001], "GET /health: 500"),
+    ("probe-server-error", "/health answers 500", Some(8001), &[], "GET /health: 500"),
     ("probe-client-error", "/health answers 422", Some(8001), &[8001], "GET /health: 422"),
     ("probe-not-http", "isn't HTTP", Some(8001), &[8001], "GET /health: the answer is not HTTP"),
     ("probe-closed", "closes it without an answer", Some(8001), &[8001], "GET /health: the connection was closed without an answer"),
