@@ -25,8 +25,10 @@ pub fn main(settings: Settings) -> api::Result<()> {
     raise_descriptor_limit();
     runtime()?.block_on(async {
         let running = Running::start(settings, Clock::System).await?;
+        // Before anybody is told that it runs: who reads that may end it at once.
+        let asked = asked_to_end();
         running.announce().await;
-        asked_to_end().await;
+        asked.await;
         tracing::info!("shutdown_asked");
         running.stop().await;
         Ok(())

@@ -445,11 +445,17 @@ async fn each_wrong_field_of_a_new_service_is_named() {
         (Source::Command { command: vec![], working_dir: "/tmp".into() }, "/source/command"),
         (Source::Command { command: vec!["x".into()], working_dir: "/etc/passwd".into() }, "/source/working_dir"),
         (Source::Demonstration { demonstration: true }, "/source"),
+        (Source::Container { container: "x".into() }, "/source"),
+        (Source::Image { image: "-v /:/host".into(), container_port: None }, "/source/image"),
+        (Source::Image { image: "nginx:1.27".into(), container_port: Some(0) }, "/source/container_port"),
     ] {
         let error = life.services.create(&life.admin, NewService { source: source.clone(), ..command("x", "/".into()) }).await;
         let error = error.expect_err("it is wrong");
         assert_eq!((error.code, error.details[0].field.as_str()), (ErrorCode::ValidationFailed, field), "{source:?}");
     }
+    let wrong = NewService { runtime: Some(api::RuntimeKind::Docker), ..command("x", test.folder().to_owned()) };
+    let error = life.services.create(&life.admin, wrong).await.expect_err("a command is a process");
+    assert_eq!(error.details[0].field, "/runtime");
     life.end().await;
 }
 

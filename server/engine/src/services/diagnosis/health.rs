@@ -24,6 +24,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule::facts("probe-closed", Known, TOPIC, WAIT, closed),
     Rule::facts("probe-too-large", Known, TOPIC, CHECK, too_large),
     Rule::facts("probe-refused", Known, TOPIC, WAIT, refused),
+    Rule::facts("probe-own-check", Known, TOPIC, WAIT, own_check),
     Rule::facts("probe-failed", Known, TOPIC, CHECK, failed),
 ];
 
@@ -144,6 +145,12 @@ fn too_large(facts: &Facts<'_>) -> Option<Finding> {
 fn refused(facts: &Facts<'_>) -> Option<Finding> {
     facts.probe.filter(Probe::is_refused)?;
     shown(facts, "it runs, but takes no connections".into(), "look into its log: it may still be starting")
+}
+
+fn own_check(facts: &Facts<'_>) -> Option<Finding> {
+    facts.probe.filter(|probe| probe.message.starts_with("The check of its image"))?;
+    let cause = "it runs, but the check that its image brings along fails".into();
+    shown(facts, cause, "look into its log; the check runs inside its container, as its HEALTHCHECK says")
 }
 
 fn failed(facts: &Facts<'_>) -> Option<Finding> {

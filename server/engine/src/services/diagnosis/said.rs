@@ -562,6 +562,43 @@ pub const STARTS: &[(&str, &str, &str)] = &[
         "port 80",
         "port 80 may only be used by an administrator of the machine; stop that, or give the service another port",
     ),
+    // Docker 20.10.24.
+    (
+        "image-not-pulled",
+        "nginx:1.27 isn't there",
+        "the image 'nginx:1.27' can't be pulled: Get \"https://registry.example/v2/\": dial tcp: lookup registry.example on 10.255.255.53:53: no such host",
+    ),
+    (
+        "container-port-taken",
+        "127.0.0.1:9911",
+        "it can't be started: driver failed programming external connectivity on endpoint dd (c86fecd4): Bind for 127.0.0.1:9911 failed: port is already allocated",
+    ),
+    (
+        "container-port-taken",
+        "127.0.0.1:9912",
+        "it can't be started: driver failed programming external connectivity on endpoint ee (3768dfa0): Error starting userland proxy: listen tcp4 127.0.0.1:9912: bind: address already in use",
+    ),
+    (
+        "container-program-missing",
+        "no program nosuch",
+        "it can't be started: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: \"nosuch\": executable file not found in $PATH: unknown",
+    ),
+    (
+        "container-program-missing",
+        "no program /no/such/program",
+        "it can't be started: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: \"/no/such/program\": stat /no/such/program: no such file or directory: unknown",
+    ),
+    (
+        "container-program-not-executable",
+        "/tmp in its image",
+        "it can't be started: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: \"/tmp\": permission denied: unknown",
+    ),
+    (
+        "container-missing",
+        "no container web",
+        "there is no container 'web'; make it as it was made before (docker compose up), or delete the service",
+    ),
+    ("docker-silent", "Docker doesn't answer", "Docker hasn't answered within 5 s; is it hung?"),
     ("not-started", "its output can't be captured", "its output can't be captured: no such device"),
 ];
 
@@ -584,5 +621,12 @@ pub const PROBES: &[Probed] = &[
     ("probe-closed", "closes it without an answer", Some(8001), &[8001], "GET /health: the connection was closed without an answer"),
     ("probe-too-large", "/health answers is too large", Some(8001), &[8001], "GET /health: the answer is larger than 4 MiB"),
     ("probe-refused", "takes no connections", None, &[], "TCP 8001: connection refused"),
+    (
+        "probe-own-check",
+        "the check that its image brings along fails",
+        Some(8001),
+        &[8001],
+        "The check of its image fails: curl: (7) Failed to connect to localhost port 80",
+    ),
     ("probe-failed", "health check fails", Some(8001), &[8001], "GET /health: something else"),
 ];

@@ -232,6 +232,81 @@ pub(super) const RULES: &[Rule] = &[
         },
     ),
     Rule::start(
+        "image-not-pulled",
+        Known,
+        SETTINGS,
+        Says {
+            any: &["can't be pulled"],
+            parts: &["^the image '([^']+)' can't be pulled: (.+)$"],
+            cause: "the image {} isn't there and can't be pulled: {2}",
+            action: "correct the image's name and tag, sign in to its registry where Docker runs, or build the image there",
+            ..SAYS
+        },
+    ),
+    Rule::start(
+        "container-port-taken",
+        Known,
+        SETTINGS,
+        Says {
+            any: &["port is already allocated", "starting userland proxy"],
+            parts: &["Bind for ([\\d.]+:\\d+)", "listen tcp4? ([\\d.]+:\\d+)"],
+            cause: "its container publishes the port {}, which is taken",
+            bare: "its container publishes a port that is taken",
+            action: "stop what has the port, or give the service another one",
+            ..SAYS
+        },
+    ),
+    Rule::start(
+        "container-program-missing",
+        Known,
+        SETTINGS,
+        Says {
+            any: &["unable to start container process"],
+            unless: &["permission denied"],
+            parts: &["exec: \"([^\"]+)\""],
+            cause: "its image has no program {}",
+            bare: "its image has no program that could be started",
+            action: "correct the command or the image, and look whether it is made for this kind of processor",
+            ..SAYS
+        },
+    ),
+    Rule::start(
+        "container-program-not-executable",
+        Known,
+        SETTINGS,
+        Says {
+            any: &["permission denied: unknown"],
+            parts: &["exec: \"([^\"]+)\""],
+            cause: "{} in its image may not be executed",
+            bare: "the program in its image may not be executed",
+            action: "make it executable when the image is built (chmod +x), or correct the command",
+            ..SAYS
+        },
+    ),
+    Rule::start(
+        "container-missing",
+        Known,
+        LOGS,
+        Says {
+            any: &["there is no container"],
+            parts: &["there is no container '([^']+)'"],
+            cause: "there is no container {} any more",
+            action: "make it as it was made before (docker compose up), or delete the service",
+            ..SAYS
+        },
+    ),
+    Rule::start(
+        "docker-silent",
+        Known,
+        AGAIN,
+        Says {
+            any: &["docker at ", "docker isn't there", "docker hasn't answered", "docker is gone", "docker has ended the stream"],
+            cause: "Docker doesn't answer",
+            action: "start the Docker daemon, let the user of Pilothouse use its socket, then start the service again",
+            ..SAYS
+        },
+    ),
+    Rule::start(
         "not-started",
         Last,
         SETTINGS,
