@@ -166,6 +166,14 @@ impl Services for Fake {
         Ok(HealthReport { service_id: id, health_status, check: check_every, history, uptime_percent: Some(75.0), uptime })
     }
 
+    async fn incidents(&self, _: &Caller, id: ServiceId) -> Result<Page<IncidentSummary>> {
+        self.find(id).map(|_| Page::whole(Vec::new()))
+    }
+
+    async fn incident(&self, _: &Caller, id: IncidentId) -> Result<Incident> {
+        Err(Error::not_found("incident", id))
+    }
+
     async fn discover(&self, caller: &Caller) -> Result<DiscoveryReport> {
         caller.require(Permission::ServicesCreate)?;
         Ok(DiscoveryReport::default())

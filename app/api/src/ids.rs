@@ -31,6 +31,8 @@ ids! {
     ServiceId: "service",
     /// Names a user.
     UserId: "user",
+    /// Names one run that ended by itself, with what was known then.
+    IncidentId: "incident",
     /// Names one sign-in of one user: a family of refresh tokens.
     SessionId: "session",
 }

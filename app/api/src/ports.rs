@@ -8,9 +8,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    Caller, Credentials, DiscoveryReport, Error, Event, EventQuery, HealthReport, LogLine, LogQuery, Me, MetricsQuery, MetricsSeries,
-    NewService, NewUser, Origin, Page, Result, Secret, Service, ServiceDetail, ServiceId, ServicePatch, ServiceQuery, Session, SessionId,
-    Setup, SystemReport, SystemSeries, Tokens, User, UserId, UserPatch,
+    Caller, Credentials, DiscoveryReport, Error, Event, EventQuery, HealthReport, Incident, IncidentId, IncidentSummary, LogLine, LogQuery,
+    Me, MetricsQuery, MetricsSeries, NewService, NewUser, Origin, Page, Result, Secret, Service, ServiceDetail, ServiceId, ServicePatch,
+    ServiceQuery, Session, SessionId, Setup, SystemReport, SystemSeries, Tokens, User, UserId, UserPatch,
 };
 
 /// All ports together: what pages and handlers take from their context.
@@ -68,6 +68,12 @@ pub trait Services: Send + Sync {
 
     /// Its health and what its last checks found. Needs `services:read`.
     async fn health(&self, caller: &Caller, id: ServiceId) -> Result<HealthReport>;
+
+    /// The runs of a service that ended by themselves, newest first; the last 20 are kept. Needs `services:read`.
+    async fn incidents(&self, caller: &Caller, id: ServiceId) -> Result<Page<IncidentSummary>>;
+
+    /// One of them with what was known then. Needs `logs:read`.
+    async fn incident(&self, caller: &Caller, id: IncidentId) -> Result<Incident>;
 
     /// Looks through the services folder now. Needs `services:create`.
     async fn discover(&self, caller: &Caller) -> Result<DiscoveryReport>;

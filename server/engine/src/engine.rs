@@ -49,6 +49,15 @@ impl Engine {
         let logs = Arc::new(logs::Manager::new(core.clone()));
         let forgetting = monitoring.clone();
         services.on_delete(move |id| forgetting.forget(id));
+        let measured = monitoring.clone();
+        services.read_figures(move |id, from, to| {
+            let monitoring = measured.clone();
+            Box::pin(async move {
+                let query = api::MetricsQuery { from: Some(from), to: Some(to), step: Some(15), ..Default::default() };
+                let series = api::ports::Monitoring::service(&*monitoring, &api::Caller::system(), id, query).await;
+                series.map(|series| series.points).unwrap_or_default()
+            })
+        });
         let (explaining, tasks) = (Arc::downgrade(&services), core.tasks.clone());
         monitoring.on_unhealthy(move |id| {
             if let Some(services) = explaining.upgrade() {

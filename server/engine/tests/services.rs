@@ -218,6 +218,21 @@ async fn a_service_that_misses_another_is_explained_by_it_and_by_what_was_change
     assert_eq!(rules(&detail), ["dependency-stopped", "changed-before"], "{:#?}", detail.diagnosis);
     assert_eq!(detail.diagnosis[0].fixes[0], expected);
     assert!(detail.diagnosis[1].cause.starts_with("its variables were changed by "), "{:?}", detail.diagnosis[1]);
+    let services = house.engine.backend().services;
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let kept = loop {
+        let kept = services.incidents(&Caller::system(), id).await.unwrap().items;
+        if let Some(incident) = kept.first() {
+            break services.incident(&Caller::system(), incident.id).await.unwrap();
+        }
+        assert!(Instant::now() < deadline, "no incident is kept");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!((kept.summary.code, kept.summary.service_id, &kept.diagnosis), (Some(1), id, &detail.diagnosis));
+    assert_eq!(kept.lines[0], "hurried");
+    assert!(kept.lines.len() > detail.last_exit.unwrap().last_lines.len() && kept.started_at.is_some());
+    services.delete(&Caller::system(), id).await.unwrap();
+    assert_eq!(services.incident(&Caller::system(), kept.summary.id).await.unwrap_err().code, api::ErrorCode::NotFound);
 
     let id = house.named("failing").await;
     let health = api::HealthCheck { interval_seconds: 1, unhealthy_threshold: 1, path: Some("/".into()), ..Default::default() };

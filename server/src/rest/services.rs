@@ -1,6 +1,9 @@
 //! Services and their life cycle.
 
-use api::{DiscoveryReport, HealthReport, NewService, Page, Service, ServiceDetail, ServiceId, ServicePatch, ServiceQuery};
+use api::{
+    DiscoveryReport, HealthReport, Incident, IncidentId, IncidentSummary, NewService, Page, Service, ServiceDetail, ServiceId,
+    ServicePatch, ServiceQuery,
+};
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -23,6 +26,8 @@ pub fn routes() -> OpenApiRouter<std::sync::Arc<Server>> {
         .routes(routes!(stop))
         .routes(routes!(restart))
         .routes(routes!(health))
+        .routes(routes!(incidents))
+        .routes(routes!(incident))
 }
 
 /// Lists services.
@@ -112,4 +117,20 @@ async fn restart(State(server): Ports, SignedIn(caller): SignedIn, Id(id): Id<Se
     extensions(("x-permission" = json!("services:read"))))]
 async fn health(State(server): Ports, SignedIn(caller): SignedIn, Id(id): Id<ServiceId>) -> Answer<Json<HealthReport>> {
     json(server.backend.services.health(&caller, id).await?)
+}
+
+/// Lists the runs of a service that ended by themselves, newest first; the last 20 are kept.
+#[utoipa::path(get, path = "/api/services/{id}/incidents", tag = "services", params(("id" = ServiceId, Path, description = "The service.")),
+    responses((status = 200, body = Page<IncidentSummary>, description = "All that are kept.")),
+    extensions(("x-permission" = json!("services:read"))))]
+async fn incidents(State(server): Ports, SignedIn(caller): SignedIn, Id(id): Id<ServiceId>) -> Answer<Json<Page<IncidentSummary>>> {
+    json(server.backend.services.incidents(&caller, id).await?)
+}
+
+/// Shows a run that ended by itself with what was known then.
+#[utoipa::path(get, path = "/api/incidents/{id}", tag = "services", params(("id" = IncidentId, Path, description = "The incident.")),
+    responses((status = 200, body = Incident, description = "The incident.")),
+    extensions(("x-permission" = json!("logs:read"))))]
+async fn incident(State(server): Ports, SignedIn(caller): SignedIn, Id(id): Id<IncidentId>) -> Answer<Json<Incident>> {
+    json(server.backend.services.incident(&caller, id).await?)
 }

@@ -143,6 +143,7 @@ impl Services {
             write.await?;
             lock(&self.rows).remove(&id);
         }
+        self.forget_incidents(id).await;
         self.core.catalog.remove(id);
         if let Some(told) = self.on_delete.get() {
             told(id);

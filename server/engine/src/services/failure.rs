@@ -1,6 +1,6 @@
 //! A run that ended by itself: shown with its causes, recorded, and what comes next.
 
-use api::{EventKind, EventQuery, Health, Limit, Restarts, ServiceId, Status, Timestamp};
+use api::{EventKind, EventQuery, Health, Incident, IncidentId, IncidentSummary, Limit, Restarts, ServiceId, Status, Timestamp};
 
 use super::diagnosis::{Change, Facts, Log, Neighbour, Probe, diagnose, port_in_use};
 use super::launch::{blocking, holder};
@@ -14,6 +14,8 @@ use crate::runtime::Ended;
 pub(super) const LAST_LINES: usize = 20;
 /// Lines that its causes are looked for in: traces of Python and Java are long.
 const SEARCHED_LINES: usize = 150;
+/// Lines that are kept of it as an incident.
+const INCIDENT_LINES: usize = 500;
 /// Lines older than this don't say why a service that runs isn't well.
 const EXPLAINED_SECONDS: i64 = 300;
 
@@ -25,9 +27,10 @@ impl Services {
         if is_known && before.service.status == Status::Error {
             return;
         }
-        let mut lines = if has_run { self.lines(id, before.service.started_at, SEARCHED_LINES).await } else { Vec::new() };
+        let lines = if has_run { self.lines(id, before.service.started_at, INCIDENT_LINES).await } else { Vec::new() };
         let found = self.row(id).ok().and_then(|row| row.found);
-        let taken = match port_in_use(&lines) {
+        let searched = &lines[lines.len().saturating_sub(SEARCHED_LINES)..];
+        let taken = match port_in_use(searched) {
             None => None,
             Some(named) => {
                 // A log that names no port means the one that is written in the code, or the one that it was told.
@@ -49,7 +52,7 @@ impl Services {
         let restarts = self.after_end(id, ended, before.service.started_at);
         let diagnosis = diagnose(Facts {
             ended: Some(ended),
-            log: Log::of(&lines),
+            log: Log::of(searched),
             taken,
             has_requirements,
             others: &self.neighbours(id),
@@ -58,7 +61,22 @@ impl Services {
             restarts,
             ..Facts::of(id)
         });
-        let kept = (has_run && !is_known).then(|| last_exit(ended, lines.split_off(lines.len().saturating_sub(LAST_LINES))));
+        let last = lines[lines.len().saturating_sub(LAST_LINES)..].to_vec();
+        let kept = (has_run && !is_known).then(|| last_exit(ended, last));
+        if !is_known {
+            let summary = IncidentSummary {
+                id: IncidentId(self.core.clock.new_uuid()),
+                service_id: id,
+                at: ended.at,
+                code: ended.code,
+                signal: ended.signal,
+                oom: ended.oom,
+                reason: why.clone(),
+                cause: diagnosis.first().map(|first| first.cause.clone()),
+            };
+            let started_at = before.service.started_at.filter(|_| has_run);
+            self.keep_incident(Incident { summary, started_at, diagnosis: diagnosis.clone(), lines, figures: Vec::new() });
+        }
         lock(&self.notes).remove(&id);
         self.core.catalog.update(id, |entry| {
             rest(entry);

@@ -11,6 +11,7 @@ mod diagnosis;
 pub mod discovery;
 mod entry;
 mod failure;
+mod incident;
 mod launch;
 mod life;
 mod list;
@@ -26,8 +27,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use api::{
-    Caller, DiscoveryReport, Error, HealthReport, NewService, Page, Permission, Result, Service, ServiceDetail, ServiceId, ServicePatch,
-    ServiceQuery, Timestamp, Uptime, uptime,
+    Caller, DiscoveryReport, Error, HealthReport, Incident, IncidentId, IncidentSummary, NewService, Page, Permission, Result, Service,
+    ServiceDetail, ServiceId, ServicePatch, ServiceQuery, Timestamp, Uptime, uptime,
 };
 use async_trait::async_trait;
 
@@ -69,6 +70,8 @@ pub struct Services {
     notes: Mutex<HashMap<ServiceId, String>>,
     /// Told of each service that is deleted.
     on_delete: OnceLock<OnDelete>,
+    /// Where incidents have their figures from.
+    figures: OnceLock<incident::ReadFigures>,
     /// Held while a port is chosen, so that two services don't choose the same.
     choosing: tokio::sync::Mutex<()>,
     discovery: tokio::sync::Mutex<Discovery>,
@@ -100,6 +103,7 @@ impl Services {
             rested: tokio::sync::Notify::new(),
             notes: Mutex::default(),
             on_delete: OnceLock::new(),
+            figures: OnceLock::new(),
             choosing: tokio::sync::Mutex::default(),
             discovery: tokio::sync::Mutex::default(),
         });
@@ -210,6 +214,18 @@ impl api::ports::Services for Services {
         let mut db = self.core.store.telemetry.read().await?;
         let hours = uptime_list(&mut db, id, uptime::hour(now) - Uptime::HOURS).await?;
         Ok(HealthReport { service_id: id, health_status, check, history, uptime_percent, uptime: Uptime::of(&hours, now) })
+    }
+
+    async fn incidents(&self, caller: &Caller, id: ServiceId) -> Result<Page<IncidentSummary>> {
+        caller.require_on(Permission::ServicesRead, id)?;
+        self.list_incidents(id).await
+    }
+
+    async fn incident(&self, caller: &Caller, id: IncidentId) -> Result<Incident> {
+        caller.require(Permission::LogsRead)?;
+        let incident = self.get_incident(id).await?;
+        caller.require_on(Permission::LogsRead, incident.summary.service_id)?;
+        Ok(incident)
     }
 
     async fn discover(&self, caller: &Caller) -> Result<DiscoveryReport> {

@@ -36,6 +36,7 @@ mod conn;
 mod database;
 mod error;
 pub mod events;
+pub mod incidents;
 mod keys;
 mod lease;
 mod location;
