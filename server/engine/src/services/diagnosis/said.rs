@@ -268,12 +268,6 @@ pub const SAID: &[(&str, &str, End, &str)] = &[
     // Python 3.11 as an ordinary user; uvicorn 0.54.0 and gunicorn 27.0.1.
     (
         "port-privileged",
-        "port 80 may only be used by an administrator",
-        Code(1),
-        "ERROR:    [Errno 13] error while attempting to bind on address ('127.0.0.1', 80): permission denied",
-    ),
-    (
-        "port-privileged",
         "its port may only be used",
         Code(1),
         "Traceback (most recent call last):\n  File \"/srv/main.py\", line 3, in <module>\n    server.bind((\"0.0.0.0\", 443))\nPermissionError: [Errno 13] Permission denied",
@@ -459,6 +453,12 @@ pub const SAID: &[(&str, &str, End, &str)] = &[
         "pymongo.errors.ServerSelectionTimeoutError: 127.0.0.1:15998: [Errno 111] Connection refused (configured timeouts: socketTimeoutMS: 20000.0ms, connectTimeoutMS: 20000.0ms), Timeout: 0.3s",
     ),
     // Not provoked, for the program or its server isn't at hand: as their sources and documentation have them.
+    (
+        "port-privileged",
+        "port 80 may only be used by an administrator",
+        Code(1),
+        "ERROR:    [Errno 13] error while attempting to bind on address ('127.0.0.1', 80): permission denied",
+    ),
     (
         "graphics-memory-full",
         "graphics card is full",
