@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use api::ports::Services as _;
@@ -241,42 +241,57 @@ async fn every_line_of_a_container_is_in_the_log_once_whatever_becomes_of_piloth
     assert_eq!(numbers, (1..=4000).collect::<Vec<_>>());
 }
 
-/// Passes what is said to the engine on, until it is cut or hung.
+/// Passes what is said to the engine on, until it is cut or hangs.
 struct Wire {
     path: std::path::PathBuf,
-    is_cut: Arc<AtomicBool>,
+    state: Arc<AtomicU8>,
     _folder: tempfile::TempDir,
 }
+
+/// It passes everything on.
+const WHOLE: u8 = 0;
+/// It ends connections.
+const CUT: u8 = 1;
+/// It takes connections and passes nothing on, as an engine that was stopped by SIGSTOP.
+const HUNG: u8 = 2;
 
 impl Wire {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("docker.sock");
-        let (listener, is_cut) = (UnixListener::bind(&path).unwrap(), Arc::new(AtomicBool::new(false)));
-        let cut = is_cut.clone();
+        let (listener, state) = (UnixListener::bind(&path).unwrap(), Arc::new(AtomicU8::new(WHOLE)));
+        let shared = state.clone();
         tokio::spawn(async move {
             while let Ok((mut near, _)) = listener.accept().await {
-                let cut = cut.clone();
+                let state = shared.clone();
                 tokio::spawn(async move {
-                    let engine = host();
-                    let mut far = UnixStream::connect(engine.strip_prefix("unix://").unwrap()).await.unwrap();
-                    let gone = async {
-                        while !cut.load(Ordering::Acquire) {
-                            tokio::time::sleep(Duration::from_millis(5)).await;
+                    let until = |wanted: &'static [u8]| {
+                        let state = state.clone();
+                        async move {
+                            while !wanted.contains(&state.load(Ordering::Acquire)) {
+                                tokio::time::sleep(Duration::from_millis(5)).await;
+                            }
                         }
                     };
-                    tokio::select! {
-                        _ = copy_bidirectional(&mut near, &mut far) => {}
-                        () = gone => {}
+                    let engine = host();
+                    let mut far = UnixStream::connect(engine.strip_prefix("unix://").unwrap()).await.unwrap();
+                    if state.load(Ordering::Acquire) == WHOLE {
+                        tokio::select! {
+                            _ = copy_bidirectional(&mut near, &mut far) => {}
+                            () = until(&[CUT, HUNG]) => {}
+                        }
+                    }
+                    if state.load(Ordering::Acquire) == HUNG {
+                        until(&[WHOLE, CUT]).await;
                     }
                 });
             }
         });
-        Self { path, is_cut, _folder: folder }
+        Self { path, state, _folder: folder }
     }
 
-    fn cut(&self, is_cut: bool) {
-        self.is_cut.store(is_cut, Ordering::Release);
+    fn set(&self, state: u8) {
+        self.state.store(state, Ordering::Release);
     }
 }
 
@@ -288,17 +303,32 @@ async fn an_engine_that_is_gone_makes_services_unknown_and_what_happened_meanwhi
     let id = house.adopt(&steady.0);
     until(house.as_ref(), id, is_running).await;
     house.until_lines(id, &["before"]).await;
-    wire.cut(true);
+    wire.set(CUT);
     let why = until(house.as_ref(), id, |seen| matches!(seen, Observation::Unknown(_))).await;
     assert!(matches!(why, Observation::Unknown(why) if why.contains("Docker")));
     assert!(house.stats(id).await.is_err() && house.probe().await.is_err() && house.discover().is_none());
     docker(&["kill", &steady.0]);
     docker(&["rm", &steady.0]);
     steady.again(&[], "echo after; exit 4");
-    wire.cut(false);
+    wire.set(WHOLE);
     let end = ended(&house, id).await;
     assert_eq!(end.code, Some(4), "the container of that name is another one");
     house.until_lines(id, &["before", "after"]).await;
+}
+
+#[tokio::test]
+async fn an_engine_that_hangs_is_noticed_holds_nothing_up_for_ever_and_is_used_again_when_it_answers() {
+    let wire = Wire::new();
+    let house = House::at(format!("unix://{}", wire.path.display())).await;
+    let steady = Foreign::run(&[], WAIT);
+    let id = house.adopt(&steady.0);
+    until(house.as_ref(), id, is_running).await;
+    wire.set(HUNG);
+    assert!(house.stats(id).await.is_err(), "an answer is waited for only so long");
+    let why = until(house.as_ref(), id, |seen| matches!(seen, Observation::Unknown(_))).await;
+    assert!(matches!(why, Observation::Unknown(why) if why.contains("hasn't answered within 5 s")));
+    wire.set(WHOLE);
+    until(house.as_ref(), id, is_running).await;
 }
 
 /// All of services on both runtimes.

@@ -50,6 +50,11 @@ impl Host {
         self.socket().is_none_or(Path::exists)
     }
 
+    /// Whether it is on this machine, so that the ports that it publishes are too.
+    pub fn is_local(&self) -> bool {
+        self.socket().is_some()
+    }
+
     /// For people.
     pub fn address(&self) -> &str {
         &self.address

@@ -39,12 +39,12 @@ const ASKED: Duration = Duration::from_secs(900);
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
 /// How long the rest of a log is waited for.
 const DRAIN: Duration = Duration::from_secs(2);
-/// How often it is looked at then.
-const LOOK: Duration = Duration::from_millis(10);
+/// How often it is looked at then, and how long the end of a container may be told after that of its log.
+const LOOK: Duration = Duration::from_millis(20);
 /// How long an answer about one container may take.
 const LIMIT: Duration = Duration::from_secs(10);
-/// Between tries to read a log that breaks off; doubled up to the longest.
-const LOG_PAUSE: Duration = Duration::from_secs(1);
+/// Between tries to read a log that breaks off; doubled before each up to the longest.
+const LOG_PAUSE: Duration = Duration::from_millis(500);
 /// The longest of them.
 const LONGEST_LOG_PAUSE: Duration = Duration::from_secs(60);
 
@@ -455,7 +455,10 @@ impl Shared {
             _ if !is_watched => matches!(ended.signal, Some(9 | 15)) && !ended.oom,
             _ => false,
         };
-        let Some(known) = Known::read(inspected, was_asked) else { return true };
+        let Some(mut known) = Known::read(inspected, was_asked) else { return true };
+        if !self.host.is_local() {
+            known.ports.clear();
+        }
         let is_killed = matches!(&known.observation, Observation::Ended(Ended { signal: Some(9 | 15), oom: false, was_asked: false, .. }));
         let is_news = before.as_ref().is_none_or(|before| before.observation != known.observation);
         if is_killed && is_news && !is_late {
@@ -618,16 +621,27 @@ impl Shared {
                 Some((docker, container)) => logs::follow(&docker, &container, log_folder(&self.core, id)).await,
                 None => Ok(()),
             };
-            if let Err(error) = &taken {
-                tracing::warn!(error, service = %id, "container_log_broken_off");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_LOG_PAUSE);
+            match taken {
+                // It has ended, and its end is told in a moment.
+                Ok(()) => {
+                    let told = async {
+                        while matches!(self.lock().observe(id), Observation::Running { .. }) {
+                            tokio::time::sleep(LOOK).await;
+                        }
+                    };
+                    // Else the log was broken off.
+                    let _ = tokio::time::timeout(WHO, told).await;
+                }
+                Err(error) => {
+                    tracing::warn!(error, service = %id, "container_log_broken_off");
+                    pause = (pause * 2).min(LONGEST_LOG_PAUSE);
+                    tokio::time::sleep(pause).await;
+                }
             }
             let mut state = self.lock();
-            let is_running = matches!(state.of(id), Some(Known { observation: Observation::Running { .. }, .. }));
-            let is_up = matches!(state.link, Link::Up(_));
+            let is_running = matches!(state.observe(id), Observation::Running { .. });
             let again = state.taking.get_mut(&id).is_some_and(std::mem::take);
-            if !again && !(taken.is_err() && is_running && is_up) {
+            if !again && !is_running {
                 state.taking.remove(&id);
                 return;
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bollard::Docker;
 use bollard::models::EventMessage;
 use bollard::query_parameters::{EventsOptions, ListContainersOptions};
-use futures::{StreamExt, stream};
+use futures::StreamExt;
 use tokio::time::{Instant, timeout};
 
 use super::{Link, Shared, words};
@@ -22,8 +22,6 @@ const NOT_THERE: Duration = Duration::from_secs(5);
 const PING: Duration = Duration::from_secs(10);
 /// How long it may take to say so.
 const PING_LIMIT: Duration = Duration::from_secs(5);
-/// Containers that are looked at at a time.
-const LOOKS: usize = 8;
 
 /// What happens in a container without changing what it is doing.
 const QUIET: [&str; 8] = ["exec_", "attach", "detach", "top", "resize", "export", "archive-path", "extract-to-dir"];
@@ -104,7 +102,9 @@ async fn read_all(shared: &Arc<Shared>, docker: &Docker) -> Result<(), String> {
     };
     let ids: Vec<String> = listed.into_iter().filter_map(|summary| summary.id).collect();
     shared.retain(&ids);
-    stream::iter(&ids).for_each_concurrent(LOOKS, |id| shared.look(docker, id)).await;
+    for id in &ids {
+        shared.look(docker, id).await;
+    }
     Ok(())
 }
 
