@@ -21,6 +21,10 @@ pub struct Fake {
     pub metrics_hint: Option<String>,
     /// Why no service is well.
     pub diagnosis: Vec<Diagnosis>,
+    /// How the last run of every service ended.
+    pub last_exit: Option<LastExit>,
+    /// The runs that ended by themselves, newest first.
+    pub incidents: Vec<Incident>,
     /// Whether there is no user yet.
     pub is_fresh: bool,
 }
@@ -111,7 +115,7 @@ impl Services for Fake {
             pids: vec![4242, 4243],
             listening_ports: vec![8001],
             container: None,
-            last_exit: None,
+            last_exit: self.last_exit.clone(),
             last_check: None,
             diagnosis: self.diagnosis.clone(),
             dependencies: Vec::new(),
@@ -167,11 +171,14 @@ impl Services for Fake {
     }
 
     async fn incidents(&self, _: &Caller, id: ServiceId) -> Result<Page<IncidentSummary>> {
-        self.find(id).map(|_| Page::whole(Vec::new()))
+        self.find(id)?;
+        let of_it = self.incidents.iter().map(|incident| &incident.summary).filter(|summary| summary.service_id == id);
+        Ok(Page::whole(of_it.cloned().collect()))
     }
 
-    async fn incident(&self, _: &Caller, id: IncidentId) -> Result<Incident> {
-        Err(Error::not_found("incident", id))
+    async fn incident(&self, caller: &Caller, id: IncidentId) -> Result<Incident> {
+        caller.require(Permission::LogsRead)?;
+        self.incidents.iter().find(|incident| incident.summary.id == id).cloned().ok_or_else(|| Error::not_found("incident", id))
     }
 
     async fn discover(&self, caller: &Caller) -> Result<DiscoveryReport> {
@@ -223,7 +230,12 @@ impl Logs for Fake {
 #[async_trait]
 impl Activity for Fake {
     async fn list(&self, _: &Caller, query: EventQuery) -> Result<Page<Event>> {
-        Ok(Page::whole(self.events.iter().take(query.limit.get()).cloned().collect()))
+        let is_wanted = |event: &&Event| {
+            query.service_id.is_none_or(|id| event.service_id == Some(id))
+                && query.kind.is_none_or(|kind| event.kind == kind)
+                && query.from.is_none_or(|from| event.at >= from)
+        };
+        Ok(Page::whole(self.events.iter().filter(is_wanted).take(query.limit.get()).cloned().collect()))
     }
 }
 

@@ -14,6 +14,8 @@ pub mod context;
 mod erase;
 #[cfg(all(test, feature = "ssr"))]
 mod fake;
+#[cfg(all(test, feature = "ssr"))]
+mod incident_page_tests;
 pub mod live;
 #[cfg(all(test, feature = "ssr"))]
 mod page_tests;

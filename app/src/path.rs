@@ -1,6 +1,6 @@
 //! Every address of the interface is spelled here, once.
 
-use api::ServiceId;
+use api::{IncidentId, ServiceId, Timestamp};
 
 /// The first page: services at a glance.
 pub const OVERVIEW: &str = "/";
@@ -10,6 +10,8 @@ pub const SERVICES: &str = "/services";
 pub const NEW_SERVICE: &str = "/services/new";
 /// What happened.
 pub const ACTIVITY: &str = "/activity";
+/// Runs that ended by themselves are below it, each at its id.
+pub const INCIDENTS: &str = "/incidents";
 /// The health of Pilothouse itself.
 pub const HEALTH: &str = "/health";
 /// Own sessions and, for an Admin, users.
@@ -29,6 +31,17 @@ pub fn service(id: ServiceId) -> String {
 /// A named tab of one service: `logs`, `activity`.
 pub fn service_tab(id: ServiceId, tab: &str) -> String {
     format!("{SERVICES}/{id}/{tab}")
+}
+
+/// The log of one service, up to the lines of `at`.
+pub fn log_until(id: ServiceId, at: Timestamp) -> String {
+    // The page of lines ends there; no line has the number 0, so none is marked.
+    format!("{}?seq=0&at={}", service_tab(id, "logs"), at.micros())
+}
+
+/// One run that ended by itself.
+pub fn incident(id: IncidentId) -> String {
+    format!("{INCIDENTS}/{id}")
 }
 
 /// The sign-in page that leads on to `next`, a local path with its query.
@@ -63,7 +76,9 @@ pub fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{escape, local, sign_in};
+    use api::{IncidentId, ServiceId, Timestamp};
+
+    use super::{escape, incident, local, log_until, sign_in};
 
     #[test]
     fn a_next_page_elsewhere_is_not_followed() {
@@ -71,6 +86,15 @@ mod tests {
             assert_eq!(local(wrong), "/", "{wrong}");
         }
         assert_eq!(local("/services?q=a"), "/services?q=a");
+    }
+
+    #[test]
+    fn an_incident_and_the_log_up_to_it_have_addresses() {
+        let id: IncidentId = "00000000-0000-7000-8000-00000000000a".parse().unwrap();
+        assert_eq!(incident(id), "/incidents/00000000-0000-7000-8000-00000000000a");
+        let service: ServiceId = "00000000-0000-7000-8000-000000000001".parse().unwrap();
+        let log = log_until(service, Timestamp::from_micros(1_500));
+        assert_eq!(log, "/services/00000000-0000-7000-8000-000000000001/logs?seq=0&at=1500");
     }
 
     #[test]

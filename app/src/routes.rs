@@ -33,6 +33,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("services") ssr=SsrMode::Async view=Page::Services />
                     <Route path=path!("services/new") ssr=SsrMode::Async view=Page::NewService />
                     <Route path=path!("services/:id/:tab?") ssr=SsrMode::Async view=Page::Service />
+                    <Route path=path!("incidents/:id") ssr=SsrMode::Async view=Page::Incident />
                     <Route path=path!("health") ssr=SsrMode::Async view=Page::Health />
                     <Route path=path!("settings") ssr=SsrMode::Async view=Page::Settings />
                     <Route path=path!("activity") ssr=SsrMode::Async view=Page::Activity />

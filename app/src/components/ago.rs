@@ -54,7 +54,7 @@ pub(crate) fn age(seconds: f64) -> String {
 }
 
 /// The time to the second, in UTC.
-fn whole(at: Timestamp) -> String {
+pub fn whole(at: Timestamp) -> String {
     let text = at.to_string();
     text.split_once('.').map_or(text.clone(), |(start, _)| format!("{} UTC", start.replace('T', " ")))
 }

@@ -38,7 +38,7 @@ pub fn Failure(
 }
 
 /// A message as a sentence: with a capital and a full stop.
-pub(crate) fn sentence(message: &str) -> String {
+pub fn sentence(message: &str) -> String {
     let mut letters = message.trim().chars();
     let Some(first) = letters.next() else { return String::new() };
     let mut sentence: String = iter::once(first.to_ascii_uppercase()).chain(letters).collect();

@@ -20,13 +20,13 @@ mod state_mark;
 mod theme_switch;
 mod user_menu;
 
-pub use ago::{Ago, Clock, provide_clock};
+pub use ago::{Ago, Clock, provide_clock, whole};
 pub use confirm::{Confirm, ConfirmPlace, Question};
 pub use discover_button::DiscoverButton;
 pub use done::Done;
 pub use empty::Empty;
 pub use event_line::EventLine;
-pub use failure::Failure;
+pub use failure::{Failure, sentence};
 pub use field::{Field, RestartField, Takes};
 pub use frame::Frame;
 #[cfg(feature = "ssr")]

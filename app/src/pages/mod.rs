@@ -20,7 +20,7 @@ use new_service::NewServicePage;
 pub use not_found::NotFoundPage;
 use overview::OverviewPage;
 pub use page::Page;
-use service::ServicePage;
+use service::{IncidentPage, ServicePage};
 use services::ServicesPage;
 use settings::SettingsPage;
 #[cfg(feature = "ssr")]

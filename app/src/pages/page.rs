@@ -6,7 +6,7 @@ use leptos::wasm_split::wasm_split;
 use leptos_router::ChooseView;
 use leptos_router::components::Outlet;
 
-use super::{ActivityPage, HealthPage, NewServicePage, OverviewPage, ServicePage, ServicesPage, SettingsPage};
+use super::{ActivityPage, HealthPage, IncidentPage, NewServicePage, OverviewPage, ServicePage, ServicesPage, SettingsPage};
 #[cfg(feature = "ssr")]
 use super::{SetupPage, SignInPage};
 use crate::components::Frame;
@@ -26,6 +26,8 @@ pub enum Page {
     NewService,
     /// One service.
     Service,
+    /// One run of a service that ended by itself.
+    Incident,
     /// What happened.
     Activity,
     /// The health of Pilothouse itself.
@@ -48,7 +50,11 @@ impl Page {
             path::ACTIVITY => Some(Self::Activity),
             path::HEALTH => Some(Self::Health),
             path::SETTINGS => Some(Self::Settings),
-            _ => path.strip_prefix(path::SERVICES)?.starts_with('/').then_some(Self::Service),
+            _ => {
+                let below = |start: &str| path.strip_prefix(start).is_some_and(|rest| rest.starts_with('/'));
+                let pages = [(path::SERVICES, Self::Service), (path::INCIDENTS, Self::Incident)];
+                pages.into_iter().find(|(start, _)| below(start)).map(|(_, page)| page)
+            }
         }
     }
 
@@ -56,7 +62,7 @@ impl Page {
     pub const fn part(self) -> Option<&'static str> {
         match self {
             Self::Services | Self::NewService | Self::Activity | Self::Health | Self::Settings => Some("pages"),
-            Self::Service => Some("service"),
+            Self::Service | Self::Incident => Some("service"),
             Self::Frame | Self::Overview | Self::SignIn | Self::Setup => None,
         }
     }
@@ -78,7 +84,7 @@ impl ChooseView for Page {
             Self::Frame => view! { <Frame page=|| view! { <Outlet /> }.erase() /> }.erase(),
             Self::Overview => view! { <OverviewPage /> }.erase(),
             Self::Services | Self::NewService | Self::Activity | Self::Health | Self::Settings => pages(self).await,
-            Self::Service => service().await,
+            Self::Service | Self::Incident => service(self).await,
             Self::SignIn | Self::Setup => entry(self),
         };
         view.into_any()
@@ -101,8 +107,8 @@ fn pages(page: Page) -> Erased {
 }
 
 #[wasm_split(service, wasm_split_path = ::leptos::wasm_split, preload(load_service))]
-fn service() -> Erased {
-    view! { <ServicePage /> }.erase()
+fn service(page: Page) -> Erased {
+    if page == Page::Incident { view! { <IncidentPage /> }.erase() } else { view! { <ServicePage /> }.erase() }
 }
 
 #[cfg(feature = "ssr")]
@@ -128,6 +134,9 @@ mod tests {
             ("/services/new", Some(Page::NewService)),
             ("/services/1/logs", Some(Page::Service)),
             ("/settings", Some(Page::Settings)),
+            ("/incidents/1", Some(Page::Incident)),
+            ("/incidents", None),
+            ("/incidentsx/1", None),
             ("/servicesx", None),
             ("/sign-in", None),
         ];

@@ -1,6 +1,6 @@
 //! Why a service isn't well, and what mends it.
 
-use api::{Fix, Permission, ServiceId};
+use api::{Diagnosis, Fix, Permission, ServiceId};
 use leptos::prelude::*;
 
 use super::watch::Watched;
@@ -15,45 +15,51 @@ pub fn DiagnosisPanel(
     /// The service.
     watched: Watched,
 ) -> impl IntoView {
+    let causes = Memo::new(move |_| watched.detail.with(|detail| detail.diagnosis.clone()));
+    shown(move || {
+        let causes = causes.get();
+        (!causes.is_empty()).then(|| view! { <Causes causes watched=Some(watched) /> })
+    })
+    .erase()
+}
+
+/// Causes with what shows them and what mends them.
+#[component]
+pub fn Causes(
+    /// The causes, the likeliest first.
+    causes: Vec<Diagnosis>,
+    /// The service; none when it is there no more, so that nothing leads to it.
+    watched: Option<Watched>,
+) -> impl IntoView {
     let viewer = expect_context::<Viewer>();
     let performer = viewer.may(Permission::ServicesOperate).then(Performer::from_context);
-    let causes = Memo::new(move |_| watched.detail.with(|detail| detail.diagnosis.clone()));
     let list = |class: &'static str, items: Vec<String>| {
         (!items.is_empty()).then(|| {
             let items = items.into_iter().map(|item| view! { <li>{item}</li> }).collect_view();
             view! { <ul class=class>{items}</ul> }
         })
     };
-    shown(move || {
-        let causes = causes.get();
-        (!causes.is_empty()).then(|| {
-            let causes = causes.into_iter().map(|cause| {
-                let fixes = cause.fixes.into_iter().map(|fix| button(fix, watched, performer.clone(), &viewer.form_token));
-                let fixes = fixes.collect::<Vec<_>>();
-                view! {
-                    <div class="diagnosis-cause" data-rule=cause.rule>
-                        <p class="diagnosis-title"><Icon symbol=Symbol::Warning />{cause.cause}</p>
-                        {list("diagnosis-evidence", cause.evidence)}
-                        {list("diagnosis-actions", cause.actions)}
-                        {(!fixes.is_empty()).then(|| view! { <div class="diagnosis-fixes">{fixes}</div> })}
-                    </div>
-                }
-            });
-            view! {
-                <section class="diagnosis" aria-label="Diagnosis">{causes.collect_view()}</section>
-            }
-        })
-    })
-    .erase()
+    let causes = causes.into_iter().map(|cause| {
+        let fixes = cause.fixes.into_iter().filter_map(|fix| Some(button(fix, watched?, performer.clone(), &viewer.form_token)));
+        let fixes = fixes.collect::<Vec<_>>();
+        view! {
+            <div class="diagnosis-cause" data-rule=cause.rule>
+                <p class="diagnosis-title"><Icon symbol=Symbol::Warning />{cause.cause}</p>
+                {list("diagnosis-evidence", cause.evidence)}
+                {list("diagnosis-actions", cause.actions)}
+                {(!fixes.is_empty()).then(|| view! { <div class="diagnosis-fixes">{fixes}</div> })}
+            </div>
+        }
+    });
+    view! { <section class="diagnosis" aria-label="Diagnosis">{causes.collect_view()}</section> }.erase()
 }
 
 /// A link to a place, or a form that posts; nothing for an action that the viewer may not do.
 fn button(fix: Fix, watched: Watched, performer: Option<Performer>, form_token: &str) -> Erased {
     let (label, id, action) = match fix {
         Fix::Logs { label, service_id, at } => {
-            // The page of lines ends there; no line has the number 0, so none is marked.
-            let until = at.map(|at| format!("?seq=0&at={}", at.micros())).unwrap_or_default();
-            return link(label, path::service_tab(service_id, "logs") + &until);
+            let href = at.map_or_else(|| path::service_tab(service_id, "logs"), |at| path::log_until(service_id, at));
+            return link(label, href);
         }
         Fix::Settings { label, service_id } => return link(label, path::service_tab(service_id, "settings")),
         Fix::Activity { label, service_id } => return link(label, path::service_tab(service_id, "activity")),

@@ -3,6 +3,8 @@
 use api::{LastExit, RestartPolicy, Source};
 use leptos::prelude::*;
 
+use super::incidents::IncidentLink;
+use super::loads::Loads;
 use super::watch::Watched;
 use crate::components::Ago;
 use crate::erase::Erase;
@@ -12,6 +14,8 @@ use crate::erase::Erase;
 pub fn FactsPanel(
     /// The service.
     watched: Watched,
+    /// What is loaded.
+    loads: Loads,
 ) -> impl IntoView {
     let facts = Memo::new(move |_| facts(watched));
     let last_exit = Memo::new(move |_| watched.detail.with(|detail| detail.last_exit.clone()));
@@ -27,7 +31,7 @@ pub fn FactsPanel(
                 {move || facts.get().into_iter().map(row).collect_view()}
                 <div class="fact"><dt>"First seen"</dt><dd><Ago at=created /></dd></div>
             </dl>
-            {move || last_exit.get().map(|exit| view! { <LastExitPart exit /> })}
+            {move || last_exit.get().map(|exit| view! { <LastExitPart exit loads /> })}
         </section>
     }
     .erase()
@@ -35,11 +39,11 @@ pub fn FactsPanel(
 
 /// How the last run ended, with the last lines it wrote.
 #[component]
-fn LastExitPart(exit: LastExit) -> impl IntoView {
+fn LastExitPart(exit: LastExit, loads: Loads) -> impl IntoView {
     let lines = exit.last_lines.join("\n");
     view! {
         <div class="last-exit">
-            <p><strong>{describe_exit(&exit)}</strong>" "<Ago at=exit.at /></p>
+            <p><strong>{describe_exit(&exit)}</strong>" "<Ago at=exit.at />" "<IncidentLink loads at=exit.at /></p>
             {(!lines.is_empty()).then(|| view! { <details><summary>"Its last lines"</summary><pre tabindex="0">{lines}</pre></details> })}
         </div>
     }
@@ -104,14 +108,19 @@ fn starts_again(policy: RestartPolicy) -> &'static str {
     }
 }
 
-/// How a run ended, in words.
-pub fn describe_exit(exit: &LastExit) -> String {
-    match (exit.oom, exit.signal, exit.code) {
-        (true, ..) => "The last run was killed: the machine ran out of memory".into(),
-        (_, Some(signal), _) => format!("The last run was ended by signal {}", signal_name(signal)),
-        (_, _, Some(0)) => "The last run ended by itself, with success".into(),
-        (_, _, Some(code)) => format!("The last run ended with exit code {code}"),
-        _ => "The last run ended unseen; its exit status is unknown".into(),
+/// How the last run ended, in words.
+fn describe_exit(exit: &LastExit) -> String {
+    format!("The last run {}", describe_end(exit.code, exit.signal, exit.oom))
+}
+
+/// How a run ended, in words that go on after what is meant: "ended with exit code 1".
+pub fn describe_end(code: Option<i32>, signal: Option<i32>, is_oom: bool) -> String {
+    match (is_oom, signal, code) {
+        (true, ..) => "was killed: the machine ran out of memory".into(),
+        (_, Some(signal), _) => format!("was ended by signal {}", signal_name(signal)),
+        (_, _, Some(0)) => "ended by itself, with success".into(),
+        (_, _, Some(code)) => format!("ended with exit code {code}"),
+        _ => "ended unseen; its exit status is unknown".into(),
     }
 }
 

@@ -190,7 +190,8 @@ fn Traffic(watched: Watched, rate: Memo<Plot>, children: ChildrenFn) -> impl Int
     }
 }
 
-fn plot(
+/// One chart of the figures.
+pub fn plot(
     series: RwSignal<MetricsSeries>,
     unit: Unit,
     names: &'static [&'static str],

@@ -35,19 +35,31 @@ pub fn ServiceHead(
             <HeadFacts watched />
             <Reason watched />
             <NextStart watched />
-            {move || {
-                watched
-                    .failure
-                    .get()
-                    .map(|text| view! { <p class="service-head-failure" role="alert"><Icon symbol=Symbol::Warning />{text}</p> })
-            }}
-            {move || {
-                watched
-                    .is_removed
-                    .get()
-                    .then(|| view! { <p class="service-head-failure" role="alert">"This service has been deleted; what you see is from before."</p> })
-            }}
+            <Trouble watched />
         </header>
+    }
+    .erase()
+}
+
+/// Why the last action failed, and whether the service has been deleted while its page was open.
+#[component]
+pub fn Trouble(
+    /// The service.
+    watched: Watched,
+) -> impl IntoView {
+    view! {
+        {move || {
+            watched
+                .failure
+                .get()
+                .map(|text| view! { <p class="service-head-failure" role="alert"><Icon symbol=Symbol::Warning />{text}</p> })
+        }}
+        {move || {
+            watched
+                .is_removed
+                .get()
+                .then(|| view! { <p class="service-head-failure" role="alert">"This service has been deleted; what you see is from before."</p> })
+        }}
     }
     .erase()
 }

@@ -4,14 +4,16 @@
 //! are rendered more than once, and what they asked for themselves would be asked for as often, and not be found again when
 //! the page comes alive.
 
-use api::{Event, EventQuery, HealthReport, Limit, LogLine, LogQuery, MetricsSeries, Page, Range, ServiceDetail, ServiceId};
+use api::{
+    Event, EventQuery, HealthReport, IncidentSummary, Limit, LogLine, LogQuery, MetricsSeries, Page, Range, ServiceDetail, ServiceId,
+};
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::logs::Filter;
 use super::tab::Tab;
 use crate::pages::activity::event_query;
-use crate::rpc::{RpcError, RpcResult, get_health, get_logs, get_metrics, get_service, list_events};
+use crate::rpc::{RpcError, RpcResult, get_health, get_logs, get_metrics, get_service, list_events, list_incidents};
 
 /// Log lines at a glance.
 pub const PEEK: u32 = 12;
@@ -42,6 +44,8 @@ pub struct Loads {
     pub lines: Wanted<Page<LogLine>>,
     /// The events of the query, or the newest few.
     pub events: Wanted<Page<Event>>,
+    /// The runs that ended by themselves; none where events are filtered.
+    pub incidents: Wanted<Page<IncidentSummary>>,
 }
 
 impl Loads {
@@ -81,6 +85,13 @@ impl Loads {
                     id?;
                     Some(list_events(query).await)
                 },
+            ),
+            incidents: Resource::new(
+                move || {
+                    let is_filtered = events_query.with(|query| query.kind.is_some() || query.cursor.is_some());
+                    on(&[Tab::Overview, Tab::Activity]).filter(|_| !is_filtered)
+                },
+                |id| async move { Some(list_incidents(id?).await) },
             ),
         }
     }

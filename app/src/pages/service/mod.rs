@@ -5,6 +5,8 @@ mod diagnosis;
 mod facts;
 mod figures;
 mod head;
+mod incident;
+mod incidents;
 mod loads;
 mod logs;
 mod overview;
@@ -18,6 +20,8 @@ use leptos::prelude::*;
 use self::diagnosis::DiagnosisPanel;
 use self::figures::MetricsTab;
 use self::head::ServiceHead;
+pub use self::incident::IncidentPage;
+use self::incidents::{IncidentsPanel, follow_incidents};
 use self::loads::Loads;
 use self::logs::LogsTab;
 use self::overview::OverviewTab;
@@ -52,6 +56,7 @@ pub fn ServicePage() -> impl IntoView {
 fn ServiceView(detail: ServiceDetail, loads: Loads) -> impl IntoView {
     let id = detail.service.id;
     let watched = Watched::new(detail);
+    follow_incidents(watched, loads);
     view! {
         <ServiceHead watched />
         <Done />
@@ -73,6 +78,7 @@ fn ServiceView(detail: ServiceDetail, loads: Loads) -> impl IntoView {
 #[component]
 fn ServiceEvents(loads: Loads) -> impl IntoView {
     view! {
+        <IncidentsPanel loads />
         <EventFilter query=loads.events_query of_one=true />
         <section class="panel" aria-label="Events"><EventRows query=loads.events_query page=loads.events pages=true /></section>
     }

@@ -30,7 +30,7 @@ pub fn OverviewTab(
                 <LogPeek watched loads />
                 <RecentEvents watched loads />
             </div>
-            <FactsPanel watched />
+            <FactsPanel watched loads />
         </div>
     }
     .erase()
