@@ -127,7 +127,8 @@ impl NewServiceForm {
         });
         let container_port = numbers.port_at("/source/container_port", &self.container_port);
         let (folder, image) = (self.folder.trim().to_owned(), self.image.trim().to_owned());
-        if !image.is_empty() && !(folder.is_empty() && command.is_empty()) {
+        let has_folder = !folder.is_empty() || !command.is_empty();
+        if !image.is_empty() && has_folder {
             numbers.fault("/source/image", "a service has a folder or an image, not both: leave one of them empty".into());
         }
         if image.is_empty() && folder.is_empty() {
