@@ -23,6 +23,9 @@ const MOST_FEEDS: usize = 64;
 /// How long a client has to show its ticket.
 const TICKET_WAIT: Duration = Duration::from_secs(10);
 
+/// How long each step of a goodbye may take.
+const FAREWELL: Duration = Duration::from_millis(500);
+
 /// How often a client that says nothing is asked whether it is there; gone when it didn't answer by the next time.
 const PING_EVERY: Duration = Duration::from_secs(30);
 
@@ -90,8 +93,11 @@ impl Session {
             let code = if error.code == ErrorCode::Unavailable { 1001 } else { 1008 };
             let told = Box::pin(self.refuse(None, error.clone()));
             // A client that takes nothing isn't waited for.
-            if let Ok(Ok(())) = timeout(Duration::from_millis(500), told).await {
-                let _ = timeout(Duration::from_millis(500), Box::pin(self.line.close(code, error.code.as_str()))).await;
+            if let Ok(Ok(())) = timeout(FAREWELL, told).await {
+                let _ = timeout(FAREWELL, Box::pin(self.line.close(code, error.code.as_str()))).await;
+                // A connection that is dropped with words of the client unread takes along what it hasn't read yet.
+                let left = async { while self.line.heard().await.is_some() {} };
+                let _ = timeout(FAREWELL, Box::pin(left)).await;
             }
         }
     }
