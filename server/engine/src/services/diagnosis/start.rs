@@ -267,7 +267,6 @@ pub(super) const RULES: &[Rule] = &[
             cause: "its image has no program {}",
             bare: "its image has no program that could be started",
             action: "correct the command or the image, and look whether it is made for this kind of processor",
-            ..SAYS
         },
     ),
     Rule::start(
