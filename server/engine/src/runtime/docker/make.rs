@@ -37,7 +37,8 @@ pub async fn make(docker: &Docker, id: ServiceId, new: &NewContainer, tell: &(dy
             if made_from.as_deref() == Some(&launch) {
                 return Ok(());
             }
-            let options = RemoveContainerOptions { force: true, v: true, ..RemoveContainerOptions::default() };
+            // Volumes stay: a database may be in one that has no name.
+            let options = RemoveContainerOptions { force: true, ..RemoveContainerOptions::default() };
             docker.remove_container(&name, Some(options)).await.map_err(|error| failed("its container can't be replaced", &error))?;
         }
         Err(error) if is_absent(&error) => {}
