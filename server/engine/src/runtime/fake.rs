@@ -9,11 +9,12 @@ use api::{Result, RuntimeKind, ServiceId};
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use super::{Capabilities, Ended, Launch, Observation, ProcessLaunch, Runtime, Stats};
+use super::{Capabilities, Ended, Found, Launch, Observation, ProcessLaunch, Runtime, Stats};
 use crate::Clock;
 
 /// Keeps in memory what a runtime would run. Starts and stops succeed at once, unless a test says otherwise.
 pub struct FakeRuntime {
+    kind: RuntimeKind,
     clock: Clock,
     state: Mutex<State>,
     next_pid: AtomicU32,
@@ -27,13 +28,20 @@ struct State {
     launches: HashMap<ServiceId, Vec<ProcessLaunch>>,
     stats: HashMap<ServiceId, Stats>,
     refusals: HashMap<ServiceId, String>,
+    found: Vec<Found>,
+    refuses_stops: bool,
 }
 
 impl FakeRuntime {
-    /// One that runs nothing.
+    /// One for processes that runs nothing.
     pub fn new(clock: Clock) -> Self {
+        Self::of_kind(RuntimeKind::Process, clock)
+    }
+
+    /// One that runs nothing.
+    pub fn of_kind(kind: RuntimeKind, clock: Clock) -> Self {
         let (events, receiver) = mpsc::unbounded_channel();
-        Self { clock, state: Mutex::default(), next_pid: AtomicU32::new(1000), events, receiver: Mutex::new(Some(receiver)) }
+        Self { kind, clock, state: Mutex::default(), next_pid: AtomicU32::new(1000), events, receiver: Mutex::new(Some(receiver)) }
     }
 
     /// Every launch of a service as a process, oldest first.
@@ -60,6 +68,16 @@ impl FakeRuntime {
         };
     }
 
+    /// Says what is there without being a service.
+    pub fn set_found(&self, found: Vec<Found>) {
+        self.lock().found = found;
+    }
+
+    /// Lets stops fail; what runs goes on running.
+    pub fn refuse_stops(&self, refuses: bool) {
+        self.lock().refuses_stops = refuses;
+    }
+
     /// Says what a service uses while it runs.
     pub fn set_stats(&self, id: ServiceId, stats: Stats) {
         self.lock().stats.insert(id, stats);
@@ -77,11 +95,15 @@ impl FakeRuntime {
 #[async_trait]
 impl Runtime for FakeRuntime {
     fn kind(&self) -> RuntimeKind {
-        RuntimeKind::Process
+        self.kind
     }
 
     fn capabilities(&self) -> Capabilities {
         Capabilities { outlives_pilothouse: false, notes: vec!["it is a fake, for tests".into()] }
+    }
+
+    fn discover(&self) -> Option<Vec<Found>> {
+        Some(self.lock().found.clone())
     }
 
     async fn probe(&self) -> Result<String> {
@@ -113,6 +135,9 @@ impl Runtime for FakeRuntime {
     }
 
     async fn stop(&self, id: ServiceId, _grace: Duration) -> Result<()> {
+        if self.lock().refuses_stops {
+            return Err(api::Error::unavailable("a test said no"));
+        }
         if matches!(self.observe(id).await?, Observation::Running { .. } | Observation::Preparing { .. }) {
             self.set(id, Observation::Ended(Ended { signal: Some(15), was_asked: true, ..self.ended() }));
         }

@@ -96,7 +96,10 @@ impl Services {
         }
         let asked_at = self.row(service.id).map(|row| row.desired_at).unwrap_or_default();
         let (now, kind, what) = match (desired, seen) {
-            (Desired::Stopped, Observation::Running { .. }) => (Desired::Running, EventKind::ServiceStarted, "started"),
+            // A run that was there before is one that couldn't be stopped.
+            (Desired::Stopped, Observation::Running { started_at, .. }) if service.started_at != Some(*started_at) => {
+                (Desired::Running, EventKind::ServiceStarted, "started")
+            }
             // It has run since, and failed before anybody looked.
             (Desired::Stopped, Observation::Ended(ended)) if !ended.was_asked && ended.code != Some(0) && ended.at > asked_at => {
                 (Desired::Running, EventKind::ServiceStarted, "started")
@@ -105,8 +108,13 @@ impl Services {
             (Desired::Running, Observation::Absent) => (Desired::Stopped, EventKind::ServiceStopped, "removed"),
             _ => return desired,
         };
-        // What has failed already was begun after the last word: its lines are those since then.
-        let at = if now == Desired::Running && matches!(seen, Observation::Ended(_)) { asked_at } else { self.core.clock.now() };
+        let at = match seen {
+            // What has failed already was begun after the last word: its lines are those since then.
+            Observation::Ended(_) if now == Desired::Running => asked_at,
+            // What others start after this is their last word, though it may be seen together with it.
+            Observation::Ended(ended) => ended.at,
+            _ => self.core.clock.now(),
+        };
         let (id, port, boot_id) = (service.id, service.port, self.boot_id.clone().unwrap_or_default());
         let event = NewEvent::new(kind, format!("{} was {what}, and not by Pilothouse", service.name)).on(id, &service.name);
         let boot = boot_id.clone();

@@ -240,4 +240,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
+mod others_tests;
+#[cfg(test)]
 mod tests;

@@ -280,10 +280,10 @@ impl Services {
         let grace = before.map_or(10, |entry| entry.spec.stop_grace_seconds);
         if let Err(error) = self.runtimes.stop(id, Duration::from_secs(grace.into())).await {
             tracing::error!(%error, service = %id, "service_not_stopped");
-            self.core.catalog.update(id, |entry| {
-                entry.service.status = Status::Error;
-                entry.service.status_reason = Some(format!("it couldn't be stopped: {}", error.message));
-            });
+            let why = format!("it couldn't be stopped: {}", error.message);
+            // It stays to be read also when it is seen once more that it runs.
+            lock(&self.notes).insert(id, why.clone());
+            self.core.catalog.update(id, |entry| (entry.service.status, entry.service.status_reason) = (Status::Error, Some(why)));
             return false;
         }
         lock(&self.notes).remove(&id);
@@ -347,7 +347,8 @@ impl Services {
                 });
             }
             Observation::Running { pid, started_at } => {
-                let is_new = before.service.status == Status::Starting || before.service.status == Status::Error;
+                let is_new =
+                    matches!(before.service.status, Status::Starting | Status::Error) && before.service.started_at != Some(started_at);
                 let note = lock(&self.notes).get(&id).cloned();
                 self.core.catalog.update(id, |entry| {
                     if entry.service.started_at != Some(started_at) {

@@ -18,12 +18,12 @@ use crate::testing::TestStore;
 use crate::{Clock, Core, on_each_store};
 
 /// One life of Pilothouse on the store of a test. What runs lives on in its runtime.
-struct Life {
-    core: Arc<Core>,
-    services: Arc<Services>,
-    runtime: Arc<FakeRuntime>,
-    clock: Clock,
-    admin: Caller,
+pub(super) struct Life {
+    pub core: Arc<Core>,
+    pub services: Arc<Services>,
+    pub runtime: Arc<FakeRuntime>,
+    pub clock: Clock,
+    pub admin: Caller,
 }
 
 impl Life {
@@ -40,7 +40,7 @@ impl Life {
         Self::on(test, runtime, clock).await
     }
 
-    async fn on(test: &TestStore, runtime: Arc<FakeRuntime>, clock: Clock) -> Self {
+    pub async fn on(test: &TestStore, runtime: Arc<FakeRuntime>, clock: Clock) -> Self {
         let core = test.core(clock.clone()).await;
         core.store.lease.acquire(&core.tasks, &core.shutdown).await.expect("the lease is free");
         let path = [("PATH".to_owned(), std::env::var("PATH").unwrap_or_default())];
@@ -52,22 +52,22 @@ impl Life {
     }
 
     /// Ends this life and begins the next, on the same store; a new runtime sees what `left` says of each service.
-    async fn again(self, test: &TestStore, left: impl Fn(&FakeRuntime)) -> Self {
+    pub async fn again(self, test: &TestStore, left: impl Fn(&FakeRuntime)) -> Self {
         self.end().await;
         self.clock.advance(60);
-        let runtime = Arc::new(FakeRuntime::new(self.clock.clone()));
+        let runtime = Arc::new(FakeRuntime::of_kind(self.runtime.kind(), self.clock.clone()));
         left(&runtime);
         Self::on(test, runtime, self.clock.clone()).await
     }
 
-    async fn end(&self) {
+    pub async fn end(&self) {
         self.core.shutdown.cancel();
         self.core.tasks.close();
         self.core.tasks.wait().await;
         self.core.store.close().await;
     }
 
-    async fn named(&self, name: &str) -> Service {
+    pub async fn named(&self, name: &str) -> Service {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             let found = self.core.catalog.all().into_iter().find(|entry| entry.service.name == name);
@@ -80,7 +80,7 @@ impl Life {
     }
 
     /// Waits until a service has this status.
-    async fn until(&self, id: ServiceId, status: Status) -> ServiceDetail {
+    pub async fn until(&self, id: ServiceId, status: Status) -> ServiceDetail {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             let detail = self.services.get(&self.admin, id).await.expect("it is there");
@@ -106,7 +106,7 @@ impl Life {
     }
 
     /// The kinds of what happened to a service, oldest first, once the last one is there.
-    async fn events(&self, id: ServiceId, last: EventKind) -> Vec<EventKind> {
+    pub async fn events(&self, id: ServiceId, last: EventKind) -> Vec<EventKind> {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             let query = EventQuery { service_id: Some(id), ..EventQuery::default() };
