@@ -1,11 +1,14 @@
 //! Processes as the kernel shows them in `/proc`.
 
 use std::collections::{HashMap, HashSet};
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
+
+/// More than the kernel writes into `/proc/{pid}/stat`: 52 numbers of at most 20 digits and a name of at most 64 bytes.
+const STAT_BYTES: usize = 1280;
 
 /// A process for certain: a process id is used again, together with the start time it isn't (within one boot).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -93,22 +96,29 @@ impl ProcessId {
 
 impl Process {
     /// Reads one process; none when it is gone.
+    ///
+    /// By one call for all of the line: hundreds of these are read every few seconds, and reading until the end asks three times.
     pub fn read(pid: u32) -> Option<Self> {
-        Self::parse(pid, &std::fs::read(format!("/proc/{pid}/stat")).ok()?)
+        let mut line = [0; STAT_BYTES];
+        let length = std::fs::File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut line).ok()?;
+        Self::parse(pid, &line[..length])
     }
 
     fn parse(pid: u32, stat: &[u8]) -> Option<Self> {
         // The name is in brackets and may hold anything, brackets too.
         let end = stat.iter().rposition(|byte| *byte == b')')?;
         let rest = std::str::from_utf8(stat.get(end + 2..)?).ok()?;
-        let fields: Vec<&str> = rest.split_ascii_whitespace().take(22).collect();
-        let number = |n: usize| fields.get(n).and_then(|field| field.parse::<i64>().ok()).map(|value| value.max(0) as u64);
+        let mut fields = [""; 22];
+        for (field, word) in fields.iter_mut().zip(rest.split_ascii_whitespace()) {
+            *field = word;
+        }
+        let number = |n: usize| fields[n].parse::<i64>().ok().map(|value| value.max(0) as u64);
         Some(Self {
             id: ProcessId { pid, start: number(19)? },
             parent: number(1)? as u32,
             group: number(2)? as u32,
             session: number(3)? as u32,
-            is_dead: matches!(*fields.first()?, "Z" | "X"),
+            is_dead: matches!(fields[0], "Z" | "X"),
             ticks: number(11)? + number(12)? + number(13)? + number(14)?,
             resident_pages: number(21)?,
         })

@@ -17,8 +17,8 @@ const PORTS_EVERY: Duration = Duration::from_secs(60);
 const PORTS_SOON: Duration = Duration::from_secs(2);
 
 /// Measures services. All calls within a second share one look.
-#[derive(Default)]
 pub struct Sampler {
+    since: Instant,
     look: tokio::sync::Mutex<Option<Arc<Look>>>,
     trees: Mutex<HashMap<ServiceId, Tree>>,
 }
@@ -39,6 +39,12 @@ struct Tree {
     ports: Vec<u16>,
     pids_since: Instant,
     ports_at: Instant,
+}
+
+impl Default for Sampler {
+    fn default() -> Self {
+        Self { since: Instant::now(), look: tokio::sync::Mutex::default(), trees: Mutex::default() }
+    }
 }
 
 impl Sampler {
@@ -82,8 +88,14 @@ impl Sampler {
         self.trees().get(&id).is_none_or(|tree| {
             let age = now.saturating_duration_since(tree.ports_at);
             let is_young = now.saturating_duration_since(tree.pids_since) < PORTS_EVERY;
-            tree.pids != pids || age >= PORTS_EVERY || tree.ports.is_empty() && is_young && age >= PORTS_SOON
+            // In the same look for all trees that stay the same: it is the kernel's table of all sockets that costs.
+            let is_old = self.ports_round(now) != self.ports_round(tree.ports_at);
+            tree.pids != pids || is_old || tree.ports.is_empty() && is_young && age >= PORTS_SOON
         })
+    }
+
+    fn ports_round(&self, at: Instant) -> u64 {
+        at.saturating_duration_since(self.since).as_secs() / PORTS_EVERY.as_secs()
     }
 
     fn note(&self, id: ServiceId, at: Instant, ticks: u64, pids: &[u32], ports: Option<Vec<u16>>) -> (Option<f64>, Vec<u16>) {
