@@ -155,6 +155,28 @@ impl Services for Fake {
         self.stop(caller, id).await
     }
 
+    async fn act(&self, caller: &Caller, request: BulkRequest) -> Result<BulkReport> {
+        caller.require(Permission::ServicesOperate)?;
+        let filter = request.filter.unwrap_or_default();
+        let is_chosen = |service: &&Service| {
+            request.ids.contains(&service.id) || request.ids.is_empty() && filter.status.is_none_or(|status| status == service.status)
+        };
+        let item = |service: &Service| {
+            let allowed = request.action.allowed(service.status);
+            BulkItem {
+                service_id: service.id,
+                name: service.name.clone(),
+                status: service.status,
+                status_reason: service.status_reason.clone(),
+                started_at: service.started_at,
+                outcome: if allowed.is_err() { BulkOutcome::Skipped } else { BulkOutcome::Planned },
+                message: allowed.err().map(|blocked| blocked.0.to_owned()),
+            }
+        };
+        let items = self.services.iter().filter(is_chosen).map(item).collect();
+        Ok(BulkReport { action: request.action, dry_run: request.dry_run, items })
+    }
+
     async fn health(&self, _: &Caller, id: ServiceId) -> Result<HealthReport> {
         let health_status = self.find(id)?.health_status;
         let check = |n: i64| HealthResult {

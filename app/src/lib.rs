@@ -7,6 +7,8 @@
 #![recursion_limit = "256"]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+#[cfg(all(test, feature = "ssr"))]
+mod bulk_page_tests;
 pub mod charts;
 mod components;
 #[cfg(feature = "ssr")]

@@ -38,7 +38,7 @@ pub(crate) async fn get(fake: Fake, role: Option<Role>, path: &str) -> Answer {
     Answer::read(page(request.body(Body::empty()).unwrap()).await).await
 }
 
-async fn post(fake: Fake, role: Option<Role>, path: &str, form: &str) -> Answer {
+pub(crate) async fn post(fake: Fake, role: Option<Role>, path: &str, form: &str) -> Answer {
     post_as(fake, role, path, form, "text/html").await
 }
 

@@ -1,6 +1,6 @@
 //! Every address of the interface is spelled here, once.
 
-use api::{IncidentId, ServiceId, Timestamp};
+use api::{Action, IncidentId, ServiceId, Timestamp};
 
 /// The first page: services at a glance.
 pub const OVERVIEW: &str = "/";
@@ -8,6 +8,8 @@ pub const OVERVIEW: &str = "/";
 pub const SERVICES: &str = "/services";
 /// Where a service is made.
 pub const NEW_SERVICE: &str = "/services/new";
+/// One action on many services; takes `action`, and `id` for each of them or a filter as the list does.
+pub const BULK: &str = "/services/bulk";
 /// What happened.
 pub const ACTIVITY: &str = "/activity";
 /// Runs that ended by themselves are below it, each at its id.
@@ -42,6 +44,16 @@ pub fn log_until(id: ServiceId, at: Timestamp) -> String {
 /// One run that ended by itself.
 pub fn incident(id: IncidentId) -> String {
     format!("{INCIDENTS}/{id}")
+}
+
+/// The page of one action on these services.
+pub fn bulk(action: Action, ids: impl IntoIterator<Item = ServiceId>) -> String {
+    let mut href = format!("{BULK}?action={action}");
+    for id in ids {
+        href.push_str("&id=");
+        href.push_str(&id.to_string());
+    }
+    href
 }
 
 /// The sign-in page that leads on to `next`, a local path with its query.

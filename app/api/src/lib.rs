@@ -9,6 +9,7 @@
 #[macro_use]
 mod ids;
 mod auth;
+mod bulk;
 mod caller;
 mod diagnosis;
 mod error;
@@ -29,6 +30,7 @@ pub mod uptime;
 mod variables;
 
 pub use auth::*;
+pub use bulk::*;
 pub use caller::*;
 pub use diagnosis::*;
 pub use error::*;

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    Caller, Credentials, DiscoveryReport, Error, Event, EventQuery, HealthReport, Incident, IncidentId, IncidentSummary, LogLine, LogQuery,
-    Me, MetricsQuery, MetricsSeries, NewService, NewUser, Origin, Page, Result, Secret, Service, ServiceDetail, ServiceId, ServicePatch,
-    ServiceQuery, Session, SessionId, Setup, SystemReport, SystemSeries, Tokens, User, UserId, UserPatch,
+    BulkReport, BulkRequest, Caller, Credentials, DiscoveryReport, Error, Event, EventQuery, HealthReport, Incident, IncidentId,
+    IncidentSummary, LogLine, LogQuery, Me, MetricsQuery, MetricsSeries, NewService, NewUser, Origin, Page, Result, Secret, Service,
+    ServiceDetail, ServiceId, ServicePatch, ServiceQuery, Session, SessionId, Setup, SystemReport, SystemSeries, Tokens, User, UserId,
+    UserPatch,
 };
 
 /// All ports together: what pages and handlers take from their context.
@@ -65,6 +66,10 @@ pub trait Services: Send + Sync {
 
     /// Asks for a stop and a start and answers at once. Needs `services:operate`. Fails with `conflict` when it is stopped.
     async fn restart(&self, caller: &Caller, id: ServiceId) -> Result<Service>;
+
+    /// Asks for one action on many services and answers at once with what becomes of each. Needs `services:operate`. One that can't be
+    /// moved doesn't hold up the others; `dry_run` only says what would be done.
+    async fn act(&self, caller: &Caller, request: BulkRequest) -> Result<BulkReport>;
 
     /// Its health and what its last checks found. Needs `services:read`.
     async fn health(&self, caller: &Caller, id: ServiceId) -> Result<HealthReport>;

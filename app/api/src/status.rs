@@ -49,6 +49,55 @@ macro_rules! states {
 }
 
 states! {
+    /// What can be done to a service.
+    Action, "action" {
+        /// Start it.
+        Start = "start", "Start";
+        /// Stop it.
+        Stop = "stop", "Stop";
+        /// Stop and start it.
+        Restart = "restart", "Restart";
+    }
+}
+
+impl Action {
+    /// Whether it would do something now, or why not.
+    pub const fn allowed(self, status: Status) -> Result<(), Blocked> {
+        match self {
+            Self::Start => status.can_start(),
+            Self::Stop => status.can_stop(),
+            Self::Restart => status.can_restart(),
+        }
+    }
+
+    /// What has been done then: `started`.
+    pub const fn done(self) -> &'static str {
+        match self {
+            Self::Start => "started",
+            Self::Stop => "stopped",
+            Self::Restart => "restarted",
+        }
+    }
+
+    /// What is being done, at the start of a sentence: `Starting`.
+    pub const fn doing(self) -> &'static str {
+        match self {
+            Self::Start => "Starting",
+            Self::Stop => "Stopping",
+            Self::Restart => "Restarting",
+        }
+    }
+
+    /// What is shown until the runtime says more.
+    pub const fn expected(self) -> Status {
+        match self {
+            Self::Start => Status::Starting,
+            Self::Stop | Self::Restart => Status::Stopping,
+        }
+    }
+}
+
+states! {
     /// What a service is doing, as its runtime sees it.
     Status, "status" {
         /// Its processes run.

@@ -35,6 +35,6 @@ pub use icon::{Icon, Symbol};
 pub use live_form::LiveForm;
 pub use notices::{Notices, NoticesPlace};
 pub use page_head::PageHead;
-pub use service_actions::{Performer, ServiceAction, ServiceActions};
+pub use service_actions::{Performer, ServiceActions, action_symbol, action_url};
 pub use skeleton::Skeleton;
 pub use state_mark::{HealthMark, StatusMark};

@@ -1,6 +1,6 @@
 //! Start, stop and restart of one service: forms that post, and calls once the page is alive.
 
-use api::{Blocked, Permission, Service, Status};
+use api::{Action, Permission, Service};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos::wasm_split::wasm_split;
@@ -11,83 +11,38 @@ use crate::erase::{Erase, text};
 use crate::rpc::{RpcResult, restart_service, start_service, stop_service};
 use crate::viewer::Viewer;
 
-/// What can be done to a service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ServiceAction {
-    /// Start it.
-    Start,
-    /// Stop it.
-    Stop,
-    /// Stop and start it.
-    Restart,
+/// Where the form of an action posts to.
+pub const fn action_url(action: Action) -> &'static str {
+    match action {
+        Action::Start => "/rpc/start_service",
+        Action::Stop => "/rpc/stop_service",
+        Action::Restart => "/rpc/restart_service",
+    }
 }
 
-impl ServiceAction {
-    /// Every action, in the order of the buttons.
-    pub const ALL: [ServiceAction; 3] = [ServiceAction::Start, ServiceAction::Stop, ServiceAction::Restart];
-
-    /// The word on the button.
-    pub const fn label(self) -> &'static str {
-        match self {
-            ServiceAction::Start => "Start",
-            ServiceAction::Stop => "Stop",
-            ServiceAction::Restart => "Restart",
-        }
+/// The picture of an action.
+pub const fn action_symbol(action: Action) -> Symbol {
+    match action {
+        Action::Start => Symbol::Start,
+        Action::Stop => Symbol::Stop,
+        Action::Restart => Symbol::Restart,
     }
+}
 
-    /// Where its form posts to.
-    pub const fn url(self) -> &'static str {
-        match self {
-            ServiceAction::Start => "/rpc/start_service",
-            ServiceAction::Stop => "/rpc/stop_service",
-            ServiceAction::Restart => "/rpc/restart_service",
-        }
+/// What is lost by an action; nothing needs no question.
+const fn loss(action: Action) -> Option<&'static str> {
+    match action {
+        Action::Start => None,
+        Action::Stop => Some("Its requests in flight get the time of its stop grace to finish. It stays stopped until somebody starts it."),
+        Action::Restart => Some("It doesn't answer until it is up again. Requests in flight get the time of its stop grace to finish."),
     }
+}
 
-    /// Whether it would do something now, or why not.
-    pub const fn allowed(self, status: Status) -> Result<(), Blocked> {
-        match self {
-            ServiceAction::Start => status.can_start(),
-            ServiceAction::Stop => status.can_stop(),
-            ServiceAction::Restart => status.can_restart(),
-        }
-    }
-
-    const fn symbol(self) -> Symbol {
-        match self {
-            ServiceAction::Start => Symbol::Start,
-            ServiceAction::Stop => Symbol::Stop,
-            ServiceAction::Restart => Symbol::Restart,
-        }
-    }
-
-    /// What the service shows until its runtime says more.
-    const fn expected(self) -> Status {
-        match self {
-            ServiceAction::Start => Status::Starting,
-            ServiceAction::Stop | ServiceAction::Restart => Status::Stopping,
-        }
-    }
-
-    /// What is lost by it; nothing needs no question.
-    const fn loss(self) -> Option<&'static str> {
-        match self {
-            ServiceAction::Start => None,
-            ServiceAction::Stop => {
-                Some("Its requests in flight get the time of its stop grace to finish. It stays stopped until somebody starts it.")
-            }
-            ServiceAction::Restart => {
-                Some("It doesn't answer until it is up again. Requests in flight get the time of its stop grace to finish.")
-            }
-        }
-    }
-
-    async fn run(self, id: api::ServiceId, form_token: String) -> RpcResult<Service> {
-        match self {
-            ServiceAction::Start => start_service(id, form_token).await,
-            ServiceAction::Stop => stop_service(id, form_token).await,
-            ServiceAction::Restart => restart_service(id, form_token).await,
-        }
+async fn run(action: Action, id: api::ServiceId, form_token: String) -> RpcResult<Service> {
+    match action {
+        Action::Start => start_service(id, form_token).await,
+        Action::Stop => stop_service(id, form_token).await,
+        Action::Restart => restart_service(id, form_token).await,
     }
 }
 
@@ -105,11 +60,11 @@ impl Performer {
     }
 
     /// Does it, after asking when something is lost: shows in `service` what is expected, and in `failure` why it didn't work.
-    pub fn perform(&self, action: ServiceAction, service: RwSignal<Service>, failure: RwSignal<Option<String>>) {
+    pub fn perform(&self, action: Action, service: RwSignal<Service>, failure: RwSignal<Option<String>>) {
         spawn_local(perform(self.clone(), action, service, failure));
     }
 
-    fn ask_and_run(&self, action: ServiceAction, service: RwSignal<Service>, failure: RwSignal<Option<String>>) {
+    fn ask_and_run(&self, action: Action, service: RwSignal<Service>, failure: RwSignal<Option<String>>) {
         let form_token = self.form_token.clone();
         let then = Callback::new(move |()| {
             let before = service.get_untracked();
@@ -117,7 +72,7 @@ impl Performer {
             failure.set(None);
             service.update(|service| service.status = action.expected());
             spawn_local(async move {
-                let answer = action.run(before.id, form_token).await;
+                let answer = run(action, before.id, form_token).await;
                 let error = answer.as_ref().err().map(|error| format!("{} failed. {}", action.label(), sentence(&error.0.message)));
                 // The feed may have told more meanwhile, the end of a stop for one: that stays.
                 let after = answer.unwrap_or(before);
@@ -129,7 +84,7 @@ impl Performer {
                 }
             });
         });
-        match (action.loss(), self.confirm) {
+        match (loss(action), self.confirm) {
             (Some(text), Some(confirm)) => {
                 let title = format!("{} {}?", action.label(), service.with_untracked(|service| service.name.clone()));
                 confirm.ask(Question { title, text: text.to_owned(), action: action.label(), then });
@@ -141,7 +96,7 @@ impl Performer {
 
 /// [`Performer::perform`], in a part of the bundle that is fetched for the first action.
 #[wasm_split(deeds, wasm_split_path = ::leptos::wasm_split)]
-fn perform(performer: Performer, action: ServiceAction, service: RwSignal<Service>, failure: RwSignal<Option<String>>) {
+fn perform(performer: Performer, action: Action, service: RwSignal<Service>, failure: RwSignal<Option<String>>) {
     performer.ask_and_run(action, service, failure);
 }
 
@@ -163,7 +118,8 @@ pub fn ServiceActions(
     let performer = Performer::from_context();
     let (id, name) = service.with_untracked(|service| (service.id.to_string(), service.name.clone()));
     let status = Memo::new(move |_| service.with(|service| service.status));
-    let buttons = ServiceAction::ALL.map(|action| {
+    let buttons = Action::ALL.iter().map(|action| {
+        let action = *action;
         let blocked = move || action.allowed(status.get()).err().map(|blocked| blocked.0);
         let label = format!("{} {name}", action.label());
         let title = {
@@ -181,14 +137,14 @@ pub fn ServiceActions(
             <button
                 type="submit"
                 class=if has_words { "button" } else { "button-icon" }
-                formaction=action.url()
+                formaction=action_url(action)
                 aria-label=label
                 aria-disabled=text(move || blocked().is_some().to_string())
                 title=text(title)
                 data-action=action.label()
                 on:click=click
             >
-                <Icon symbol=action.symbol() />
+                <Icon symbol=action_symbol(action) />
                 {has_words.then(|| action.label())}
             </button>
         }
@@ -197,7 +153,7 @@ pub fn ServiceActions(
         <form class="service-actions" method="post">
             <input type="hidden" name="id" value=id />
             <input type="hidden" name="form_token" value=viewer.form_token />
-            {buttons.into_iter().collect_view()}
+            {buttons.collect_view()}
         </form>
     }
     .erase()

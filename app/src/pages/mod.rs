@@ -1,6 +1,7 @@
 //! One module for each page.
 
 mod activity;
+mod bulk;
 mod health;
 mod new_service;
 mod not_found;
@@ -15,6 +16,7 @@ mod sign_in;
 mod wait;
 
 use activity::ActivityPage;
+use bulk::BulkPage;
 use health::HealthPage;
 use new_service::NewServicePage;
 pub use not_found::NotFoundPage;

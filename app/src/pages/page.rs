@@ -6,7 +6,7 @@ use leptos::wasm_split::wasm_split;
 use leptos_router::ChooseView;
 use leptos_router::components::Outlet;
 
-use super::{ActivityPage, HealthPage, IncidentPage, NewServicePage, OverviewPage, ServicePage, ServicesPage, SettingsPage};
+use super::{ActivityPage, BulkPage, HealthPage, IncidentPage, NewServicePage, OverviewPage, ServicePage, ServicesPage, SettingsPage};
 #[cfg(feature = "ssr")]
 use super::{SetupPage, SignInPage};
 use crate::components::Frame;
@@ -24,6 +24,8 @@ pub enum Page {
     Services,
     /// Where a service is made.
     NewService,
+    /// One action on many services.
+    Bulk,
     /// One service.
     Service,
     /// One run of a service that ended by itself.
@@ -47,6 +49,7 @@ impl Page {
             path::OVERVIEW => Some(Self::Overview),
             path::SERVICES => Some(Self::Services),
             path::NEW_SERVICE => Some(Self::NewService),
+            path::BULK => Some(Self::Bulk),
             path::ACTIVITY => Some(Self::Activity),
             path::HEALTH => Some(Self::Health),
             path::SETTINGS => Some(Self::Settings),
@@ -61,7 +64,7 @@ impl Page {
     /// The part of the bundle that it is in; none when that is what every page needs.
     pub const fn part(self) -> Option<&'static str> {
         match self {
-            Self::Services | Self::NewService | Self::Activity | Self::Health | Self::Settings => Some("pages"),
+            Self::Services | Self::NewService | Self::Bulk | Self::Activity | Self::Health | Self::Settings => Some("pages"),
             Self::Service | Self::Incident => Some("service"),
             Self::Frame | Self::Overview | Self::SignIn | Self::Setup => None,
         }
@@ -83,7 +86,7 @@ impl ChooseView for Page {
         let view = match self {
             Self::Frame => view! { <Frame page=|| view! { <Outlet /> }.erase() /> }.erase(),
             Self::Overview => view! { <OverviewPage /> }.erase(),
-            Self::Services | Self::NewService | Self::Activity | Self::Health | Self::Settings => pages(self).await,
+            Self::Services | Self::NewService | Self::Bulk | Self::Activity | Self::Health | Self::Settings => pages(self).await,
             Self::Service | Self::Incident => service(self).await,
             Self::SignIn | Self::Setup => entry(self),
         };
@@ -100,6 +103,7 @@ fn pages(page: Page) -> Erased {
     match page {
         Page::Services => view! { <ServicesPage /> }.erase(),
         Page::NewService => view! { <NewServicePage /> }.erase(),
+        Page::Bulk => view! { <BulkPage /> }.erase(),
         Page::Activity => view! { <ActivityPage /> }.erase(),
         Page::Health => view! { <HealthPage /> }.erase(),
         _ => view! { <SettingsPage /> }.erase(),
@@ -132,6 +136,7 @@ mod tests {
             ("/", Some(Page::Overview)),
             ("/services", Some(Page::Services)),
             ("/services/new", Some(Page::NewService)),
+            ("/services/bulk", Some(Page::Bulk)),
             ("/services/1/logs", Some(Page::Service)),
             ("/settings", Some(Page::Settings)),
             ("/incidents/1", Some(Page::Incident)),

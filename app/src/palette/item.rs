@@ -1,9 +1,9 @@
 //! What the palette offers.
 
-use api::Service;
+use api::{Action, Service};
 
 use super::fuzzy::fit;
-use crate::components::{ServiceAction, Symbol};
+use crate::components::{Symbol, action_symbol};
 use crate::path;
 
 /// Items that are shown at once.
@@ -30,7 +30,7 @@ pub enum Deed {
     /// Goes to a page outside of the app.
     Leave(&'static str),
     /// Acts on a service.
-    Act(ServiceAction, Box<Service>),
+    Act(Action, Box<Service>),
     /// Shows the list of shortcuts.
     ShowShortcuts,
 }
@@ -64,11 +64,11 @@ pub fn of_service(service: &Service, may_operate: bool) -> Vec<Item> {
         go(format!("{name} logs"), Symbol::Logs, path::service_tab(id, "logs")),
         go(format!("{name} metrics"), Symbol::Activity, path::service_tab(id, "metrics")),
     ];
-    let possible = ServiceAction::ALL.into_iter().filter(|action| may_operate && action.allowed(service.status).is_ok());
+    let possible = Action::ALL.iter().copied().filter(|action| may_operate && action.allowed(service.status).is_ok());
     items.extend(possible.map(|action| Item {
         label: format!("{} {name}", action.label()),
         note: "action",
-        symbol: symbol(action),
+        symbol: action_symbol(action),
         deed: Deed::Act(action, Box::new(service.clone())),
     }));
     items
@@ -85,20 +85,11 @@ pub fn find(words: &str, items: &[Item]) -> Vec<Item> {
     found.into_iter().take(SHOWN).map(|(_, item)| item.clone()).collect()
 }
 
-const fn symbol(action: ServiceAction) -> Symbol {
-    match action {
-        ServiceAction::Start => Symbol::Start,
-        ServiceAction::Stop => Symbol::Stop,
-        ServiceAction::Restart => Symbol::Restart,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use api::{Service, Status};
+    use api::{Action, Service, Status};
 
     use super::{Deed, find, of_service, pages};
-    use crate::components::ServiceAction;
 
     fn service(name: &str, status: Status) -> Service {
         let json = serde_json::json!({
@@ -116,8 +107,8 @@ mod tests {
             let items = of_service(&service("orders", status), may);
             items.into_iter().filter_map(|item| if let Deed::Act(action, _) = item.deed { Some(action) } else { None }).collect::<Vec<_>>()
         };
-        assert_eq!(actions(Status::Running, true), [ServiceAction::Stop, ServiceAction::Restart]);
-        assert_eq!(actions(Status::Stopped, true), [ServiceAction::Start]);
+        assert_eq!(actions(Status::Running, true), [Action::Stop, Action::Restart]);
+        assert_eq!(actions(Status::Stopped, true), [Action::Start]);
         assert_eq!(actions(Status::Running, false), []);
     }
 

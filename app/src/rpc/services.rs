@@ -1,7 +1,7 @@
 //! Services: the list, and the forms that start, stop and restart one.
 #![allow(missing_docs, reason = "the fields of the types that #[server] makes are the documented functions' arguments")]
 
-use api::{DiscoveryReport, Page, Service, ServiceId, ServiceQuery};
+use api::{Action, BulkReport, BulkRequest, DiscoveryReport, Page, Service, ServiceId, ServiceQuery};
 use leptos::prelude::*;
 
 #[cfg(feature = "ssr")]
@@ -37,6 +37,28 @@ pub async fn restart_service(id: ServiceId, #[server(default)] form_token: Strin
     let context = RequestContext::current();
     context.check_form_token(&form_token)?;
     Ok(context.backend.services.restart(context.caller()?, id).await?)
+}
+
+/// What would become of many services.
+#[server(prefix = "/rpc", output = Json, endpoint = "plan_services", input = Json)]
+pub async fn plan_services(request: BulkRequest) -> RpcResult<BulkReport> {
+    let context = RequestContext::current();
+    Ok(context.backend.services.act(context.caller()?, BulkRequest { dry_run: true, ..request }).await?)
+}
+
+/// Asks for one action on many services, and leads to where one sees how far they are. `ids` has commas between them.
+#[server(prefix = "/rpc", output = Json, endpoint = "act_on_services")]
+pub async fn act_on_services(action: Action, ids: String, #[server(default)] form_token: String) -> RpcResult<()> {
+    let context = RequestContext::current();
+    context.check_form_token(&form_token)?;
+    let ids = ids.split(',').filter(|id| !id.is_empty()).map(str::parse).collect::<api::Result<Vec<ServiceId>>>()?;
+    let report = context.backend.services.act(context.caller()?, BulkRequest { action, ids, filter: None, dry_run: false }).await?;
+    if report.items.iter().all(|item| item.outcome == api::BulkOutcome::Failed) {
+        Err(api::Error::conflict(report.items.iter().find_map(|item| item.message.clone()).unwrap_or_default()))?;
+    }
+    let href = crate::path::bulk(action, report.items.iter().map(|item| item.service_id));
+    leptos_axum::redirect(&format!("{href}&sent={}", context.now.micros()));
+    Ok(())
 }
 
 /// Looks through the services folder now.

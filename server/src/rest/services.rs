@@ -1,8 +1,8 @@
 //! Services and their life cycle.
 
 use api::{
-    DiscoveryReport, HealthReport, Incident, IncidentId, IncidentSummary, NewService, Page, Service, ServiceDetail, ServiceId,
-    ServicePatch, ServiceQuery,
+    BulkReport, BulkRequest, DiscoveryReport, HealthReport, Incident, IncidentId, IncidentSummary, NewService, Page, Service,
+    ServiceDetail, ServiceId, ServicePatch, ServiceQuery,
 };
 use axum::Json;
 use axum::extract::State;
@@ -25,6 +25,7 @@ pub fn routes() -> OpenApiRouter<std::sync::Arc<Server>> {
         .routes(routes!(start))
         .routes(routes!(stop))
         .routes(routes!(restart))
+        .routes(routes!(act))
         .routes(routes!(health))
         .routes(routes!(incidents))
         .routes(routes!(incident))
@@ -109,6 +110,17 @@ async fn stop(State(server): Ports, SignedIn(caller): SignedIn, Id(id): Id<Servi
     extensions(("x-permission" = json!("services:operate"))))]
 async fn restart(State(server): Ports, SignedIn(caller): SignedIn, Id(id): Id<ServiceId>) -> Answer<Accepted<Service>> {
     accepted(server.backend.services.restart(&caller, id).await?)
+}
+
+/// Asks for one action on many services and answers at once with what becomes of each.
+///
+/// `dry_run` only says what would be done. One that can't be moved doesn't hold up the others: it is `skipped` or `failed`, with the
+/// reason, and the answer is 200.
+#[utoipa::path(post, path = "/api/services/bulk", tag = "services", request_body = BulkRequest,
+    responses((status = 200, body = BulkReport, description = "What becomes of each service.")),
+    extensions(("x-permission" = json!("services:operate"))))]
+async fn act(State(server): Ports, SignedIn(caller): SignedIn, Body(request): Body<BulkRequest>) -> Answer<Json<BulkReport>> {
+    json(server.backend.services.act(&caller, request).await?)
 }
 
 /// Shows the health of a service with its last checks.

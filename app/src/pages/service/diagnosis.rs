@@ -1,10 +1,10 @@
 //! Why a service isn't well, and what mends it.
 
-use api::{Diagnosis, Fix, Permission, ServiceId};
+use api::{Action, Diagnosis, Fix, Permission, ServiceId};
 use leptos::prelude::*;
 
 use super::watch::Watched;
-use crate::components::{Icon, Performer, ServiceAction, Symbol};
+use crate::components::{Icon, Performer, Symbol, action_url};
 use crate::erase::{Erase, Erased, shown};
 use crate::path;
 use crate::viewer::Viewer;
@@ -64,9 +64,9 @@ fn button(fix: Fix, watched: Watched, performer: Option<Performer>, form_token: 
         Fix::Settings { label, service_id } => return link(label, path::service_tab(service_id, "settings")),
         Fix::Activity { label, service_id } => return link(label, path::service_tab(service_id, "activity")),
         Fix::Service { label, service_id } => return link(label, path::service(service_id)),
-        Fix::Start { label, service_id } => (label, service_id, ServiceAction::Start),
-        Fix::Stop { label, service_id } => (label, service_id, ServiceAction::Stop),
-        Fix::Restart { label, service_id } => (label, service_id, ServiceAction::Restart),
+        Fix::Start { label, service_id } => (label, service_id, Action::Start),
+        Fix::Stop { label, service_id } => (label, service_id, Action::Stop),
+        Fix::Restart { label, service_id } => (label, service_id, Action::Restart),
     };
     match performer {
         Some(performer) => deed(label, id, action, watched, performer, form_token.to_owned()),
@@ -79,7 +79,7 @@ fn link(label: String, href: String) -> Erased {
 }
 
 /// What is done to this service is shown at once; what is done to another one is posted, and the page comes back.
-fn deed(label: String, id: ServiceId, action: ServiceAction, watched: Watched, performer: Performer, form_token: String) -> Erased {
+fn deed(label: String, id: ServiceId, action: Action, watched: Watched, performer: Performer, form_token: String) -> Erased {
     let click = move |event: leptos::ev::MouseEvent| {
         if id == watched.id {
             event.prevent_default();
@@ -87,7 +87,7 @@ fn deed(label: String, id: ServiceId, action: ServiceAction, watched: Watched, p
         }
     };
     view! {
-        <form method="post" action=action.url()>
+        <form method="post" action=action_url(action)>
             <input type="hidden" name="id" value=id.to_string() />
             <input type="hidden" name="form_token" value=form_token />
             <button type="submit" class="button" on:click=click>{label}</button>

@@ -1,5 +1,6 @@
 //! The list of services.
 
+mod choice;
 mod filter;
 mod query;
 mod row;

@@ -54,6 +54,13 @@ impl ListQuery {
         if pairs.is_empty() { path::SERVICES.to_owned() } else { format!("{}?{}", path::SERVICES, pairs.join("&")) }
     }
 
+    /// The address of the page of an action on all that it leaves.
+    pub fn bulk_href(&self, action: api::Action) -> String {
+        let query = Self(ServiceQuery { sort: ServiceSort::default(), cursor: None, ..self.0.clone() }).href();
+        let filter = query.split_once('?').map(|(_, pairs)| format!("&{pairs}")).unwrap_or_default();
+        format!("{}?action={action}{filter}", path::BULK)
+    }
+
     /// The text of its sort order in the address.
     pub fn sort_text(&self) -> &'static str {
         SORTS.iter().find(|(_, sort)| *sort == self.0.sort).map_or("name", |(name, _)| name)
@@ -83,6 +90,7 @@ mod tests {
         let params: ParamsMap = [("q", "pay ments"), ("status", "running"), ("sort", "-cpu")].into_iter().collect();
         let query = ListQuery::read(&params);
         assert_eq!(query.href(), "/services?q=pay%20ments&status=running&sort=-cpu");
+        assert_eq!(query.bulk_href(api::Action::Stop), "/services/bulk?action=stop&q=pay%20ments&status=running");
         assert_eq!(query.with(|query| *query = Default::default()).href(), "/services");
     }
 

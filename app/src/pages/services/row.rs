@@ -3,6 +3,7 @@
 use api::{Service, Status};
 use leptos::prelude::*;
 
+use super::choice::ChoiceBox;
 use crate::charts::{Sparkline, Unit};
 use crate::components::{Ago, HealthMark, ServiceActions, StatusMark};
 use crate::erase::Erase;
@@ -19,7 +20,8 @@ pub fn ServiceRow(
     service: RwSignal<Service>,
 ) -> impl IntoView {
     let failure = RwSignal::new(None);
-    let href = path::service(service.with_untracked(|service| service.id));
+    let (id, name) = service.with_untracked(|service| (service.id, service.name.clone()));
+    let href = path::service(id);
     let status = Signal::derive(move || service.with(|service| service.status));
     let health = Signal::derive(move || service.with(|service| service.health_status));
     let reason = move || service.with(|service| service.status_reason.clone());
@@ -34,6 +36,7 @@ pub fn ServiceRow(
         <tr class="service-row" data-state=move || status.get().as_str()>
             <th scope="row" class="cell-name">
                 <span class="service-name">
+                    <ChoiceBox id name />
                     <a class="service-link" href=href>{move || service.with(|service| service.name.clone())}</a>
                     {move || service.with(|service| service.is_demonstration).then(|| view! { <span class="badge">"Demonstration"</span> })}
                 </span>

@@ -4,6 +4,7 @@ use api::{Page, Service, ServiceSort};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use super::choice::{AllMatching, Choice, ChoiceBar, ChooseAll};
 use super::query::ListQuery;
 use super::row::ServiceRow;
 use super::{NoMatch, NoServices};
@@ -51,6 +52,7 @@ pub fn ServiceTable(
 ) -> impl IntoView {
     let rows = Rows::new(page.items);
     follow(rows, &query);
+    let choice = Choice::provide(Signal::derive(move || rows.get().iter().map(|row| row.id).collect()));
     let heads = COLUMNS.into_iter().map(|(label, class, sortable)| head(label, class, sortable, &query)).collect_view();
     let next = page.next_cursor.map(|cursor| {
         let mut query = query.clone();
@@ -67,6 +69,8 @@ pub fn ServiceTable(
         (true, true) => view! { <NoServices /> }.erase(),
         (true, false) => view! { <NoMatch /> }.erase(),
     };
+    let total = page.total.filter(|total| *total > 1 && choice.is_some());
+    let all = total.map(|total| view! { <AllMatching query=query.clone() total /> });
     let has_pages = next.is_some() || first.is_some();
     view! {
         {nothing}
@@ -85,6 +89,8 @@ pub fn ServiceTable(
                 </tbody>
             </table>
         </div>
+        {all}
+        {choice.map(|choice| view! { <ChoiceBar choice /> })}
         {has_pages.then(|| view! { <nav class="pager" aria-label="Pages">{first} {next}</nav> })}
     }
     .erase()
@@ -127,6 +133,7 @@ fn head(label: &'static str, class: &'static str, sortable: Option<Sortable>, qu
     let next = query.with(|query| query.sort = if sort == first { second } else { first });
     view! {
         <th scope="col" class=class aria-sort=direction>
+            {(class == "cell-name").then(|| view! { <ChooseAll /> })}
             <a class="sort" href=next.href()>
                 {label} {symbol.map(|symbol| view! { <Icon symbol=symbol /> })}
             </a>

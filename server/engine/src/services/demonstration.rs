@@ -1,8 +1,7 @@
 //! The demonstration service: there, and started, when no other service is, so that a first look shows life.
 
-use api::{Caller, Desired, EventKind, ServiceId, ServiceSpec, Source, Status};
+use api::{Action, Caller, Desired, EventKind, ServiceId, ServiceSpec, Source, Status};
 
-use super::life::Intent;
 use super::{Services, entry, lock};
 use crate::events::NewEvent;
 use crate::store::services::{ServiceRow, service_put};
@@ -52,6 +51,6 @@ impl Services {
         (shown.service.status, shown.service.status_reason) = (Status::Starting, None);
         self.core.catalog.insert(shown);
         lock(&self.rows).insert(id, row);
-        self.wake(id, Intent::Start);
+        self.wake(id, Action::Start);
     }
 }

@@ -4,6 +4,7 @@
 //! records what is wanted with an event in one commit and answers; the reconciler acts on it, one task for each service that is
 //! moving, so that services at rest cost nothing.
 
+mod bulk;
 mod change;
 mod containers;
 mod demonstration;
@@ -27,8 +28,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use api::{
-    Caller, DiscoveryReport, Error, HealthReport, Incident, IncidentId, IncidentSummary, NewService, Page, Permission, Result, Service,
-    ServiceDetail, ServiceId, ServicePatch, ServiceQuery, Timestamp, Uptime, uptime,
+    Action, BulkReport, BulkRequest, Caller, DiscoveryReport, Error, HealthReport, Incident, IncidentId, IncidentSummary, NewService, Page,
+    Permission, Result, Service, ServiceDetail, ServiceId, ServicePatch, ServiceQuery, Timestamp, Uptime, uptime,
 };
 use async_trait::async_trait;
 
@@ -192,15 +193,19 @@ impl api::ports::Services for Services {
     }
 
     async fn start(&self, caller: &Caller, id: ServiceId) -> Result<Service> {
-        self.ask(caller, id, life::Intent::Start).await
+        self.ask(caller, id, Action::Start).await
     }
 
     async fn stop(&self, caller: &Caller, id: ServiceId) -> Result<Service> {
-        self.ask(caller, id, life::Intent::Stop).await
+        self.ask(caller, id, Action::Stop).await
     }
 
     async fn restart(&self, caller: &Caller, id: ServiceId) -> Result<Service> {
-        self.ask(caller, id, life::Intent::Restart).await
+        self.ask(caller, id, Action::Restart).await
+    }
+
+    async fn act(&self, caller: &Caller, request: BulkRequest) -> Result<BulkReport> {
+        self.act_on_many(caller, request).await
     }
 
     async fn health(&self, caller: &Caller, id: ServiceId) -> Result<HealthReport> {
@@ -239,6 +244,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+#[cfg(test)]
+mod bulk_tests;
 #[cfg(test)]
 mod others_tests;
 #[cfg(test)]

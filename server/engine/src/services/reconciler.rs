@@ -6,13 +6,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use api::{Desired, Error, EventKind, Health, ResourceUsage, Result, ServiceId, Source, Status};
+use api::{Action, Desired, Error, EventKind, Health, ResourceUsage, Result, ServiceId, Source, Status};
 
 use tokio::time::MissedTickBehavior;
 
 use super::failure::LAST_LINES;
 use super::launch::Plan;
-use super::life::Intent;
 use super::outcome::last_exit;
 use super::{Services, entry, lock};
 use crate::Entry;
@@ -29,7 +28,7 @@ const SETTLE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Agent {
     /// What is to be done next; a newer wish takes the place of an older one.
-    next: Option<Intent>,
+    next: Option<Action>,
     phase: Phase,
 }
 
@@ -46,14 +45,14 @@ enum Phase {
 
 impl Services {
     /// Lets a task act on a service, or the one that does already.
-    pub(super) fn wake(&self, id: ServiceId, intent: Intent) {
+    pub(super) fn wake(&self, id: ServiceId, action: Action) {
         let mut agents = lock(&self.agents);
         if let Some(agent) = agents.get_mut(&id) {
-            agent.next = Some(intent);
+            agent.next = Some(action);
             return;
         }
         let Some(services) = self.me.upgrade() else { return };
-        agents.insert(id, Agent { next: Some(intent), phase: Phase::Planning });
+        agents.insert(id, Agent { next: Some(action), phase: Phase::Planning });
         let shutdown = self.core.shutdown.clone();
         self.core.tasks.spawn(async move { shutdown.run_until_cancelled(services.act(id)).await });
     }
@@ -122,15 +121,15 @@ impl Services {
 
     /// Does what was asked for and isn't so; answers whether there was something.
     fn resume(&self, row: &ServiceRow, seen: &Observation) -> bool {
-        let Some(intent) = self.left_undone(row, seen) else { return false };
-        let status = if intent == Intent::Start { Status::Starting } else { Status::Stopping };
+        let Some(action) = self.left_undone(row, seen) else { return false };
+        let status = if action == Action::Start { Status::Starting } else { Status::Stopping };
         self.core.catalog.update(row.id, |entry| (entry.service.status, entry.service.status_reason) = (status, None));
-        self.wake(row.id, intent);
+        self.wake(row.id, action);
         true
     }
 
     /// What was asked for and isn't so.
-    fn left_undone(&self, row: &ServiceRow, seen: &Observation) -> Option<Intent> {
+    fn left_undone(&self, row: &ServiceRow, seen: &Observation) -> Option<Action> {
         let is_up = matches!(seen, Observation::Running { .. } | Observation::Preparing { .. });
         let is_begun = row.boot_id.is_some();
         let is_this_boot = is_begun && row.boot_id == self.boot_id;
@@ -140,11 +139,11 @@ impl Services {
             // Others move found containers too: what they did last stands, and Docker starts again what it shall.
             (Desired::Stopped, Source::Container { .. }, Observation::Running { started_at, .. }) if *started_at > row.desired_at => None,
             (Desired::Running, Source::Container { .. }, _) if is_begun => None,
-            (Desired::Stopped, ..) => is_up.then_some(Intent::Stop),
+            (Desired::Stopped, ..) => is_up.then_some(Action::Stop),
             // Asked for and not begun: a run that is there is the one before.
-            (Desired::Running, ..) if !is_begun => Some(if is_up { Intent::Restart } else { Intent::Start }),
+            (Desired::Running, ..) if !is_begun => Some(if is_up { Action::Restart } else { Action::Start }),
             // The machine was started anew, or nothing is left of the run.
-            (Desired::Running, ..) if !is_up && (!is_this_boot || *seen == Observation::Absent) => Some(Intent::Start),
+            (Desired::Running, ..) if !is_up && (!is_this_boot || *seen == Observation::Absent) => Some(Action::Start),
             (Desired::Running, ..) => None,
         }
     }
@@ -152,11 +151,11 @@ impl Services {
     /// Does one thing after the other until nothing is left to do.
     async fn act(&self, id: ServiceId) {
         self.core.store.lease.held().await;
-        while let Some(intent) = self.next(id) {
-            if matches!(intent, Intent::Stop | Intent::Restart) && !self.end(id, intent == Intent::Restart).await {
+        while let Some(action) = self.next(id) {
+            if matches!(action, Action::Stop | Action::Restart) && !self.end(id, action == Action::Restart).await {
                 continue;
             }
-            if matches!(intent, Intent::Start | Intent::Restart) && !self.is_overtaken(id) {
+            if matches!(action, Action::Start | Action::Restart) && !self.is_overtaken(id) {
                 self.begin(id).await;
             }
         }
@@ -168,14 +167,14 @@ impl Services {
     }
 
     /// What is to be done next; none ends the agent.
-    fn next(&self, id: ServiceId) -> Option<Intent> {
+    fn next(&self, id: ServiceId) -> Option<Action> {
         let mut agents = lock(&self.agents);
-        let intent = agents.get_mut(&id).and_then(|agent| agent.next.take());
-        if intent.is_none() {
+        let action = agents.get_mut(&id).and_then(|agent| agent.next.take());
+        if action.is_none() {
             agents.remove(&id);
             self.rested.notify_waiters();
         }
-        intent
+        action
     }
 
     /// Waits until nothing moves a service, for at most [`SETTLE`]: its state is shown a moment before its agent has ended.

@@ -5,10 +5,9 @@
 
 use std::time::Duration;
 
-use api::{RestartPolicy, Restarts, ServiceId, Status, Timestamp};
+use api::{Action, RestartPolicy, Restarts, ServiceId, Status, Timestamp};
 
 use super::Services;
-use super::life::Intent;
 use crate::runtime::Ended;
 
 impl Services {
@@ -49,7 +48,7 @@ impl Services {
             (entry.service.status, entry.service.status_reason) = (Status::Starting, None);
             entry.service.restarts.next_at = None;
         });
-        self.wake(id, Intent::Start);
+        self.wake(id, Action::Start);
     }
 }
 

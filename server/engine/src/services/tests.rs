@@ -28,7 +28,7 @@ pub(super) struct Life {
 
 impl Life {
     /// The first life, with the files given in its services folder.
-    async fn begin(test: &mut TestStore, files: &[(&str, &str)]) -> Self {
+    pub async fn begin(test: &mut TestStore, files: &[(&str, &str)]) -> Self {
         let root = test.folder().join("services");
         fs::create_dir(&root).expect("a folder");
         test.config.services_dir = Some(root.clone());
@@ -98,7 +98,7 @@ impl Life {
         self.services.change(&self.admin, id, patch).await.expect("its policy is changed");
     }
 
-    async fn running(&self, name: &str) -> ServiceId {
+    pub async fn running(&self, name: &str) -> ServiceId {
         let id = self.named(name).await.id;
         self.services.start(&self.admin, id).await.expect("it is started");
         self.until(id, Status::Running).await;
@@ -129,7 +129,7 @@ fn write(path: &std::path::Path, text: &str) {
     fs::write(path, text).expect("a file");
 }
 
-fn caller(role: Role) -> Caller {
+pub(super) fn caller(role: Role) -> Caller {
     Caller { user_id: None, name: role.as_str().into(), role, session_id: None }
 }
 

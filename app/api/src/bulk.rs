@@ -1,0 +1,93 @@
+//! One action on many services.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Action, Health, ServiceId, ServiceQuery, Status, Timestamp};
+
+/// Services that one request may move.
+pub const BULK_MOST: usize = 1_000;
+
+/// What is to be done, and with which services: either those named, or all that match.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct BulkRequest {
+    /// What is to be done.
+    pub action: Action,
+    /// The services with these ids; at most 1,000. One that isn't there fails by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ids: Vec<ServiceId>,
+    /// In place of ids, all that match this; `{}` means every service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<BulkFilter>,
+    /// Only say what would become of each, and do nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// Services that have all of this.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct BulkFilter {
+    /// This status.
+    pub status: Option<Status>,
+    /// This health.
+    pub health: Option<Health>,
+    /// This in their name or description, in any case; at most 200 characters.
+    pub q: Option<String>,
+}
+
+/// What becomes of each service, by name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BulkReport {
+    /// What was asked for.
+    pub action: Action,
+    /// Whether nothing was done.
+    pub dry_run: bool,
+    /// The services.
+    pub items: Vec<BulkItem>,
+}
+
+/// What becomes of one service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BulkItem {
+    /// Which.
+    pub service_id: ServiceId,
+    /// Its name; its id when there is no such service.
+    pub name: String,
+    /// What it is doing now; `unknown` when there is no such service.
+    pub status: Status,
+    /// Why it is doing that, when it isn't evident.
+    pub status_reason: Option<String>,
+    /// Since when it runs, when it does.
+    pub started_at: Option<Timestamp>,
+    /// What becomes of it.
+    pub outcome: BulkOutcome,
+    /// Why it is skipped, or has failed.
+    pub message: Option<String>,
+}
+
+/// What becomes of one service among many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum BulkOutcome {
+    /// The action would be asked for.
+    Planned,
+    /// The action has been asked for and is under way.
+    Accepted,
+    /// There is nothing to do, or it can't be done now.
+    Skipped,
+    /// It didn't work.
+    Failed,
+}
+
+impl From<BulkFilter> for ServiceQuery {
+    fn from(filter: BulkFilter) -> Self {
+        let BulkFilter { status, health, q } = filter;
+        Self { status, health, q, ..Self::default() }
+    }
+}

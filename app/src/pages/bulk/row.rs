@@ -1,0 +1,159 @@
+//! One of many services: what would become of it, or how far it is.
+
+use api::{Action, BulkItem, BulkOutcome, Service, ServiceId, Status, Timestamp, Topic};
+use leptos::prelude::*;
+
+use crate::components::StatusMark;
+use crate::erase::{Erase, Erased, text};
+use crate::live::{Incoming, use_feed};
+use crate::path;
+
+/// One service.
+#[derive(Clone)]
+pub struct Row {
+    /// Which.
+    pub id: ServiceId,
+    name: String,
+    /// Why nothing can be done with it at all: it isn't there any more.
+    lost: Option<String>,
+    state: ArcRwSignal<State>,
+}
+
+/// What a service is doing.
+#[derive(Clone, Debug, PartialEq)]
+struct State {
+    status: Status,
+    reason: Option<String>,
+    started_at: Option<Timestamp>,
+}
+
+/// Where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stand {
+    /// It will be moved.
+    Planned,
+    /// It stays as it is, for this reason.
+    Skipped(String),
+    /// It is on its way.
+    UnderWay,
+    /// It is as it should be.
+    Done,
+    /// It isn't, for this reason.
+    Failed(String),
+}
+
+impl Row {
+    /// As the server has said.
+    pub fn new(item: BulkItem) -> Self {
+        let lost = item.message.filter(|_| item.outcome == BulkOutcome::Failed);
+        let state = State { status: item.status, reason: item.status_reason, started_at: item.started_at };
+        Self { id: item.service_id, name: item.name, lost, state: ArcRwSignal::new(state) }
+    }
+
+    /// Where it stands with an action that was asked for at `sent`, or is only planned.
+    pub fn stand(&self, action: Action, sent: Option<Timestamp>) -> Stand {
+        match &self.lost {
+            Some(why) => Stand::Failed(why.clone()),
+            None => self.state.with(|state| stand(action, sent, state)),
+        }
+    }
+
+    /// Its row of the table.
+    pub fn show(self, action: Action, sent: Option<Timestamp>) -> Erased {
+        let (state, row) = (self.state.clone(), self.clone());
+        let stand = Memo::new(move |_| row.stand(action, sent));
+        let status = Signal::derive(move || state.with(|state| state.status));
+        view! {
+            <tr>
+                <th scope="row" class="cell-name"><a class="service-link" href=path::service(self.id)>{self.name}</a></th>
+                <td class="cell-status"><StatusMark status=status /></td>
+                <td class="cell-stand" data-stand=text(move || stand.with(Stand::as_str))>{text(move || stand.with(|stand| stand.words(action)))}</td>
+            </tr>
+        }
+        .erase()
+    }
+}
+
+impl Stand {
+    const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Skipped(_) => "skipped",
+            Self::UnderWay => "under-way",
+            Self::Done => "done",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    fn words(&self, action: Action) -> String {
+        match self {
+            Self::Planned => format!("will be {}", action.done()),
+            Self::Skipped(why) => format!("stays as it is: {why}"),
+            Self::UnderWay => "under way".into(),
+            Self::Done => format!("is {}", action.done()),
+            Self::Failed(why) => format!("isn't {}: {why}", action.done()),
+        }
+    }
+}
+
+fn stand(action: Action, sent: Option<Timestamp>, state: &State) -> Stand {
+    let Some(sent) = sent else {
+        return action.allowed(state.status).map_or_else(|blocked| Stand::Skipped(blocked.0.to_owned()), |()| Stand::Planned);
+    };
+    let is_new_run = state.started_at.is_some_and(|at| at >= sent);
+    match (action, state.status) {
+        (_, Status::Starting | Status::Stopping) => Stand::UnderWay,
+        (Action::Stop, Status::Stopped) | (Action::Start, Status::Running) => Stand::Done,
+        (Action::Restart, Status::Running) if is_new_run => Stand::Done,
+        (_, status) => Stand::Failed(state.reason.clone().unwrap_or_else(|| format!("it is {}", status.label().to_lowercase()))),
+    }
+}
+
+/// Keeps the rows as the dashboard feed says, while the component lives; `reload` is called after a break.
+pub fn follow(rows: StoredValue<Vec<Row>>, reload: impl Fn() + 'static) {
+    use_feed(
+        || Some(Topic::Dashboard),
+        move |incoming| match incoming {
+            Incoming::Frame(frame) if frame.kind == "service" => {
+                let Some(service) = frame.read::<Service>() else { return };
+                let state = State { status: service.status, reason: service.status_reason, started_at: service.started_at };
+                rows.try_with_value(|rows| {
+                    if let Some(row) = rows.iter().find(|row| row.id == service.id)
+                        && row.state.with_untracked(|shown| *shown != state)
+                    {
+                        row.state.set(state);
+                    }
+                });
+            }
+            Incoming::Frame(_) => {}
+            Incoming::Reload | Incoming::Missing(_) => reload(),
+        },
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use api::{Action, Status, Timestamp};
+
+    use super::{Stand, State, stand};
+
+    #[test]
+    fn a_restart_is_done_by_a_new_run_only_and_what_is_not_done_says_why() {
+        let at = Timestamp::from_micros;
+        let state = |status, started: Option<i64>| State { status, reason: None, started_at: started.map(at) };
+        let cases = [
+            (Action::Restart, Some(10), state(Status::Running, Some(9)), Stand::Failed("it is running".into())),
+            (Action::Restart, Some(10), state(Status::Running, Some(11)), Stand::Done),
+            (Action::Restart, Some(10), state(Status::Stopping, Some(9)), Stand::UnderWay),
+            (Action::Start, Some(10), state(Status::Error, None), Stand::Failed("it is error".into())),
+            (Action::Stop, Some(10), state(Status::Stopped, None), Stand::Done),
+            (Action::Stop, None, state(Status::Running, Some(9)), Stand::Planned),
+            (Action::Stop, None, state(Status::Stopped, None), Stand::Skipped("it is stopped already".into())),
+        ];
+        for (action, sent, state, expected) in cases {
+            assert_eq!(stand(action, sent.map(at), &state), expected, "{action} {state:?}");
+        }
+        let crashed = State { reason: Some("exited with code 3".into()), ..state(Status::Error, None) };
+        assert_eq!(stand(Action::Start, Some(at(1)), &crashed).words(Action::Start), "isn't started: exited with code 3");
+    }
+}
