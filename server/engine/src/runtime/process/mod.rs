@@ -3,6 +3,7 @@
 //! Services live in `run/{id}` of the data folder: see [`supervisor`] for what is there and who writes it. Pilothouse itself
 //! holds nothing that a restart would lose: it reads the run folders and connects to the supervisors.
 
+mod aside;
 mod folder;
 mod procfs;
 mod state;
@@ -20,6 +21,7 @@ use api::{Error, Result, RuntimeKind, ServiceId};
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
+pub use self::aside::{Aside, How, Ran};
 use self::folder::RunFolder;
 use self::procfs::{Kin, boot_id};
 use self::state::{Ask, Phase, State};

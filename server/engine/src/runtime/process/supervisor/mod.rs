@@ -27,6 +27,7 @@ use self::clients::Clients;
 use self::output::Output;
 use self::prepare::{Preparation, Progress};
 use self::stop::Stopping;
+pub(super) use self::stop::kill_all;
 use super::folder::{PIPES, RunFolder};
 use super::procfs::{Kin, ProcessId, boot_id, holders, oom_kills};
 use super::state::{Phase, State, VERSION};
@@ -154,7 +155,7 @@ impl Supervisor {
         if self.state.sessions.len() > 1 {
             // What a supervisor left behind that was killed before it could record what it had started.
             let pipes = self.pipes();
-            stop::kill_all(|| holders(&pipes, std::process::id()));
+            kill_all(|| holders(&pipes, std::process::id()));
         }
         self.output.finish()?;
         let Some(launch) = self.launch.as_ref() else {
