@@ -21,6 +21,8 @@ pub struct Fake {
     pub metrics_hint: Option<String>,
     /// Why no service is well.
     pub diagnosis: Vec<Diagnosis>,
+    /// How every service is checked.
+    pub check: HealthCheck,
     /// How the last run of every service ended.
     pub last_exit: Option<LastExit>,
     /// The runs that ended by themselves, newest first.
@@ -110,7 +112,7 @@ impl Services for Fake {
     async fn get(&self, _: &Caller, id: ServiceId) -> Result<ServiceDetail> {
         Ok(ServiceDetail {
             service: self.find(id)?,
-            spec: ServiceSpec::new(Source::Folder { folder: "/srv/accounts".into() }),
+            spec: ServiceSpec { health: self.check.clone(), ..ServiceSpec::new(Source::Folder { folder: "/srv/accounts".into() }) },
             command: Some(vec!["uvicorn".into(), "main:app".into()]),
             pids: vec![4242, 4243],
             listening_ports: vec![8001],
@@ -180,16 +182,26 @@ impl Services for Fake {
     async fn health(&self, _: &Caller, id: ServiceId) -> Result<HealthReport> {
         let health_status = self.find(id)?.health_status;
         let check = |n: i64| HealthResult {
+            output: Vec::new(),
             at: NOW.plus_seconds(-15 * n),
             ok: n != 2,
             health: health_status,
             latency_ms: 12.5,
             message: "GET /health: 200".into(),
         };
-        let (check_every, history) = (HealthCheck::default(), (0..4).map(check).collect());
+        let (check_every, history) = (self.check.clone(), (0..4).map(check).collect());
         let hour = |back: i64, up_seconds, down_seconds| UptimeHour { at: NOW.plus_seconds(-3_600 * back), up_seconds, down_seconds };
         let uptime = Uptime::of(&[hour(200, 0, 3_600), hour(30, 3_600, 0), hour(2, 1_800, 1_800), hour(0, 1_800, 0)], NOW);
         Ok(HealthReport { service_id: id, health_status, check: check_every, history, uptime_percent: Some(75.0), uptime })
+    }
+
+    async fn test_health(&self, caller: &Caller, id: ServiceId, check: HealthCheck) -> Result<HealthTest> {
+        caller.require_on(Permission::ServicesChange, id)?;
+        let port = self.find(id)?.port;
+        Error::invalid_fields(check.faults(""))?;
+        let asked = check.asked(port);
+        let message = format!("{asked}: connection refused");
+        Ok(HealthTest { ok: false, latency_ms: 1.25, asked, message, output: vec!["<b>the reason</b>".into()] })
     }
 
     async fn incidents(&self, _: &Caller, id: ServiceId) -> Result<Page<IncidentSummary>> {

@@ -42,7 +42,7 @@ pub(crate) async fn post(fake: Fake, role: Option<Role>, path: &str, form: &str)
     post_as(fake, role, path, form, "text/html").await
 }
 
-async fn post_as(fake: Fake, role: Option<Role>, path: &str, form: &str, accept: &str) -> Answer {
+pub(crate) async fn post_as(fake: Fake, role: Option<Role>, path: &str, form: &str, accept: &str) -> Answer {
     let context = fake.context(role);
     let request = Request::post(path)
         .header(header::ACCEPT, accept)

@@ -35,6 +35,11 @@ pub fn service_tab(id: ServiceId, tab: &str) -> String {
     format!("{SERVICES}/{id}/{tab}")
 }
 
+/// Where the health check of one service is set.
+pub fn health_settings(id: ServiceId) -> String {
+    format!("{}#health-check", service_tab(id, "settings"))
+}
+
 /// The log of one service, up to the lines of `at`.
 pub fn log_until(id: ServiceId, at: Timestamp) -> String {
     // The page of lines ends there; no line has the number 0, so none is marked.

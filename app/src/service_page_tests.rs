@@ -4,7 +4,7 @@ use api::{Diagnosis, Event, EventKind, Fix, Level, LogLine, LogStream, Role, Ser
 use axum::http::StatusCode;
 
 use crate::fake::{Fake, NOW, service};
-use crate::page_tests::get;
+use crate::page_tests::{get, post_as};
 
 const PAGE: &str = "/services/00000000-0000-0000-0000-000000000001";
 
@@ -147,6 +147,43 @@ async fn who_may_change_a_service_gets_its_settings_and_only_an_admin_its_deleti
     }
     assert!(!text(one(), "/settings?done=saved&__err=x").await.contains("Saved."), "a later failure isn't a success");
     assert!(text(one(), "?done=made").await.contains("The service is made."), "on every tab");
+}
+
+#[tokio::test]
+async fn the_settings_of_a_check_have_its_kind_and_a_container_has_no_command() {
+    let command = ["/bin/sh", "-c", "exit 0"].map(String::from).to_vec();
+    let check = api::HealthCheck { kind: api::CheckKind::Command, command, ..Default::default() };
+    let mut fake = Fake { check, ..one() };
+    let page = text(fake.clone(), "/settings").await;
+    assert!(page.contains(r#"<option value="command" selected"#) && page.contains(r#"value="/bin/sh -c 'exit 0'""#), "{page}");
+    assert!(page.contains("Only an Admin may set another command."));
+    assert!(text(fake.clone(), "").await.contains("Command sh: 3 of 4 good, every 15 s"));
+    fake.services[0].runtime = api::RuntimeKind::Docker;
+    fake.check = api::HealthCheck::default();
+    let page = text(fake, "/settings").await;
+    assert!(page.contains(r#"<option value="http" selected"#) && !page.contains(r#"value="command""#));
+    assert!(!page.contains("form[health_command]"));
+}
+
+#[tokio::test]
+async fn a_check_is_tried_out_with_what_the_form_says_and_its_faults_are_named() {
+    let form = |interval: &str, token: &str| {
+        format!(
+            "form_token={token}&id={}&form[name]=&form[description]=&form[port]=x&form[environment]=&form[restart]=never&form[stop_grace]=x\
+             &form[metrics_path]=&form[health_kind]=tcp&form[health_interval]={interval}&form[health_timeout]=5&form[unhealthy_threshold]=3\
+             &form[healthy_threshold]=1",
+            service(1, "accounts").id
+        )
+    };
+    let test = async |form: String| post_as(one(), Some(Role::Developer), "/rpc/test_health", &form, "application/json").await;
+    let answer = test(form("15", "form-token")).await;
+    assert_eq!(answer.status, StatusCode::OK, "what isn't of the check is not looked at: {}", answer.text);
+    let found: api::HealthTest = serde_json::from_str(&answer.text).unwrap();
+    assert_eq!((found.ok, found.asked.as_str(), found.message.as_str()), (false, "TCP port 8001", "TCP port 8001: connection refused"));
+    let answer = test(form("soon", "form-token")).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(answer.text.contains("/health/interval_seconds"), "{}", answer.text);
+    assert_eq!(test(form("15", "another")).await.status, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]

@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use api::{Error, ErrorCode};
 use app::context::RequestContext;
+use app::rpc::{RpcError, TestHealth, Tried};
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use axum::routing::post;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
 use leptos::config::LeptosOptions;
 use leptos::nonce::use_nonce;
 use leptos::prelude::{provide_context, use_context};
+use leptos::server_fn::codec::{FromReq, PostUrl};
 use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list, render_app_async_with_context};
 
 use crate::error::Failure;
@@ -22,7 +26,30 @@ use crate::web;
 pub fn routes() -> Router<Arc<Server>> {
     let options = LeptosOptions::builder().output_name("pilothouse").build();
     let pages = generate_route_list(app::App).into_iter().filter(|page| !page.path().contains('*')).collect();
-    Router::new().leptos_routes_with_context(&options, pages, context, app::shell).with_state(options)
+    let pages = Router::new().leptos_routes_with_context(&options, pages, context, app::shell);
+    pages.route("/services/{id}/{tab}", post(tried)).with_state(options)
+}
+
+/// The settings of a service, posted without JavaScript to try out its health check: they come back as they were typed, with what was found.
+async fn tried(request: Request) -> Response {
+    if !request.uri().path().ends_with("/settings") {
+        return method_not_allowed().await.into_response();
+    }
+    let (mut parts, body) = request.into_parts();
+    let Some(request_context) = parts.extensions.get::<RequestContext>().cloned() else {
+        return Failure(Error::internal()).into_response();
+    };
+    let posted = <TestHealth as FromReq<PostUrl, Request, RpcError>>::from_req(Request::from_parts(parts.clone(), body)).await;
+    let tried = match posted {
+        Ok(posted) => Tried::posted(posted, &request_context).await,
+        Err(error) => return Failure(error.0).into_response(),
+    };
+    parts.method = Method::GET;
+    let with_tried = move || {
+        context();
+        provide_context(tried.clone());
+    };
+    render_app_async_with_context(with_tried, app::shell)(Request::from_parts(parts, Body::empty())).await
 }
 
 /// What no other route takes: a file of the site, or the page that says that there is nothing.

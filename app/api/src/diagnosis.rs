@@ -43,6 +43,13 @@ pub enum Fix {
         /// The service.
         service_id: ServiceId,
     },
+    /// Change how the health of a service is found out, or test it.
+    HealthCheck {
+        /// What it does, for people.
+        label: String,
+        /// The service.
+        service_id: ServiceId,
+    },
     /// See what happened to a service, changes of its settings included.
     Activity {
         /// What it does, for people.

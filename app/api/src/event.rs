@@ -50,6 +50,7 @@ event_kinds! {
     ServiceCrashed = "service.crashed", "Crashed";
     ServiceCrashLoop = "service.crash_loop", "Crash loop";
     ServiceStartFailed = "service.start_failed", "Start failed";
+    HealthTested = "service.health_tested", "Health check tried out";
     HealthChanged = "service.health_changed", "Health changed";
     SignedIn = "auth.signed_in", "Signed in";
     SignInFailed = "auth.sign_in_failed", "Sign-in failed";

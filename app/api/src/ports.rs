@@ -8,10 +8,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    BulkReport, BulkRequest, Caller, Credentials, DiscoveryReport, Error, Event, EventQuery, HealthReport, Incident, IncidentId,
-    IncidentSummary, LogLine, LogQuery, Me, MetricsQuery, MetricsSeries, NewService, NewUser, Origin, Page, Result, Secret, Service,
-    ServiceDetail, ServiceId, ServicePatch, ServiceQuery, Session, SessionId, Setup, SystemReport, SystemSeries, Tokens, User, UserId,
-    UserPatch,
+    BulkReport, BulkRequest, Caller, Credentials, DiscoveryReport, Error, Event, EventQuery, HealthCheck, HealthReport, HealthTest,
+    Incident, IncidentId, IncidentSummary, LogLine, LogQuery, Me, MetricsQuery, MetricsSeries, NewService, NewUser, Origin, Page, Result,
+    Secret, Service, ServiceDetail, ServiceId, ServicePatch, ServiceQuery, Session, SessionId, Setup, SystemReport, SystemSeries, Tokens,
+    User, UserId, UserPatch,
 };
 
 /// All ports together: what pages and handlers take from their context.
@@ -73,6 +73,10 @@ pub trait Services: Send + Sync {
 
     /// Its health and what its last checks found. Needs `services:read`.
     async fn health(&self, caller: &Caller, id: ServiceId) -> Result<HealthReport>;
+
+    /// Checks a running service once with these settings, saved or not; it changes nothing of what it counts as. Needs
+    /// `services:change`, and `services:command` for a command that isn't the saved one. Fails with `conflict` unless it runs.
+    async fn test_health(&self, caller: &Caller, id: ServiceId, check: HealthCheck) -> Result<HealthTest>;
 
     /// The runs of a service that ended by themselves, newest first; the last 20 are kept. Needs `services:read`.
     async fn incidents(&self, caller: &Caller, id: ServiceId) -> Result<Page<IncidentSummary>>;

@@ -196,8 +196,11 @@ pub struct HealthResult {
     pub health: Health,
     /// Milliseconds it took.
     pub latency_ms: f64,
-    /// What was asked and what came back: `GET /health: 200`, `TCP 8001: connection refused`.
+    /// What was asked and what came back: `GET /health: 200`, `TCP 8001: connection refused`, `Command pg_isready: exit code 2`.
     pub message: String,
+    /// The last lines that a command wrote which failed, at most 10.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub output: Vec<String>,
 }
 
 /// The health of a service with its history.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Detail, RestartPolicy, RuntimeKind};
+use crate::{HealthCheck, RestartPolicy, RuntimeKind};
 
 /// What a service is, independent of the runtime that runs it. Each runtime renders it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -133,49 +133,6 @@ impl Source {
     }
 }
 
-/// How the health of a service is found out: HTTP on its port; a TCP connection decides when no path answers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(default)]
-pub struct HealthCheck {
-    /// The path; none tries `/health`, `/health/` and `/healthz`, and keeps the one that answers.
-    pub path: Option<String>,
-    /// Seconds between checks, 1 to 3600.
-    pub interval_seconds: u32,
-    /// Seconds that one check may take, 1 to 60.
-    pub timeout_seconds: u32,
-    /// Failures in a row that make it unhealthy, 1 to 20.
-    pub unhealthy_threshold: u32,
-    /// Successes in a row that make it healthy again, 1 to 20.
-    pub healthy_threshold: u32,
-}
-
-impl Default for HealthCheck {
-    fn default() -> Self {
-        Self { path: None, interval_seconds: 15, timeout_seconds: 5, unhealthy_threshold: 3, healthy_threshold: 1 }
-    }
-}
-
-impl HealthCheck {
-    /// What is wrong with it, field by field, below the JSON Pointer `at`.
-    pub fn faults(&self, at: &str) -> Vec<Detail> {
-        let mut faults = Vec::new();
-        let mut check = |field: &str, right: bool, message: &str| {
-            if !right {
-                faults.push(Detail { field: format!("{at}/{field}"), message: message.into() });
-            }
-        };
-        if let Some(path) = &self.path {
-            check("path", is_http_path(path), "the health path starts with '/', has no spaces and at most 1024 characters");
-        }
-        check("interval_seconds", (1..=3600).contains(&self.interval_seconds), "the interval is 1 to 3600 seconds");
-        check("timeout_seconds", (1..=60).contains(&self.timeout_seconds), "the timeout is 1 to 60 seconds");
-        check("unhealthy_threshold", (1..=20).contains(&self.unhealthy_threshold), "the threshold is 1 to 20");
-        check("healthy_threshold", (1..=20).contains(&self.healthy_threshold), "the threshold is 1 to 20");
-        faults
-    }
-}
-
 /// Whether `path` can stand in a request line: visible ASCII, starting with one `/`.
 pub fn is_http_path(path: &str) -> bool {
     path.starts_with('/') && !path.starts_with("//") && path.len() <= 1024 && path.bytes().all(|byte| byte.is_ascii_graphic())
@@ -205,7 +162,7 @@ pub fn is_variable_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{HealthCheck, is_http_path, is_service_name, is_variable_name};
+    use super::{is_http_path, is_service_name, is_variable_name};
 
     #[test]
     fn names_and_paths_that_could_hurt_are_refused() {
@@ -219,12 +176,5 @@ mod tests {
         assert!(
             !is_variable_name("PILOTHOUSE_KEY") && !is_variable_name("1A") && !is_variable_name("A=B") && is_variable_name("DATABASE_URL")
         );
-    }
-
-    #[test]
-    fn each_wrong_field_of_a_health_check_is_named() {
-        let check = HealthCheck { path: Some("x".into()), interval_seconds: 0, ..HealthCheck::default() };
-        let fields: Vec<_> = check.faults("/health").into_iter().map(|fault| fault.field).collect();
-        assert_eq!(fields, ["/health/path", "/health/interval_seconds"]);
     }
 }

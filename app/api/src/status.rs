@@ -161,6 +161,35 @@ states! {
     }
 }
 
+states! {
+    /// What a health check asks.
+    #[derive(Default)]
+    CheckKind, "kind" {
+        /// A path of its port by HTTP; a TCP connection decides when none is set and no usual one answers.
+        #[default]
+        Http = "http", "HTTP";
+        /// A connection to its port.
+        Tcp = "tcp", "TCP";
+        /// A command that ends with exit code 0 when it is well.
+        Command = "command", "Command";
+        /// Nothing: its health is not known.
+        None = "none", "None";
+    }
+}
+
+impl RuntimeKind {
+    /// Whether a command can be run beside a service as a check of it.
+    pub const fn can_run_checks(self) -> Result<(), Blocked> {
+        match self {
+            RuntimeKind::Process => Ok(()),
+            RuntimeKind::Docker => Err(Blocked(
+                "Docker can't end a command that hangs in a container; let its image bring a HEALTHCHECK, which Docker runs and Pilothouse \
+                 shows, or check it by HTTP or TCP",
+            )),
+        }
+    }
+}
+
 /// Why an action is not possible now: a sentence for a tooltip or an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blocked(pub &'static str);

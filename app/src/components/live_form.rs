@@ -39,6 +39,9 @@ pub fn LiveForm(
 }
 
 #[cfg(feature = "hydrate")]
+pub use sending::post_form;
+
+#[cfg(feature = "hydrate")]
 mod sending {
     use api::ErrorBody;
     use leptos::ev::SubmitEvent;
@@ -94,18 +97,39 @@ mod sending {
         UrlSearchParams::new_with_str_sequence_sequence(&data)
     }
 
-    async fn post(action: &str, body: &UrlSearchParams) -> Result<Sent, JsValue> {
+    /// Sends a form in the background, and answers what comes back.
+    pub async fn post_form(action: &str, form: &HtmlFormElement) -> Result<String, api::Error> {
+        let silent = || api::Error::unavailable("Pilothouse doesn't answer; check that it runs, and try again");
+        let body = body(form).map_err(|_| silent())?;
+        let response = fetch(action, &body).await.map_err(|_| silent())?;
+        let text = read(&response).await.map_err(|_| silent())?;
+        if response.ok() {
+            return Ok(text);
+        }
+        let error: ErrorBody = serde_json::from_str(&text).map_err(|_| silent())?;
+        Err(api::Error { details: error.details, ..api::Error::new(error.error_code, error.message) })
+    }
+
+    async fn fetch(action: &str, body: &UrlSearchParams) -> Result<Response, JsValue> {
         let (init, headers) = (RequestInit::new(), Headers::new()?);
         headers.set("accept", "application/json")?;
         init.set_method("POST");
         init.set_headers(&headers);
         init.set_body(body);
-        let response: Response = JsFuture::from(window().fetch_with_str_and_init(action, &init)).await?.dyn_into()?;
+        JsFuture::from(window().fetch_with_str_and_init(action, &init)).await?.dyn_into()
+    }
+
+    async fn read(response: &Response) -> Result<String, JsValue> {
+        Ok(JsFuture::from(response.text()?).await?.as_string().unwrap_or_default())
+    }
+
+    async fn post(action: &str, body: &UrlSearchParams) -> Result<Sent, JsValue> {
+        let response = fetch(action, body).await?;
         if response.ok() {
             let page = response.headers().get("location")?;
             return Ok(Sent::Done(page.unwrap_or_else(|| window().location().pathname().unwrap_or_default())));
         }
-        let text = JsFuture::from(response.text()?).await?.as_string().unwrap_or_default();
+        let text = read(&response).await?;
         let error: ErrorBody = serde_json::from_str(&text).map_err(|error| JsValue::from_str(&error.to_string()))?;
         let mut reasons: Vec<String> = error.details.iter().map(|detail| sentence(&detail.message)).collect();
         if reasons.is_empty() {

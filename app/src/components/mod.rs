@@ -33,6 +33,8 @@ pub use frame::Frame;
 pub use frame::{Brand, FormFailure};
 pub use icon::{Icon, Symbol};
 pub use live_form::LiveForm;
+#[cfg(feature = "hydrate")]
+pub use live_form::post_form;
 pub use notices::{Notices, NoticesPlace};
 pub use page_head::PageHead;
 pub use service_actions::{Performer, ServiceActions, action_symbol, action_url};

@@ -15,6 +15,7 @@ mod manage;
 mod metrics;
 mod overview;
 mod service;
+mod service_form;
 mod services;
 mod settings;
 
@@ -29,6 +30,7 @@ pub use manage::*;
 pub use metrics::*;
 pub use overview::*;
 pub use service::*;
+pub use service_form::ServiceForm;
 pub use services::*;
 pub use settings::*;
 

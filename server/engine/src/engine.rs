@@ -64,6 +64,7 @@ impl Engine {
                 tasks.spawn(async move { services.explain(id).await });
             }
         });
+        monitoring.run_commands(services.run_command());
         let backend = api::Backend {
             services: services.clone(),
             monitoring: monitoring.clone(),

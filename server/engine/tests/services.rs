@@ -254,6 +254,58 @@ async fn a_service_that_misses_another_is_explained_by_it_and_by_what_was_change
     house.engine.shutdown().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_without_a_port_is_what_its_command_says() {
+    let house = House::with(&[]).await;
+    let services = house.engine.backend().services;
+    let folder = house.store.folder().join("worker");
+    fs::create_dir(&folder).unwrap();
+    let script = "test -f well && exit 0; echo a reason; exit 4";
+    let health = api::HealthCheck {
+        kind: api::CheckKind::Command,
+        command: ["/bin/sh", "-c", script].map(String::from).to_vec(),
+        interval_seconds: 1,
+        unhealthy_threshold: 1,
+        ..Default::default()
+    };
+    let new = api::NewService {
+        name: "worker".into(),
+        runtime: None,
+        source: api::Source::Command { command: ["sleep", "1000"].map(String::from).to_vec(), working_dir: folder.display().to_string() },
+        port: None,
+        environment: Default::default(),
+        health,
+        description: None,
+        restart: api::RestartPolicy::Never,
+    };
+    let id = services.create(&Caller::system(), new).await.unwrap().service.id;
+    fs::write(folder.join("well"), "").unwrap();
+    house.started("worker").await;
+    let becomes = async |health: api::Health| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let detail = services.get(&Caller::system(), id).await.unwrap();
+            if detail.service.health_status == health {
+                return detail;
+            }
+            assert!(Instant::now() < deadline, "{detail:#?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let well = becomes(api::Health::Healthy).await;
+    assert_eq!(well.last_check.unwrap().message, "Command sh: exit code 0");
+    fs::remove_file(folder.join("well")).unwrap();
+    let ill = becomes(api::Health::Unhealthy).await;
+    assert_eq!(rules(&ill), ["check-command-failed"]);
+    assert_eq!(ill.diagnosis[0].evidence, ["Command sh: exit code 4: a reason"]);
+    let patch =
+        api::ServicePatch { health: Some(api::HealthCheck { kind: api::CheckKind::None, ..Default::default() }), ..Default::default() };
+    services.change(&Caller::system(), id, patch).await.unwrap();
+    assert_eq!(becomes(api::Health::Unknown).await.diagnosis, [], "what isn't checked is neither well nor ill");
+    house.stop(id).await;
+    house.engine.shutdown().await;
+}
+
 fn rules(detail: &ServiceDetail) -> Vec<String> {
     detail.diagnosis.iter().map(|cause| cause.rule.clone()).collect()
 }

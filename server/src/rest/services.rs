@@ -1,8 +1,8 @@
 //! Services and their life cycle.
 
 use api::{
-    BulkReport, BulkRequest, DiscoveryReport, HealthReport, Incident, IncidentId, IncidentSummary, NewService, Page, Service,
-    ServiceDetail, ServiceId, ServicePatch, ServiceQuery,
+    BulkReport, BulkRequest, DiscoveryReport, ErrorBody, HealthCheck, HealthReport, HealthTest, Incident, IncidentId, IncidentSummary,
+    NewService, Page, Service, ServiceDetail, ServiceId, ServicePatch, ServiceQuery,
 };
 use axum::Json;
 use axum::extract::State;
@@ -27,6 +27,7 @@ pub fn routes() -> OpenApiRouter<std::sync::Arc<Server>> {
         .routes(routes!(restart))
         .routes(routes!(act))
         .routes(routes!(health))
+        .routes(routes!(test_health))
         .routes(routes!(incidents))
         .routes(routes!(incident))
 }
@@ -129,6 +130,23 @@ async fn act(State(server): Ports, SignedIn(caller): SignedIn, Body(request): Bo
     extensions(("x-permission" = json!("services:read"))))]
 async fn health(State(server): Ports, SignedIn(caller): SignedIn, Id(id): Id<ServiceId>) -> Answer<Json<HealthReport>> {
     json(server.backend.services.health(&caller, id).await?)
+}
+
+/// Checks a running service once with these settings, which need not be saved; nothing is changed by it.
+///
+/// A command that isn't the one of its saved health check also needs `services:command`.
+#[utoipa::path(post, path = "/api/services/{id}/health/test", tag = "services", params(("id" = ServiceId, Path, description = "The service.")),
+    request_body = HealthCheck, responses(
+        (status = 200, body = HealthTest, description = "What the check has found; `ok` says whether it succeeded."),
+        (status = 409, body = ErrorBody, description = "It doesn't run, or has no port to ask.")),
+    extensions(("x-permission" = json!("services:change"))))]
+async fn test_health(
+    State(server): Ports,
+    SignedIn(caller): SignedIn,
+    Id(id): Id<ServiceId>,
+    Body(check): Body<HealthCheck>,
+) -> Answer<Json<HealthTest>> {
+    json(server.backend.services.test_health(&caller, id, check).await?)
 }
 
 /// Lists the runs of a service that ended by themselves, newest first; the last 20 are kept.

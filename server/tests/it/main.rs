@@ -5,6 +5,7 @@
 mod app;
 mod doors;
 mod headers;
+mod health;
 mod hostile;
 mod live;
 mod openapi;

@@ -1,6 +1,6 @@
 //! The last health checks as a strip.
 
-use api::{HealthReport, HealthResult, UptimeHour};
+use api::{CheckKind, HealthReport, HealthResult, UptimeHour};
 use leptos::prelude::*;
 
 use super::head::duration;
@@ -41,7 +41,12 @@ pub fn ChecksPanel(
 fn Strip(watched: Watched) -> impl IntoView {
     let health = watched.health;
     let newest = Memo::new(move |_| health.with(|report| report.as_ref().and_then(|report| report.history.first().cloned())));
-    let summary = Memo::new(move |_| health.with(|report| report.as_ref().map(summary).unwrap_or_default()));
+    let port = Memo::new(move |_| watched.service.with(|service| service.port));
+    let summary = Memo::new(move |_| health.with(|report| report.as_ref().map(|report| summary(report, port.get())).unwrap_or_default()));
+    let unchecked = move || match health.with(|report| report.as_ref().is_some_and(|report| report.check.kind == CheckKind::None)) {
+        true => "Its health isn't checked: its settings say so.",
+        false => "Not checked yet: checks begin when the service runs.",
+    };
     let bars = move || {
         health.with(|report| {
             let history = report.as_ref().map_or(&[][..], |report| &report.history);
@@ -68,7 +73,7 @@ fn Strip(watched: Watched) -> impl IntoView {
                     }
                         .erase()
                 }
-                None => view! { <span class="checks-message">"Not checked yet: checks begin when the service runs."</span> }.erase(),
+                None => view! { <span class="checks-message">{unchecked}</span> }.erase(),
             }}
         </p>
         <Uptimes watched />
@@ -136,23 +141,54 @@ fn hint(check: &HealthResult) -> String {
     if check.latency_ms > 0.0 { format!("{} in {}", check.message, Unit::Millis.write(check.latency_ms)) } else { check.message.clone() }
 }
 
-fn summary(report: &HealthReport) -> String {
+fn summary(report: &HealthReport, port: Option<u16>) -> String {
     let (all, good) = (report.history.len(), report.history.iter().filter(|check| check.ok).count());
-    let every = report.check.interval_seconds;
-    if all == 0 { format!("every {every} s") } else { format!("{good} of {all} good, every {every} s") }
+    let (asked, every) = (report.check.asked(port), report.check.interval_seconds);
+    match (report.check.kind, all) {
+        (CheckKind::None, _) => asked,
+        (_, 0) => format!("{asked}, every {every} s"),
+        _ => format!("{asked}: {good} of {all} good, every {every} s"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use api::{Timestamp, UptimeHour};
+    use api::{CheckKind, Health, HealthCheck, HealthReport, HealthResult, ServiceId, Timestamp, UptimeHour};
 
-    use super::{percent, told};
+    use super::{percent, summary, told};
 
     #[test]
     fn only_what_was_never_down_has_the_whole_hundred() {
         for (share, text) in [(100.0, "100 %"), (99.9999, "99.99 %"), (99.05, "99.05 %"), (0.0, "0 %"), (50.0, "50 %")] {
             assert_eq!(percent(share), text);
         }
+    }
+
+    #[test]
+    fn what_is_asked_and_how_it_went_is_told() {
+        let result = |ok| HealthResult {
+            at: Timestamp::default(),
+            ok,
+            health: Health::Healthy,
+            latency_ms: 0.0,
+            message: String::new(),
+            output: Vec::new(),
+        };
+        let report = |check: HealthCheck, history| HealthReport {
+            service_id: ServiceId(uuid::Uuid::nil()),
+            health_status: Health::Healthy,
+            check,
+            history,
+            uptime_percent: None,
+            uptime: Default::default(),
+        };
+        let tcp = HealthCheck { kind: CheckKind::Tcp, ..HealthCheck::default() };
+        let command = HealthCheck { kind: CheckKind::Command, command: vec!["/usr/bin/pg_isready".into()], ..HealthCheck::default() };
+        let none = HealthCheck { kind: CheckKind::None, ..HealthCheck::default() };
+        let history = vec![result(true), result(false)];
+        assert_eq!(summary(&report(tcp, history.clone()), Some(5432)), "TCP port 5432: 1 of 2 good, every 15 s");
+        assert_eq!(summary(&report(command, Vec::new()), None), "Command pg_isready, every 15 s");
+        assert_eq!(summary(&report(none, history), Some(1)), "Not checked");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 use super::logs::Filter;
 use super::tab::Tab;
 use crate::pages::activity::event_query;
-use crate::rpc::{RpcError, RpcResult, get_health, get_logs, get_metrics, get_service, list_events, list_incidents};
+use crate::rpc::{RpcError, RpcResult, Tried, get_health, get_logs, get_metrics, get_service, list_events, list_incidents};
 
 /// Log lines at a glance.
 pub const PEEK: u32 = 12;
@@ -34,6 +34,8 @@ pub struct Loads {
     pub filter: Memo<Filter>,
     /// Which events the activity shows.
     pub events_query: Memo<EventQuery>,
+    /// A form that was posted to this page, when it was.
+    pub tried: StoredValue<Option<Tried>>,
     /// The service.
     pub detail: Resource<RpcResult<ServiceDetail>>,
     /// The figures of the range.
@@ -72,6 +74,7 @@ impl Loads {
             range,
             filter,
             events_query,
+            tried: StoredValue::new(SharedValue::new(use_context::<Tried>).into_inner()),
             detail: Resource::new(move || id.get(), |id| async move { get_service(id.map_err(RpcError)?).await }),
             series: Resource::new(
                 move || (on(&[Tab::Overview, Tab::Metrics]), range.get()),

@@ -1,5 +1,7 @@
 //! The page of one service, with its tabs.
 
+mod check_form;
+mod check_test;
 mod checks;
 mod diagnosis;
 mod facts;
@@ -67,7 +69,7 @@ fn ServiceView(detail: ServiceDetail, loads: Loads) -> impl IntoView {
             Some(Tab::Metrics) => view! { <MetricsTab watched loads /> }.erase(),
             Some(Tab::Logs) => view! { <LogsTab watched loads /> }.erase(),
             Some(Tab::Activity) => view! { <ServiceEvents loads /> }.erase(),
-            Some(Tab::Settings) => view! { <SettingsTab watched /> }.erase(),
+            Some(Tab::Settings) => view! { <SettingsTab watched tried=loads.tried.get_value() /> }.erase(),
             None => view! { <NotFoundPage /> }.erase(),
         }}
     }

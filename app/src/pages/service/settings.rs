@@ -1,11 +1,14 @@
 //! The settings of a service: what it is told, how it is checked, what is done when it ends, and its deletion.
 
-use api::{Permission, RuntimeKind, ServiceDetail, Source, write_variables};
+use api::{Permission, RuntimeKind, ServiceDetail, Source};
 use leptos::prelude::*;
 
+use super::check_form::CheckForm;
+use super::check_test::CheckTest;
 use super::watch::Watched;
 use crate::components::{Field, LiveForm, RestartField, Takes};
 use crate::erase::Erase;
+use crate::rpc::{ServiceForm, Tried};
 use crate::viewer::Viewer;
 
 /// The settings, for those who may change them; others read that they may not.
@@ -13,11 +16,14 @@ use crate::viewer::Viewer;
 pub fn SettingsTab(
     /// The service.
     watched: Watched,
+    /// A form that was posted to this page.
+    tried: Option<Tried>,
 ) -> impl IntoView {
     let viewer = expect_context::<Viewer>();
+    let tried = tried.filter(|tried| tried.id == watched.id);
     let detail = watched.detail.get_untracked();
     let settings = if viewer.may(Permission::ServicesChange) {
-        view! { <SettingsForm detail=detail /> }.erase()
+        view! { <SettingsForm detail tried /> }.erase()
     } else {
         view! { <p class="panel panel-empty">"Your role lets you see this service, not change it. Ask somebody who is a Developer or an Admin."</p> }.erase()
     };
@@ -28,38 +34,32 @@ pub fn SettingsTab(
 }
 
 #[component]
-fn SettingsForm(detail: ServiceDetail) -> impl IntoView {
-    let ServiceDetail { service, spec, .. } = detail;
-    let health = spec.health;
-    let environment = if matches!(spec.source, Source::Container { .. }) {
+fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>) -> impl IntoView {
+    let ServiceDetail { service, spec, .. } = &detail;
+    let (id, runtime) = (service.id, service.runtime);
+    let is_foreign = matches!(spec.source, Source::Container { .. });
+    let (form, found) = tried.map_or_else(|| (ServiceForm::of(&detail), None), |tried| (tried.form, Some(tried.found)));
+    let check = form.clone();
+    let environment = if is_foreign {
         view! { <input type="hidden" name="form[environment]" value="" /> }.erase()
     } else {
-        view! { <Field name="form[environment]" label="Variables" takes=Takes::Lines value=write_variables(&spec.environment) example="NAME=value" hint="One NAME=value a line, over those of its .env or image. They are read when it starts." /> }
+        view! { <Field name="form[environment]" label="Variables" takes=Takes::Lines value=form.environment example="NAME=value" hint="One NAME=value a line, over those of its .env or image. They are read when it starts." /> }
         .erase()
     };
     view! {
         <section class="panel" aria-labelledby="service-settings">
             <header class="panel-head"><h2 class="panel-title" id="service-settings">"Settings"</h2></header>
             <LiveForm action="/rpc/change_service" is_wide=true>
-                <input type="hidden" name="id" value=service.id.to_string() />
-                <Field name="form[name]" label="Name" takes=Takes::Line(63, true) value=service.name hint="Letters, digits and . _ -" />
-                <Field name="form[description]" label="Description" takes=Takes::Line(500, false) value=service.description.unwrap_or_default() />
-                <Field name="form[port]" label="Port" takes=Takes::NumberOrNothing(1, 65_535) value=text(spec.port) example="automatic" hint="It is told by the variable PORT. Empty lets Pilothouse read or choose one." />
-                <Field name="form[metrics_path]" label="Path of its Prometheus metrics" takes=Takes::Line(1024, true) value=spec.metrics_path />
+                <input type="hidden" name="id" value=id.to_string() />
+                <Field name="form[name]" label="Name" takes=Takes::Line(63, true) value=form.name hint="Letters, digits and . _ -" />
+                <Field name="form[description]" label="Description" takes=Takes::Line(500, false) value=form.description />
+                <Field name="form[port]" label="Port" takes=Takes::NumberOrNothing(1, 65_535) value=form.port example="automatic" hint="It is told by the variable PORT. Empty lets Pilothouse read or choose one." />
+                <Field name="form[metrics_path]" label="Path of its Prometheus metrics" takes=Takes::Line(1024, true) value=form.metrics_path />
                 {environment}
-                <RestartField chosen=spec.restart />
-                <Field name="form[stop_grace]" label="Seconds it has to stop" takes=Takes::Number(0, 600) value=spec.stop_grace_seconds.to_string() hint="After that it is killed, with all that it has started." />
-                <fieldset class="form-part">
-                    <legend>"Health check"</legend>
-                    <Field name="form[health_path]" label="Path" takes=Takes::Line(1024, false) value=health.path.unwrap_or_default() example="/health, /health/ or /healthz" hint="When no path answers, a TCP connection decides." />
-                    <div class="form-row">
-                        <Field name="form[health_interval]" label="Every, in seconds" takes=Takes::Number(1, 3600) value=health.interval_seconds.to_string() />
-                        <Field name="form[health_timeout]" label="Timeout, in seconds" takes=Takes::Number(1, 60) value=health.timeout_seconds.to_string() />
-                        <Field name="form[unhealthy_threshold]" label="Unhealthy after failures" takes=Takes::Number(1, 20) value=health.unhealthy_threshold.to_string() />
-                        <Field name="form[healthy_threshold]" label="Healthy after successes" takes=Takes::Number(1, 20) value=health.healthy_threshold.to_string() />
-                    </div>
-                </fieldset>
-                <button type="submit" class="button" data-kind="primary">"Save"</button>
+                <RestartField chosen=form.restart />
+                <Field name="form[stop_grace]" label="Seconds it has to stop" takes=Takes::Number(0, 600) value=form.stop_grace hint="After that it is killed, with all that it has started." />
+                <CheckForm form=check runtime />
+                <CheckTest id found />
             </LiveForm>
         </section>
     }
@@ -93,8 +93,4 @@ fn DeletePanel(watched: Watched) -> impl IntoView {
         </section>
     }
     .erase()
-}
-
-fn text(port: Option<u16>) -> String {
-    port.map(|port| port.to_string()).unwrap_or_default()
 }

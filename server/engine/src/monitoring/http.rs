@@ -54,7 +54,7 @@ impl Connection {
     /// Connects to that port of the loopback address.
     pub async fn open(port: u16, limit: Duration) -> Result<Self, Failure> {
         let connect = async {
-            let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+            let stream = dial(port).await?;
             let made = http1::Builder::new().max_buf_size(HEAD_BYTES).handshake(TokioIo::new(stream)).await;
             let (sender, driver) = made.map_err(std::io::Error::other)?;
             Ok(Self { port, sender, driver: Box::pin(driver), is_closed: false })
@@ -123,6 +123,23 @@ impl Connection {
     pub fn is_closed(&self) -> bool {
         self.is_closed || self.sender.is_closed()
     }
+}
+
+/// Connects to that port of the loopback address, and closes the connection. With `stays` it must stay open for so long, unless
+/// something is said on it: what forwards a port takes connections although nobody is behind it.
+pub(super) async fn connect(port: u16, limit: Duration, stays: Option<Duration>) -> Result<(), Failure> {
+    let dialled = tokio::time::timeout(limit, dial(port)).await.map_err(|_| Failure::TimedOut(whole_seconds(limit)))?;
+    let stream = dialled.map_err(|error| explain_io(&error))?;
+    let Some(stays) = stays else { return Ok(()) };
+    match tokio::time::timeout(stays, stream.peek(&mut [0])).await {
+        Ok(Ok(0)) => Err(Failure::Closed),
+        Ok(Err(error)) => Err(explain_io(&error)),
+        Ok(Ok(_)) | Err(_) => Ok(()),
+    }
+}
+
+async fn dial(port: u16) -> std::io::Result<TcpStream> {
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await
 }
 
 fn whole_seconds(limit: Duration) -> u64 {

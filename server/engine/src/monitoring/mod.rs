@@ -23,18 +23,23 @@ mod uptime;
 mod watcher;
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use api::{
-    Caller, EventKind, Health, HealthResult, MetricsQuery, MetricsSeries, Permission, Result, ServiceId, SystemPoint, SystemSeries, Topic,
+    Caller, EventKind, Health, HealthCheck, HealthResult, MetricsQuery, MetricsSeries, Permission, Result, ServiceId, SystemPoint,
+    SystemSeries, Topic,
 };
 use async_trait::async_trait;
+use futures::future::BoxFuture;
 
 use crate::events::NewEvent;
 use crate::runtime::Runtimes;
+use crate::runtime::process::Ran;
 use crate::{Core, Entry};
 use figures::Figures;
 use host::Host;
 use query::Steps;
+pub(crate) use round::Checked;
 use uptime::Uptimes;
 
 /// Watches services and keeps their figures.
@@ -46,7 +51,12 @@ pub struct Manager {
     host: Mutex<Host>,
     /// Told of each service whose checks begin to fail, or fail in another way.
     on_unhealthy: OnceLock<OnUnhealthy>,
+    /// Runs the commands of checks.
+    run_command: OnceLock<RunCommand>,
 }
+
+/// Runs a command as if it were a part of a service, for at most so long: where and with what is known to who starts services.
+pub(crate) type RunCommand = Arc<dyn Fn(ServiceId, Vec<String>, Duration) -> BoxFuture<'static, Ran> + Send + Sync>;
 
 type OnUnhealthy = Box<dyn Fn(ServiceId) + Send + Sync>;
 
@@ -54,13 +64,21 @@ impl Manager {
     /// Without figures; nothing is watched before [`Manager::spawn`].
     pub fn new(core: Arc<Core>, runtimes: Arc<Runtimes>) -> Arc<Self> {
         let host = Mutex::new(Host::new(&core.config.data_dir));
-        Arc::new(Self { core, runtimes, figures: Figures::default(), uptimes: Uptimes::default(), host, on_unhealthy: OnceLock::new() })
+        let (figures, uptimes) = (Figures::default(), Uptimes::default());
+        Arc::new(Self { core, runtimes, figures, uptimes, host, on_unhealthy: OnceLock::new(), run_command: OnceLock::new() })
     }
 
     /// Lets `told` find out more of services whose checks begin to fail, or fail in another way. Can be said once.
     pub fn on_unhealthy(&self, told: impl Fn(ServiceId) + Send + Sync + 'static) {
         if self.on_unhealthy.set(Box::new(told)).is_err() {
             tracing::error!("second_listener_of_failing_checks_ignored");
+        }
+    }
+
+    /// Lets `run` run the commands of checks. Can be said once.
+    pub(crate) fn run_commands(&self, run: RunCommand) {
+        if self.run_command.set(run).is_err() {
+            tracing::error!("second_runner_of_commands_ignored");
         }
     }
 
@@ -98,6 +116,11 @@ impl Manager {
     fn host(&self) -> MutexGuard<'_, Host> {
         self.host.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Checks a running service once with these settings; nothing is remembered of it. None when they ask nothing.
+pub(crate) async fn check_once(entry: &Entry, check: HealthCheck, commands: &RunCommand) -> Option<Checked> {
+    round::run(schedule::test(entry, check), Some(commands)).await.check
 }
 
 #[async_trait]

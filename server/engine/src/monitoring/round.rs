@@ -3,17 +3,25 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use api::{Health, HealthCheck, OwnHealth, ServiceId, Timestamp};
+use api::{CheckKind, Health, HealthCheck, OwnHealth, ServiceId, Timestamp};
 use hyper::StatusCode;
 
+use super::RunCommand;
 use super::exposed::{Reading, Scrape};
-use super::http::{Connection, Failure};
+use super::http::{Connection, Failure, connect};
+use crate::runtime::process::{How, Ran};
 
 /// The paths that are tried when none is configured.
 const PATHS: [&str; 3] = ["/health", "/health/", "/healthz"];
 
 /// How long a scrape may take.
 const SCRAPE_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long a connection must stay open that somebody else has taken in place of the service.
+const STAYS: Duration = Duration::from_millis(150);
+
+/// Characters of what a command has said that are told with how it ended.
+const SAID: usize = 200;
 
 /// What to do in a round.
 #[derive(Clone, Debug)]
@@ -22,8 +30,10 @@ pub(super) struct Job {
     pub id: ServiceId,
     /// Which run of it.
     pub run: Option<Timestamp>,
-    /// Where it listens.
+    /// Where it listens; 0 when nothing is asked of a port.
     pub port: u16,
+    /// Whether somebody forwards that port to it, who takes connections in its place.
+    pub is_forwarded: bool,
     /// How to check it, and what answered last time.
     pub check: Option<(HealthCheck, Way)>,
     /// Where its metrics are.
@@ -59,7 +69,7 @@ pub(super) struct Outcome {
 
 /// What a check found.
 #[derive(Debug, PartialEq)]
-pub(super) struct Checked {
+pub(crate) struct Checked {
     /// Whether it succeeded.
     pub ok: bool,
     /// Milliseconds it took, with the connection.
@@ -67,7 +77,9 @@ pub(super) struct Checked {
     /// What was asked and what came back.
     pub message: String,
     /// What decides from now on.
-    pub way: Way,
+    pub(super) way: Way,
+    /// The last lines of a command that failed.
+    pub output: Vec<String>,
     /// What the service counts as, when whoever checked it has decided that by thresholds of its own.
     pub verdict: Option<Health>,
 }
@@ -82,7 +94,29 @@ impl Checked {
             Health::Degraded | Health::Unhealthy => "fails",
         };
         let (ok, verdict) = (own.health == Health::Healthy, Some(own.health));
-        Self { ok, latency_ms: 0.0, message: format!("The check of its image {what}{said}"), way: Way::Own(own), verdict }
+        Self {
+            ok,
+            latency_ms: 0.0,
+            message: format!("The check of its image {what}{said}"),
+            way: Way::Own(own),
+            output: Vec::new(),
+            verdict,
+        }
+    }
+
+    /// What a command says.
+    fn ran(check: &HealthCheck, ran: Ran, latency_ms: f64) -> Self {
+        let ok = ran.how == How::Code(0);
+        let how = match ran.how {
+            How::Code(code) => format!("exit code {code}"),
+            How::Signal(signal) => format!("ended by signal {signal}"),
+            How::TimedOut => format!("not done within {} s", check.timeout_seconds),
+            How::NotStarted(why) => why,
+        };
+        let said = ran.output.last().map(|line| format!(": {}", line.chars().take(SAID).collect::<String>())).unwrap_or_default();
+        let message = format!("Command {}: {how}{said}", check.command_name());
+        let output = if ok { Vec::new() } else { ran.output };
+        Self { ok, latency_ms, message, way: Way::Undecided, output, verdict: None }
     }
 }
 
@@ -99,11 +133,19 @@ pub(super) enum Scraped {
     Failed(String),
 }
 
-/// Does it.
-pub(super) async fn run(job: Job) -> Outcome {
-    let mut line = Line { port: job.port, connection: None };
+impl Job {
+    /// Whether it runs a command.
+    pub fn runs_command(&self) -> bool {
+        self.check.as_ref().is_some_and(|(check, _)| check.kind == CheckKind::Command)
+    }
+}
+
+/// Does it; a command is run by `commands`.
+pub(super) async fn run(job: Job, commands: Option<&RunCommand>) -> Outcome {
+    let mut line = Line { port: job.port, is_forwarded: job.is_forwarded, connection: None };
     let mut own_path = None;
     let check = match job.check {
+        Some((check, _)) if check.kind == CheckKind::Command => Some(run_command(job.id, &check, commands).await),
         Some((check, way)) => {
             let checked = line.check(&check, way).await;
             if let Way::Path(path) = &checked.way {
@@ -120,9 +162,20 @@ pub(super) async fn run(job: Job) -> Outcome {
     Outcome { id: job.id, run: job.run, check, scrape }
 }
 
+async fn run_command(id: ServiceId, check: &HealthCheck, commands: Option<&RunCommand>) -> Checked {
+    let began = Instant::now();
+    let limit = Duration::from_secs(check.timeout_seconds.into());
+    let ran = match commands {
+        Some(commands) => commands(id, check.command.clone(), limit).await,
+        None => Ran::not("nobody runs commands here"),
+    };
+    Checked::ran(check, ran, millis_since(began))
+}
+
 /// The connection of a round, opened when it is needed.
 struct Line {
     port: u16,
+    is_forwarded: bool,
     connection: Option<Connection>,
 }
 
@@ -133,20 +186,34 @@ impl Line {
         }
         let began = Instant::now();
         let limit = Duration::from_secs(check.timeout_seconds.into());
+        if check.kind == CheckKind::Tcp {
+            let connected = connect(self.port, limit, self.is_forwarded.then_some(STAYS)).await;
+            let latency_ms = millis_since(began);
+            let (ok, message, way) = self.connected(connected);
+            return Checked { ok, latency_ms, message, way, output: Vec::new(), verdict: None };
+        }
         let decided = match (&check.path, way) {
             (Some(path), _) => self.check_path(path.as_str().into(), limit, began).await,
             (None, Way::Path(path)) => match self.check_path(path, limit, began).await {
                 (_, _, Way::Undecided) => self.find_out(limit, began).await,
                 decided => decided,
             },
-            (None, Way::Tcp) => match self.open(limit).await {
-                Ok(()) => (true, format!("TCP {}: connected", self.port), Way::Tcp),
-                Err(failure) => self.no_connection(failure, Way::Tcp),
-            },
+            (None, Way::Tcp) => {
+                let opened = self.open(limit).await;
+                self.connected(opened)
+            }
             (None, Way::Undecided | Way::Own(_)) => self.find_out(limit, began).await,
         };
         let (ok, message, way) = decided;
-        Checked { ok, latency_ms: began.elapsed().as_secs_f64() * 1e3, message, way, verdict: None }
+        Checked { ok, latency_ms: millis_since(began), message, way, output: Vec::new(), verdict: None }
+    }
+
+    fn connected(&self, connected: Result<(), Failure>) -> (bool, String, Way) {
+        match connected {
+            Ok(()) => (true, format!("TCP {}: connected", self.port), Way::Tcp),
+            Err(Failure::TimedOut(seconds)) => (false, format!("TCP {}: no connection within {seconds} s", self.port), Way::Tcp),
+            Err(failure) => self.no_connection(failure, Way::Tcp),
+        }
     }
 
     /// Undecided when there is no such path.
@@ -229,6 +296,10 @@ impl Line {
         self.connection = Some(connection);
         Ok(status)
     }
+}
+
+fn millis_since(began: Instant) -> f64 {
+    began.elapsed().as_secs_f64() * 1e3
 }
 
 fn is_no_such_path(status: StatusCode) -> bool {

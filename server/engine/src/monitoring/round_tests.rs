@@ -1,16 +1,27 @@
+use std::sync::Arc;
 use std::time::Duration;
 
-use api::{HealthCheck, ServiceId};
+use api::{CheckKind, HealthCheck, ServiceId};
+use tokio::net::{TcpSocket, TcpStream};
 
-use super::{Job, Outcome, Scraped, Way, run};
+use super::{Checked, Job, Outcome, Scraped, Way, run};
+use crate::monitoring::RunCommand;
 use crate::monitoring::http::tests::{answer, serve};
+use crate::runtime::process::{How, Ran};
 
 fn job(port: u16, check: HealthCheck, way: Way) -> Job {
-    Job { id: ServiceId(uuid::Uuid::nil()), run: None, port, check: Some((check, way)), scrape: Some("/metrics".into()) }
+    Job {
+        id: ServiceId(uuid::Uuid::nil()),
+        run: None,
+        port,
+        is_forwarded: false,
+        check: Some((check, way)),
+        scrape: Some("/metrics".into()),
+    }
 }
 
 async fn round(answers: &[String], check: HealthCheck, way: Way) -> Outcome {
-    run(job(serve(answers.to_vec()).await, check, way)).await
+    run(job(serve(answers.to_vec()).await, check, way), None).await
 }
 
 fn configured() -> HealthCheck {
@@ -58,12 +69,12 @@ async fn a_service_that_accepts_and_never_answers_fails_in_time() {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let port = listener.local_addr().expect("an address").port();
     let began = std::time::Instant::now();
-    let outcome = run(job(port, configured(), Way::Undecided)).await;
+    let outcome = run(job(port, configured(), Way::Undecided), None).await;
     assert!(began.elapsed() < Duration::from_secs(3));
     assert_eq!(outcome.check.map(|check| (check.ok, check.message)), Some((false, "GET /alive: no answer within 1 s".into())));
     assert_eq!(outcome.scrape, None, "what fails its check is not scraped");
     drop(listener);
-    let checked = run(job(port, HealthCheck::default(), Way::Undecided)).await.check.expect("a check");
+    let checked = run(job(port, HealthCheck::default(), Way::Undecided), None).await.check.expect("a check");
     assert_eq!((checked.ok, checked.message), (false, format!("TCP {port}: connection refused")));
 }
 
@@ -91,4 +102,77 @@ async fn the_scrape_shares_the_connection_and_says_what_it_found() {
             assert_eq!(reading.requests, 7.0, "the health path is not traffic");
         }
     }
+}
+
+fn tcp(port: u16, is_forwarded: bool) -> Job {
+    let check = HealthCheck { kind: CheckKind::Tcp, timeout_seconds: 1, ..HealthCheck::default() };
+    Job { is_forwarded, scrape: None, ..job(port, check, Way::Undecided) }
+}
+
+async fn connects(port: u16, is_forwarded: bool) -> (bool, String) {
+    let checked = run(tcp(port, is_forwarded), None).await.check.expect("a check");
+    (checked.ok, checked.message)
+}
+
+#[tokio::test]
+async fn a_connection_is_all_that_a_check_by_tcp_asks() {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    assert_eq!(connects(port, false).await, (true, format!("TCP {port}: connected")));
+    assert_eq!(connects(port, true).await, (true, format!("TCP {port}: connected")), "it stays open");
+    drop(listener);
+    assert_eq!(connects(port, false).await, (false, format!("TCP {port}: connection refused")));
+}
+
+#[tokio::test]
+async fn who_takes_no_connection_in_time_is_told_from_who_refuses() {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+    let listener = socket.listen(1).expect("it listens");
+    let address = listener.local_addr().expect("an address");
+    // What isn't accepted fills its queue; then the kernel answers nobody any more.
+    let mut waiting = Vec::new();
+    while let Ok(Ok(stream)) = tokio::time::timeout(Duration::from_millis(300), TcpStream::connect(address)).await {
+        waiting.push(stream);
+        assert!(waiting.len() < 100, "the queue is never full");
+    }
+    assert_eq!(connects(address.port(), false).await, (false, format!("TCP {}: no connection within 1 s", address.port())));
+}
+
+#[tokio::test]
+async fn a_forwarded_port_with_nobody_behind_it_fails() {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    tokio::spawn(async move { while listener.accept().await.is_ok() {} });
+    assert_eq!(connects(port, true).await, (false, format!("TCP {port}: the connection was closed without an answer")));
+    assert!(connects(port, false).await.0, "a program may close a connection at once");
+}
+
+async fn ran(ran: Ran) -> Checked {
+    let words = ["/usr/bin/pg_isready", "-q"].map(String::from);
+    let check = HealthCheck { kind: CheckKind::Command, command: words.to_vec(), ..HealthCheck::default() };
+    let commands: RunCommand = Arc::new(move |_, command, limit| {
+        assert_eq!((command, limit), (words.to_vec(), Duration::from_secs(5)));
+        let ran = ran.clone();
+        Box::pin(async move { ran })
+    });
+    run(Job { scrape: None, ..job(0, check, Way::Undecided) }, Some(&commands)).await.check.expect("a check")
+}
+
+#[tokio::test]
+async fn a_command_says_how_it_ended_and_its_last_line() {
+    let output = vec!["one".to_owned(), "no response".to_owned()];
+    let table = [
+        (How::Code(0), true, "Command pg_isready: exit code 0: no response"),
+        (How::Code(2), false, "Command pg_isready: exit code 2: no response"),
+        (How::Signal(9), false, "Command pg_isready: ended by signal 9: no response"),
+        (How::TimedOut, false, "Command pg_isready: not done within 5 s: no response"),
+    ];
+    for (how, ok, message) in table {
+        let checked = ran(Ran { how, output: output.clone() }).await;
+        assert_eq!((checked.ok, checked.message.as_str()), (ok, message));
+        assert_eq!(checked.output.len(), if ok { 0 } else { 2 }, "what failed shows what it wrote");
+    }
+    let checked = ran(Ran::not("the program 'pg_isready' was not found")).await;
+    assert_eq!((checked.ok, checked.message.as_str()), (false, "Command pg_isready: the program 'pg_isready' was not found"));
 }

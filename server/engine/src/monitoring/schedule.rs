@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Health, HealthResult, ServiceId, Status, Timestamp};
+use api::{CheckKind, Health, HealthCheck, HealthResult, OwnHealth, RuntimeKind, ServiceId, Status, Timestamp};
 use tokio::time::Instant;
 
 use super::exposed::{Change, Reading};
@@ -44,6 +44,10 @@ struct Watch {
     /// From 0 to 1, the same for a service always: its place in an interval.
     place: f64,
     condition: Condition,
+    /// What the last round was told to ask.
+    check: HealthCheck,
+    /// Whether the round that is under way asks something else than what is wanted now.
+    is_outdated: bool,
     way: Way,
     check_due: Instant,
     scrape_due: Instant,
@@ -73,15 +77,24 @@ pub(super) enum TrafficNews {
     None(String),
 }
 
+/// How many rounds may be begun.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Places {
+    /// Of all kinds.
+    pub rounds: usize,
+    /// Of those that run a command.
+    pub commands: usize,
+}
+
 impl Schedule {
     /// Takes up what runs now, drops what doesn't, and answers the rounds that are due.
-    pub fn tick(&mut self, now: Instant, at: Timestamp, entries: &[Arc<Entry>], most: usize) -> Vec<Job> {
+    pub fn tick(&mut self, now: Instant, at: Timestamp, entries: &[Arc<Entry>], places: Places) -> Vec<Job> {
         let running = || entries.iter().filter(|entry| entry.service.status == Status::Running);
         if self.watches.len() > running().count() {
             let ids: HashSet<ServiceId> = running().map(|entry| entry.service.id).collect();
             self.watches.retain(|id, _| ids.contains(id));
         }
-        let mut jobs = Vec::new();
+        let (mut jobs, mut commands) = (Vec::new(), Vec::new());
         for entry in running() {
             let (id, run) = (entry.service.id, entry.service.started_at);
             let watch = match self.watches.get_mut(&id) {
@@ -91,9 +104,20 @@ impl Schedule {
                     continue;
                 }
             };
-            if jobs.len() < most && watch.lost_at.is_none_or(|lost_at| lost_at < now) {
+            watch.heed(&entry.spec.health, now);
+            if watch.lost_at.is_some_and(|lost_at| lost_at >= now) {
+                continue;
+            }
+            if entry.spec.health.kind == CheckKind::Command && watch.check_due <= now {
+                commands.push((watch.check_due, entry));
+            } else if jobs.len() < places.rounds {
                 jobs.extend(watch.job(entry, now));
             }
+        }
+        // What has waited longest comes first, so that no command waits for ever.
+        commands.sort_by_key(|(due, _)| *due);
+        for (_, entry) in commands.into_iter().take(places.commands.min(places.rounds - jobs.len())) {
+            jobs.extend(self.watches.get_mut(&entry.service.id).and_then(|watch| watch.job(entry, now)));
         }
         jobs
     }
@@ -103,7 +127,8 @@ impl Schedule {
         let watch = self.watches.get_mut(&outcome.id).filter(|watch| watch.run == outcome.run)?;
         watch.lost_at = None;
         let mut settled = Settled::default();
-        if let Some(checked) = outcome.check {
+        let is_outdated = std::mem::take(&mut watch.is_outdated);
+        if let Some(checked) = outcome.check.filter(|_| !is_outdated) {
             let before = watch.condition.health();
             let (had_answered, age) = (watch.condition.has_answered(), watch.age(at));
             let health = match checked.verdict {
@@ -120,7 +145,7 @@ impl Schedule {
             let is_first_sight = before == Health::Unknown && health == Health::Healthy && !watch.is_new_run;
             settled.changed_from = (before != health && !is_first_sight).then_some(before);
             let (ok, latency_ms, message) = (checked.ok, short(checked.latency_ms), checked.message);
-            settled.check = Some(HealthResult { at, ok, health, latency_ms, message });
+            settled.check = Some(HealthResult { at, ok, health, latency_ms, message, output: checked.output });
         }
         settled.traffic = outcome.scrape.and_then(|scraped| watch.take_scrape(scraped, &entry.service.template_type, now, at));
         Some(settled)
@@ -138,6 +163,8 @@ impl Watch {
             is_new_run,
             place,
             condition: Condition::new(),
+            check: entry.spec.health.clone(),
+            is_outdated: false,
             way: Way::Undecided,
             check_due: first,
             scrape_due: first,
@@ -152,27 +179,44 @@ impl Watch {
         self.run.map_or(f64::INFINITY, |run| at.seconds_since(run))
     }
 
+    /// Takes note of settings that have been changed: what they ask is asked at once.
+    fn heed(&mut self, check: &HealthCheck, now: Instant) {
+        if self.check.asks_like(check) {
+            return;
+        }
+        self.check = check.clone();
+        self.is_outdated = self.lost_at.is_some();
+        (self.way, self.check_due) = (Way::Undecided, now);
+        if check.kind == CheckKind::None {
+            self.condition = Condition::new();
+        }
+    }
+
     /// The round that is due: a scrape goes with the check that is nearer than half a scrape interval.
     fn job(&mut self, entry: &Entry, now: Instant) -> Option<Job> {
-        let own = entry.container.as_ref().and_then(|container| container.own_health.clone()).filter(|_| entry.spec.health.path.is_none());
+        let kind = entry.spec.health.kind;
+        let own = own_health(entry, &entry.spec.health);
         let port = port(entry, self.condition.has_answered());
-        if own.is_none() {
+        if own.is_none() && kind != CheckKind::Command {
             port?;
         }
         let soon = now + SCRAPE_EVERY / 2;
-        let is_check_due = self.check_due <= now;
-        let is_scrape_due = match is_check_due {
-            true => self.scrape_due <= soon,
-            false => self.scrape_due <= now && self.check_due > soon && self.condition.has_answered(),
-        };
+        let is_check_due = kind != CheckKind::None && self.check_due <= now;
+        let is_scrape_due = port.is_some()
+            && match (is_check_due, kind) {
+                (true, _) => self.scrape_due <= soon,
+                (false, CheckKind::None) => self.scrape_due <= now,
+                (false, _) => self.scrape_due <= now && self.check_due > soon && self.condition.has_answered(),
+            };
         if !is_check_due && !is_scrape_due {
             return None;
         }
         let way = own.map_or_else(|| self.way.clone(), Way::Own);
         let check = is_check_due.then(|| (entry.spec.health.clone(), way));
-        let scrape = (is_scrape_due && port.is_some()).then(|| self.metrics_path(&entry.spec.metrics_path));
+        let scrape = is_scrape_due.then(|| self.metrics_path(&entry.spec.metrics_path));
         self.lost_at = Some(now + LOST_AFTER);
-        Some(Job { id: entry.service.id, run: self.run, port: port.unwrap_or_default(), check, scrape })
+        let is_forwarded = entry.service.runtime == RuntimeKind::Docker;
+        Some(Job { id: entry.service.id, run: self.run, port: port.unwrap_or_default(), is_forwarded, check, scrape })
     }
 
     /// The path that figures were found at, or the configured one.
@@ -225,11 +269,26 @@ impl Watch {
     }
 }
 
+/// One check of a service with these settings, outside of its rounds.
+pub(super) fn test(entry: &Entry, check: HealthCheck) -> Job {
+    let own = own_health(entry, &check);
+    let way = own.map_or(Way::Undecided, Way::Own);
+    let (port, is_forwarded) = (entry.service.port.unwrap_or_default(), entry.service.runtime == RuntimeKind::Docker);
+    Job { id: entry.service.id, run: entry.service.started_at, port, is_forwarded, check: Some((check, way)), scrape: None }
+}
+
+/// What the check of its image says, when nothing else is asked for.
+fn own_health(entry: &Entry, check: &HealthCheck) -> Option<OwnHealth> {
+    let own = entry.container.as_ref().and_then(|container| container.own_health.clone());
+    own.filter(|_| check.kind == CheckKind::Http && check.path.is_none())
+}
+
 /// The port to ask; none for a program that isn't known to serve and listens nowhere.
 fn port(entry: &Entry, has_answered: bool) -> Option<u16> {
     let spec = &entry.spec;
     let serves = matches!(entry.service.template_type.as_str(), "fastapi" | "demonstration") || spec.port.is_some();
-    let is_known = serves || spec.health.path.is_some() || has_answered || !entry.listening_ports.is_empty();
+    let is_asked_for = spec.health.path.is_some() || spec.health.kind == CheckKind::Tcp;
+    let is_known = serves || is_asked_for || has_answered || !entry.listening_ports.is_empty();
     entry.service.port.filter(|_| is_known)
 }
 

@@ -1,14 +1,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Health, ServiceId, Status, Timestamp};
+use api::{CheckKind, Health, ServiceId, Status, Timestamp};
 use tokio::time::Instant;
 
-use super::{Schedule, TrafficNews};
+use super::{Places, Schedule, TrafficNews};
 use crate::Entry;
 use crate::monitoring::exposed::{Reading, Scrape};
 use crate::monitoring::round::{Checked, Job, Outcome, Scraped, Way};
 use crate::monitoring::tests::entry;
+
+const PLACES: Places = Places { rounds: 64, commands: 8 };
 
 /// A schedule with a clock that a test moves.
 struct Stage {
@@ -33,7 +35,7 @@ impl Stage {
         let (mut made, end) = (Vec::new(), self.elapsed + seconds);
         while self.elapsed < end {
             let (now, at) = self.now();
-            for job in self.schedule.tick(now, at, &self.entries, 64) {
+            for job in self.schedule.tick(now, at, &self.entries, PLACES) {
                 let (ok, scraped) = answer(&job);
                 let entry = self.entries.iter().find(|entry| entry.service.id == job.id).expect("a known service").clone();
                 let check = job.check.is_some().then(|| Checked {
@@ -41,6 +43,7 @@ impl Stage {
                     latency_ms: 1.0,
                     message: "GET /health: 200".into(),
                     way: Way::Tcp,
+                    output: Vec::new(),
                     verdict: None,
                 });
                 let scrape = if job.scrape.is_some() && ok { scraped } else { None };
@@ -150,7 +153,7 @@ fn a_new_run_begins_anew_and_a_stopped_service_is_left_alone() {
     })];
     let stale = Outcome { id: stage.entries[0].service.id, run: None, check: None, scrape: None };
     let entry = stage.entries[0].clone();
-    stage.schedule.tick(now, at, &stage.entries, 64);
+    stage.schedule.tick(now, at, &stage.entries, PLACES);
     assert!(stage.schedule.settle(stale, &entry, now, at).is_none(), "what comes from the run before doesn't count");
     let rounds = stage.pass(5.0, |_| (true, Some(reading(2))));
     assert_eq!(rounds[0].2.changed_from, Some(Health::Unknown));
@@ -170,4 +173,79 @@ fn a_program_that_serves_nothing_is_not_asked() {
     worker.listening_ports = vec![8000];
     stage.entries = vec![Arc::new(worker)];
     assert!(!stage.pass(30.0, |_| (true, None)).is_empty(), "until it listens");
+}
+
+/// A worker that listens nowhere and is checked by a command.
+fn worker(n: u128) -> Entry {
+    let mut worker = running(n, 3_600);
+    worker.service.template_type = "command".into();
+    worker.service.port = None;
+    (worker.spec.health.kind, worker.spec.health.command) = (CheckKind::Command, vec!["check".into()]);
+    worker
+}
+
+#[test]
+fn a_worker_without_a_port_is_checked_by_its_command_and_never_scraped() {
+    let mut stage = Stage::new(vec![worker(5)]);
+    let rounds = stage.pass(120.0, |_| (true, None));
+    assert!((7..=9).contains(&rounds.len()), "{}", rounds.len());
+    assert!(rounds.iter().all(|(_, job, _)| job.runs_command() && job.scrape.is_none()));
+}
+
+#[test]
+fn a_check_of_the_connection_asks_a_program_that_isnt_known_to_serve() {
+    let mut entry = running(5, 3_600);
+    entry.service.template_type = "command".into();
+    entry.spec.health.kind = CheckKind::Tcp;
+    let mut stage = Stage::new(vec![entry]);
+    assert!(!stage.pass(30.0, |_| (true, None)).is_empty());
+}
+
+#[test]
+fn what_is_not_to_be_checked_is_only_scraped() {
+    let mut entry = running(5, 3_600);
+    entry.spec.health.kind = CheckKind::None;
+    let mut stage = Stage::new(vec![entry]);
+    let rounds = stage.pass(120.0, |_| (true, Some(reading(1))));
+    assert!(rounds.iter().all(|(_, job, _)| job.check.is_none() && job.scrape.is_some()));
+    // Nothing is expected of `answer` here: no check was asked for, so no scrape came back either.
+    assert!(!rounds.is_empty());
+}
+
+#[test]
+fn commands_wait_for_places_of_their_own_and_the_longest_waiting_comes_first() {
+    let mut stage = Stage::new((1..=20).map(|n| worker(n * 7_919)).collect());
+    let (now, at) = stage.now();
+    let places = Places { rounds: 64, commands: 3 };
+    assert!(stage.schedule.tick(now, at, &stage.entries, places).is_empty(), "they are taken up");
+    let later = now + Duration::from_secs(10);
+    let mut due: Vec<_> = stage.schedule.watches.iter().map(|(id, watch)| (watch.check_due, *id)).collect();
+    due.sort();
+    let mut begun = Vec::new();
+    for _ in 0..6 {
+        let jobs = stage.schedule.tick(later, at, &stage.entries, places);
+        assert!(jobs.len() <= 3, "{}", jobs.len());
+        begun.extend(jobs.into_iter().map(|job| job.id));
+    }
+    assert_eq!(begun, due.into_iter().map(|(_, id)| id).take(18).collect::<Vec<_>>());
+}
+
+#[test]
+fn settings_that_are_changed_are_asked_at_once_and_what_was_asked_before_does_not_count() {
+    let mut stage = Stage::new(vec![running(5, 3_600)]);
+    stage.pass(60.0, |_| (true, None));
+    let (now, at) = stage.now();
+    let due = stage.schedule.watches.values().next().expect("a watch").check_due;
+    let jobs = stage.schedule.tick(due.max(now), at, &stage.entries, PLACES);
+    let [job] = &jobs[..] else { panic!("a round: {jobs:?}") };
+    let mut changed = Entry::clone(&stage.entries[0]);
+    changed.spec.health.kind = CheckKind::Tcp;
+    stage.entries = vec![Arc::new(changed)];
+    assert!(stage.schedule.tick(due.max(now), at, &stage.entries, PLACES).is_empty(), "one round at a time");
+    let failed = Checked { ok: false, latency_ms: 1.0, message: "old".into(), way: Way::Undecided, output: Vec::new(), verdict: None };
+    let outcome = Outcome { id: job.id, run: job.run, check: Some(failed), scrape: None };
+    let settled = stage.schedule.settle(outcome, &stage.entries[0], now, at).expect("the same run");
+    assert!(settled.check.is_none(), "{settled:?}");
+    let jobs = stage.schedule.tick(due.max(now), at, &stage.entries, PLACES);
+    assert_eq!(jobs[0].check.as_ref().map(|(check, way)| (check.kind, way)), Some((CheckKind::Tcp, &Way::Undecided)));
 }

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Health, HealthResult, Status, Timestamp, Topic};
+use api::{CheckKind, Health, HealthResult, Status, Timestamp, Topic};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::Manager;
 use super::exposed::Change;
 use super::round::{self, Outcome};
-use super::schedule::{Schedule, TrafficNews};
+use super::schedule::{Places, Schedule, TrafficNews};
 use super::series::{Requests, TIME_SCALE, Whole};
 use crate::Entry;
 use crate::services::unhealthy;
@@ -21,6 +22,9 @@ const TICK: Duration = Duration::from_millis(500);
 /// The most rounds under way at a time; the others wait.
 const ROUNDS: usize = 64;
 
+/// The most commands under way at a time.
+const COMMANDS: usize = 8;
+
 /// The checks that are kept of each service.
 const CHECKS: usize = 100;
 
@@ -29,6 +33,7 @@ impl Manager {
     pub(super) async fn watch(self: Arc<Self>) {
         let mut schedule = Schedule::default();
         let mut rounds = JoinSet::new();
+        let commands = Arc::new(Semaphore::new(COMMANDS));
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -37,8 +42,15 @@ impl Manager {
                 _ = ticks.tick() => {
                     let entries = self.core.catalog.all();
                     self.clear_stopped(&entries);
-                    for job in schedule.tick(Instant::now(), self.core.clock.now(), &entries, ROUNDS.saturating_sub(rounds.len())) {
-                        rounds.spawn(round::run(job));
+                    self.clear_unchecked(&entries);
+                    let places = Places { rounds: ROUNDS.saturating_sub(rounds.len()), commands: commands.available_permits() };
+                    for job in schedule.tick(Instant::now(), self.core.clock.now(), &entries, places) {
+                        let place = job.runs_command().then(|| commands.clone().try_acquire_owned());
+                        let run_command = self.run_command.get().cloned();
+                        rounds.spawn(async move {
+                            let _place = place;
+                            round::run(job, run_command.as_ref()).await
+                        });
                     }
                 }
                 Some(done) = rounds.join_next() => match done {
@@ -67,7 +79,7 @@ impl Manager {
             if let Some(check) = check {
                 entry.service.health_status = check.health;
                 let shown = match check.health {
-                    Health::Unhealthy => unhealthy(id, entry.service.port, &check.message, &entry.listening_ports),
+                    Health::Unhealthy => unhealthy(id, entry.service.port, &check, &entry.listening_ports),
                     _ => Vec::new(),
                 };
                 // What its log has added stays as long as the check shows the same.
@@ -93,6 +105,21 @@ impl Manager {
         self.core.bus.publish_with(Topic::Service(id), "health", None, || &check);
         if let Some(before) = settled.changed_from {
             self.tell_health(&entry, before, &check);
+        }
+    }
+
+    /// What isn't checked any more counts as nothing.
+    fn clear_unchecked(&self, entries: &[Arc<Entry>]) {
+        let is_left = |entry: &Entry| entry.spec.health.kind == CheckKind::None && entry.service.health_status != Health::Unknown;
+        for entry in entries.iter().filter(|entry| is_left(entry)) {
+            self.core.catalog.update(entry.service.id, |entry| {
+                if is_left(entry) {
+                    entry.service.health_status = Health::Unknown;
+                    if entry.service.status == Status::Running {
+                        entry.diagnosis.clear();
+                    }
+                }
+            });
         }
     }
 

@@ -5,7 +5,7 @@ use api::{
 };
 
 use super::validate::{self, Faults};
-use super::{Services, entry, lock};
+use super::{Services, check, entry, lock};
 use crate::events::NewEvent;
 use crate::store::services::{ServiceRow, service_delete, service_put};
 
@@ -20,6 +20,7 @@ impl Services {
         faults.description(new.description.as_deref().unwrap_or_default());
         faults.refuse()?;
         validate::variables_allowed(caller, &new.environment)?;
+        check::allowed(caller, &new.health, None, new.source.runtime(), "/health")?;
         let (source, found) = validate::source(caller, new.source, self.root.as_deref()).await?;
 
         let folder = found.as_ref().and_then(|_| source.folder().map(String::from));
@@ -73,6 +74,9 @@ impl Services {
         let is_foreign = matches!(before.spec.source, Source::Container { .. });
         if is_foreign && patch.environment.as_ref().is_some_and(|variables| !variables.is_empty()) {
             return Err(Error::invalid("/environment", "the variables of a container that others have made are set where it is made"));
+        }
+        if let Some(health) = &patch.health {
+            check::allowed(caller, health, Some(&before.spec.health), before.spec.runtime, "/health")?;
         }
         let mut row = before.clone();
         if let Some(name) = patch.name {

@@ -113,7 +113,7 @@ impl Services {
         let since = began.unwrap_or_default().max(now.plus_seconds(-EXPLAINED_SECONDS));
         let lines = self.lines(id, Some(since), SEARCHED_LINES).await;
         let changed = self.last_change(id, began, now).await;
-        let probe = Probe { port: before.service.port, message: &check.message, listening: &before.listening_ports };
+        let probe = Probe::of(check, before.service.port, &before.listening_ports);
         let log = Log::of(&lines);
         let diagnosis = diagnose(Facts { probe: Some(probe), log, others: &self.neighbours(id), changed, ..Facts::of(id) });
         self.core.catalog.update(id, |entry| {

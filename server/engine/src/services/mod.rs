@@ -6,6 +6,7 @@
 
 mod bulk;
 mod change;
+mod check;
 mod containers;
 mod demonstration;
 mod diagnosis;
@@ -28,8 +29,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use api::{
-    Action, BulkReport, BulkRequest, Caller, DiscoveryReport, Error, HealthReport, Incident, IncidentId, IncidentSummary, NewService, Page,
-    Permission, Result, Service, ServiceDetail, ServiceId, ServicePatch, ServiceQuery, Timestamp, Uptime, uptime,
+    Action, BulkReport, BulkRequest, Caller, DiscoveryReport, Error, HealthCheck, HealthReport, HealthTest, Incident, IncidentId,
+    IncidentSummary, NewService, Page, Permission, Result, Service, ServiceDetail, ServiceId, ServicePatch, ServiceQuery, Timestamp,
+    Uptime, uptime,
 };
 use async_trait::async_trait;
 
@@ -76,6 +78,8 @@ pub struct Services {
     /// Held while a port is chosen, so that two services don't choose the same.
     choosing: tokio::sync::Mutex<()>,
     discovery: tokio::sync::Mutex<Discovery>,
+    /// Checks that people try out.
+    tests: tokio::sync::Semaphore,
 }
 
 impl Services {
@@ -107,6 +111,7 @@ impl Services {
             figures: OnceLock::new(),
             choosing: tokio::sync::Mutex::default(),
             discovery: tokio::sync::Mutex::default(),
+            tests: tokio::sync::Semaphore::new(check::TESTS),
         });
         Ok(services)
     }
@@ -219,6 +224,11 @@ impl api::ports::Services for Services {
         let mut db = self.core.store.telemetry.read().await?;
         let hours = uptime_list(&mut db, id, uptime::hour(now) - Uptime::HOURS).await?;
         Ok(HealthReport { service_id: id, health_status, check, history, uptime_percent, uptime: Uptime::of(&hours, now) })
+    }
+
+    async fn test_health(&self, caller: &Caller, id: ServiceId, check: HealthCheck) -> Result<HealthTest> {
+        caller.require_on(Permission::ServicesChange, id)?;
+        self.test_check(caller, id, check).await
     }
 
     async fn incidents(&self, caller: &Caller, id: ServiceId) -> Result<Page<IncidentSummary>> {

@@ -1,5 +1,8 @@
 //! Services with a runtime that a test controls, on both databases and as each role.
 
+#[path = "check_tests.rs"]
+mod checks;
+
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;

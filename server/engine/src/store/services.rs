@@ -189,6 +189,7 @@ mod tests {
     };
     use crate::on_each_store;
     use crate::services::discovery::Found;
+    use crate::store::execute;
 
     fn row(id: u128, name: &str, folder: Option<&str>) -> ServiceRow {
         let at = Timestamp::from_micros(7);
@@ -243,6 +244,24 @@ mod tests {
             assert_eq!(service_list(&mut db).await.expect("they are listed"), [expected]);
             store.main.write(move |db| Box::pin(service_delete(db, id))).await.expect("it is deleted");
             assert_eq!(service_list(&mut db).await.expect("they are listed"), []);
+        }
+
+        async fn a_specification_from_before_there_were_kinds_of_checks_is_read(test: TestStore) {
+            let store = test.open().await;
+            let mut kept = row(1, "orders", Some("/s/orders"));
+            kept.spec.health.path = Some("/up".into());
+            let (id, put) = (kept.id, kept.clone());
+            let old = r#"{"source":{"folder":"/s/orders"},"runtime":"process","command":null,"port":8001,"environment":{"A":"1"},
+                "health":{"path":"/up","interval_seconds":15,"timeout_seconds":5,"unhealthy_threshold":3,"healthy_threshold":1},
+                "metrics_path":"/metrics","openapi_path":"/openapi.json","stop_grace_seconds":10,"restart":"on_failure"}"#;
+            store.main.write(move |db| Box::pin(async move {
+                service_put(db, &put).await?;
+                execute!(db, "UPDATE services SET spec = $2 WHERE id = $1", id.0, old)?;
+                Ok(())
+            })).await.expect("it is written");
+            (kept.spec.port, kept.spec.environment) = (Some(8001), [("A".to_owned(), "1".to_owned())].into());
+            let mut db = store.main.read().await.expect("a connection");
+            assert_eq!(service_list(&mut db).await.expect("they are listed"), [kept]);
         }
 
         async fn a_name_in_any_case_and_a_folder_are_taken_once(test: TestStore) {

@@ -38,6 +38,8 @@ pub(in crate::services) struct Probe<'a> {
     pub port: Option<u16>,
     /// What was asked and what came back.
     pub message: &'a str,
+    /// The last lines that the command wrote, when it was one.
+    pub output: &'a [String],
     /// The ports that it listens on.
     pub listening: &'a [u16],
 }

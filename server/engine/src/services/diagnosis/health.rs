@@ -1,19 +1,22 @@
 //! A service that runs and doesn't answer its health check.
 
+use api::HealthResult;
+
 use super::facts::{Facts, Probe};
 use super::log::{EVIDENCE, clean};
 use super::rule::Weight::Known;
 use super::rule::{Finding, Offer, Rule};
 
-const TOPIC: &str = "probe";
+pub(super) const TOPIC: &str = "probe";
 const PORT: &[Offer] = &[Offer::Settings, Offer::Logs];
 const WAIT: &[Offer] = &[Offer::Logs, Offer::Again];
-const CHECK: &[Offer] = &[Offer::Settings, Offer::Logs, Offer::Again];
+const CHECK: &[Offer] = &[Offer::Check, Offer::Logs, Offer::Again];
 
 pub(super) const RULES: &[Rule] = &[
     Rule::facts("listens-on-another-port", Known, TOPIC, PORT, other_port),
-    Rule::facts("listens-on-no-port", Known, TOPIC, WAIT, no_port),
+    Rule::facts("listens-on-no-port", Known, TOPIC, CHECK, no_port),
     Rule::facts("listens-on-another-address", Known, TOPIC, PORT, other_address),
+    Rule::facts("probe-tcp-timed-out", Known, TOPIC, CHECK, tcp_timed_out),
     Rule::facts("probe-timed-out", Known, TOPIC, WAIT, timed_out),
     Rule::facts("probe-not-found", Known, TOPIC, CHECK, not_found),
     Rule::facts("probe-forbidden", Known, TOPIC, CHECK, forbidden),
@@ -21,14 +24,20 @@ pub(super) const RULES: &[Rule] = &[
     Rule::facts("probe-server-error", Known, TOPIC, WAIT, server_error),
     Rule::facts("probe-client-error", Known, TOPIC, CHECK, client_error),
     Rule::facts("probe-not-http", Known, TOPIC, CHECK, not_http),
+    Rule::facts("probe-nobody-behind-port", Known, TOPIC, CHECK, nobody_behind),
     Rule::facts("probe-closed", Known, TOPIC, WAIT, closed),
     Rule::facts("probe-too-large", Known, TOPIC, CHECK, too_large),
-    Rule::facts("probe-refused", Known, TOPIC, WAIT, refused),
+    Rule::facts("probe-refused", Known, TOPIC, CHECK, refused),
     Rule::facts("probe-own-check", Known, TOPIC, WAIT, own_check),
     Rule::facts("probe-failed", Known, TOPIC, CHECK, failed),
 ];
 
-impl Probe<'_> {
+impl<'a> Probe<'a> {
+    /// What that check of a service has found.
+    pub fn of(check: &'a HealthResult, port: Option<u16>, listening: &'a [u16]) -> Self {
+        Self { port, message: &check.message, output: &check.output, listening }
+    }
+
     fn is_refused(&self) -> bool {
         self.message.contains("connection refused")
     }
@@ -39,6 +48,11 @@ impl Probe<'_> {
         asked.starts_with("GET ").then(|| status.parse().ok())?
     }
 
+    /// The port that a connection was made to.
+    fn tcp_port(&self) -> Option<&str> {
+        self.message.strip_prefix("TCP ")?.split_once(": ").map(|(port, _)| port)
+    }
+
     /// What was asked for.
     fn path(&self) -> String {
         let asked = self.message.split_once(": ").map_or(self.message, |(asked, _)| asked);
@@ -47,7 +61,7 @@ impl Probe<'_> {
 }
 
 /// A finding that the check itself shows.
-fn shown(facts: &Facts<'_>, cause: String, action: &str) -> Option<Finding> {
+pub(super) fn shown(facts: &Facts<'_>, cause: String, action: &str) -> Option<Finding> {
     let probe = facts.probe?;
     Some(Finding { evidence: vec![clean(probe.message, EVIDENCE)], ..Finding::new(cause, action) })
 }
@@ -64,7 +78,7 @@ fn no_port(facts: &Facts<'_>) -> Option<Finding> {
     // What answers listens, also before its ports have been looked at.
     let probe = facts.probe.filter(|probe| probe.listening.is_empty() && probe.is_refused())?;
     let port = probe.port?;
-    let action = "look into its log: it may still be starting, or wait for something that isn't there";
+    let action = "look into its log: it may still be starting, or wait for something that isn't there; one that isn't to listen is checked by a command";
     shown(facts, format!("it runs, but listens on no port; it was told {port}"), action)
 }
 
@@ -73,6 +87,20 @@ fn other_address(facts: &Facts<'_>) -> Option<Finding> {
     let port = probe.port.filter(|port| probe.listening.contains(port))?;
     let cause = format!("it listens on port {port}, but not on 127.0.0.1");
     shown(facts, cause, "let it listen on 127.0.0.1 or on every address (0.0.0.0)")
+}
+
+fn tcp_timed_out(facts: &Facts<'_>) -> Option<Finding> {
+    let probe = facts.probe.filter(|probe| probe.message.contains("no connection within"))?;
+    let cause = format!("it takes no connection on port {} in time: more wait for it than it accepts, or it hangs", probe.tcp_port()?);
+    let action = "look at its CPU chart and its log for what keeps it from accepting connections; or give the check more time";
+    shown(facts, cause, action)
+}
+
+fn nobody_behind(facts: &Facts<'_>) -> Option<Finding> {
+    let probe = facts.probe.filter(|probe| probe.message.contains("closed without an answer"))?;
+    let cause = format!("Docker forwards port {} to it, but nothing in its container listens there", probe.tcp_port()?);
+    let action = "look into its log: it may still be starting; and whether the port is the one that it listens on in its container";
+    shown(facts, cause, action)
 }
 
 fn timed_out(facts: &Facts<'_>) -> Option<Finding> {

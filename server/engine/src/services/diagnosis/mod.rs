@@ -3,6 +3,7 @@
 //! A rule is one entry in the table of its family: an id, how sure it is, what it is about, what tells it and its buttons. Most are told
 //! by a line of the log and are data. What a log says is only shown, never followed: buttons are made from ids that Pilothouse has itself.
 
+mod command;
 mod config;
 mod databases;
 mod facts;
@@ -19,7 +20,7 @@ mod start;
 
 use std::cmp::Reverse;
 
-use api::{Diagnosis, Fix, ServiceId};
+use api::{Diagnosis, Fix, HealthResult, ServiceId};
 
 pub(super) use facts::{Change, Facts, Neighbour, Probe};
 pub(super) use log::Log;
@@ -32,7 +33,7 @@ const MOST: usize = 3;
 const BUTTONS: usize = 4;
 
 /// Every rule, by family.
-const FAMILIES: [&[Rule]; 11] = [
+const FAMILIES: [&[Rule]; 12] = [
     start::RULES,
     imports::RULES,
     files::RULES,
@@ -41,6 +42,7 @@ const FAMILIES: [&[Rule]; 11] = [
     memory::RULES,
     config::RULES,
     signals::RULES,
+    command::RULES,
     health::RULES,
     rhythm::RULES,
     rhythm::BESIDE,
@@ -74,8 +76,8 @@ pub(super) fn diagnose(mut facts: Facts<'_>) -> Vec<Diagnosis> {
 }
 
 /// The diagnosis of a service that runs and whose health check is refused or fails.
-pub(crate) fn unhealthy(id: ServiceId, port: Option<u16>, message: &str, listening: &[u16]) -> Vec<Diagnosis> {
-    diagnose(Facts { probe: Some(Probe { port, message, listening }), ..Facts::of(id) })
+pub(crate) fn unhealthy(id: ServiceId, port: Option<u16>, check: &HealthResult, listening: &[u16]) -> Vec<Diagnosis> {
+    diagnose(Facts { probe: Some(Probe::of(check, port, listening)), ..Facts::of(id) })
 }
 
 fn told_of(rule: &Rule, finding: Finding, facts: &Facts<'_>) -> Diagnosis {

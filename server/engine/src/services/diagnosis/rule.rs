@@ -73,6 +73,8 @@ pub(in crate::services) enum Offer {
     Logs,
     /// Its settings.
     Settings,
+    /// How its health is found out.
+    Check,
     /// What happened to it.
     Activity,
     /// Starting it again, or restarting it while it runs.
@@ -195,6 +197,7 @@ impl Offer {
                 Fix::Logs { label: label.into(), service_id, at }
             }
             Offer::Settings => Fix::Settings { label: "Its settings".into(), service_id },
+            Offer::Check => Fix::HealthCheck { label: "Its health check".into(), service_id },
             Offer::Activity => Fix::Activity { label: "What happened to it".into(), service_id },
             Offer::Again if facts.ended.is_some() => Fix::Start { label: "Start it again".into(), service_id },
             Offer::Again => Fix::Restart { label: "Restart it".into(), service_id },

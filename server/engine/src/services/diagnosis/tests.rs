@@ -8,7 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
-use api::{Diagnosis, Fix, Restarts, ServiceId, Status, Timestamp};
+use api::{Diagnosis, Fix, Health, HealthResult, Restarts, ServiceId, Status, Timestamp};
 use regex::Regex;
 
 use super::log::EVIDENCE;
@@ -49,6 +49,12 @@ fn lines(text: &str) -> Vec<String> {
 fn after(text: &str, end: End) -> Vec<Diagnosis> {
     let (ended, lines) = (ended(end), lines(text));
     diagnose(Facts { ended: Some(&ended), log: Log::of(&lines), ran_seconds: Some(2.0), ..Facts::of(id(1)) })
+}
+
+/// A check that failed.
+fn check(message: &str) -> HealthResult {
+    let (at, health) = (Timestamp::default(), Health::Unhealthy);
+    HealthResult { at, ok: false, health, latency_ms: 1.0, message: message.into(), output: Vec::new() }
 }
 
 fn rules() -> impl Iterator<Item = &'static Rule> {
@@ -114,10 +120,18 @@ fn starts_that_fail_have_their_causes() {
 #[test]
 fn checks_that_fail_have_their_causes() {
     all_right(PROBES.iter().map(|(rule, cause, port, listening, message)| {
-        let found = unhealthy(id(1), *port, message, listening);
+        let found = unhealthy(id(1), *port, &check(message), listening);
         assert_eq!((found.len(), &found[0].evidence[..]), (1, &[(*message).to_owned()][..]), "{found:#?}");
         wrong(message, &found, rule, cause)
     }));
+}
+
+#[test]
+fn a_command_that_fails_shows_its_last_lines_and_leads_to_the_settings_of_the_check() {
+    let output = (1..=8).map(|n| format!("line {n}")).collect();
+    let found = unhealthy(id(1), None, &HealthResult { output, ..check("Command check.sh: exit code 1: line 8") }, &[]);
+    assert_eq!(found[0].evidence, ["Command check.sh: exit code 1: line 8", "line 4", "line 5", "line 6", "line 7", "line 8"]);
+    assert_eq!(found[0].fixes[0], Fix::HealthCheck { label: "Its health check".into(), service_id: id(1) });
 }
 
 #[test]
@@ -329,7 +343,7 @@ fn hostile_lines_neither_panic_nor_come_through_whole() {
             }
         }
         let _ = diagnose(Facts { ended: Some(&not_started(text)), ..Facts::of(id(1)) });
-        let _ = unhealthy(id(1), Some(1), text, &[2]);
+        let _ = unhealthy(id(1), Some(1), &check(text), &[2]);
     }
     let shown = &after(&"y".repeat(5_000), End::Code(1))[0].evidence[0];
     assert_eq!(shown.chars().count(), EVIDENCE);

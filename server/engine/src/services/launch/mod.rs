@@ -14,6 +14,7 @@ pub use port::{Holder, holder};
 use python::Python;
 
 use super::discovery::{Found, read_folder};
+use crate::runtime::process::Aside;
 use crate::runtime::{Launch, NewContainer, Prepare, ProcessLaunch};
 
 /// What a launch is planned from.
@@ -69,28 +70,60 @@ impl Planner {
             source => self.folder(source).await?,
         };
         let (port, note) = port::choose(plan.spec.port, found.as_ref().and_then(|found| found.port), plan.last_port, plan.reserved).await?;
-        let mut environment = self.inherited.for_services().clone();
-        if plan.spec.source.folder().is_some() {
-            environment.extend(environment::of_folder(&working_dir).await);
-        }
-        environment.insert("PYTHONUNBUFFERED".into(), "1".into());
-        environment.extend(plan.spec.environment.iter().map(|(name, value)| (name.clone(), value.clone())));
-        environment.insert("PORT".into(), port.to_string());
-
-        let (mut command, prepare) = match (&plan.spec.source, &plan.spec.command, &found) {
-            (Source::Demonstration { .. } | Source::Image { .. } | Source::Container { .. }, ..) => (self.demonstration(), None),
-            (Source::Command { command, .. }, None, _) => (command.clone(), None),
-            (_, Some(command), found) => self.with_python(command, found.as_ref(), &working_dir, &mut environment).await?,
-            (_, None, Some(found)) => self.with_python(&found.command, Some(found), &working_dir, &mut environment).await?,
-            (Source::Folder { folder }, None, None) => {
-                return Err(Error::service(format!("nothing in '{folder}' says how to run it: it has neither main.py nor app.py")));
-            }
-        };
-        for word in &mut command {
-            *word = word.replace("${PORT}", &port.to_string()).replace("$PORT", &port.to_string());
-        }
+        let mut environment = self.environment(plan.spec, &working_dir, Some(port)).await;
+        let (mut command, prepare) = self.command(plan.spec, found.as_ref(), &working_dir, &mut environment).await?;
+        fill_in(&mut command, port);
         let launch = ProcessLaunch { name: plan.name.to_owned(), prepare, command, working_dir, environment };
         Ok(Planned { launch: Launch::Process(launch), port: Some(port), note, found })
+    }
+
+    /// A command that is run beside a service: in its folder, with its environment, its Python and the port that it has. Fails with
+    /// `service_failed`, saying what is in the way.
+    pub async fn beside(&self, spec: &ServiceSpec, found: Option<&Found>, port: Option<u16>, mut command: Vec<String>) -> Result<Aside> {
+        let working_dir = spec.source.folder().map_or_else(|| self.data_dir.clone(), PathBuf::from);
+        let mut environment = self.environment(spec, &working_dir, port).await;
+        self.command(spec, found, &working_dir, &mut environment).await?;
+        if is_python(&command)
+            && let Some(program) = command.first_mut()
+        {
+            let requirements = found.and_then(|found| found.requirements.as_ref());
+            *program = self.python.choose(&working_dir, requirements).await?.interpreter.display().to_string();
+        }
+        if let Some(port) = port {
+            fill_in(&mut command, port);
+        }
+        Ok(Aside { command, working_dir, environment })
+    }
+
+    /// The environment of a service, before its Python is known.
+    async fn environment(&self, spec: &ServiceSpec, working_dir: &Path, port: Option<u16>) -> BTreeMap<String, String> {
+        let mut environment = self.inherited.for_services().clone();
+        if spec.source.folder().is_some() {
+            environment.extend(environment::of_folder(working_dir).await);
+        }
+        environment.insert("PYTHONUNBUFFERED".into(), "1".into());
+        environment.extend(spec.environment.iter().map(|(name, value)| (name.clone(), value.clone())));
+        environment.extend(port.map(|port| ("PORT".to_owned(), port.to_string())));
+        environment
+    }
+
+    /// The command of a service, with what must be made before; its Python comes into the environment.
+    async fn command(
+        &self,
+        spec: &ServiceSpec,
+        found: Option<&Found>,
+        working_dir: &Path,
+        environment: &mut BTreeMap<String, String>,
+    ) -> Result<(Vec<String>, Option<Prepare>)> {
+        match (&spec.source, &spec.command, found) {
+            (Source::Demonstration { .. } | Source::Image { .. } | Source::Container { .. }, ..) => Ok((self.demonstration(), None)),
+            (Source::Command { command, .. }, None, _) => Ok((command.clone(), None)),
+            (_, Some(command), found) => self.with_python(command, found, working_dir, environment).await,
+            (_, None, Some(found)) => self.with_python(&found.command, Some(found), working_dir, environment).await,
+            (Source::Folder { folder }, None, None) => {
+                Err(Error::service(format!("nothing in '{folder}' says how to run it: it has neither main.py nor app.py")))
+            }
+        }
     }
 
     async fn container(plan: &Plan<'_>, image: &str, container_port: Option<u16>) -> Result<Planned> {
@@ -132,7 +165,7 @@ impl Planner {
         environment: &mut BTreeMap<String, String>,
     ) -> Result<(Vec<String>, Option<Prepare>)> {
         let requirements = found.and_then(|found| found.requirements.as_ref());
-        let is_python = matches!(command.first().map(String::as_str), Some("python" | "python3"));
+        let is_python = is_python(command);
         if !is_python && requirements.is_none() {
             return Ok((command.to_vec(), None));
         }
@@ -152,6 +185,16 @@ impl Planner {
 
     fn demonstration(&self) -> Vec<String> {
         vec![self.program.display().to_string(), "demo-service".into(), "--port".into(), "$PORT".into()]
+    }
+}
+
+fn is_python(command: &[String]) -> bool {
+    matches!(command.first().map(String::as_str), Some("python" | "python3"))
+}
+
+fn fill_in(command: &mut [String], port: u16) {
+    for word in command {
+        *word = word.replace("${PORT}", &port.to_string()).replace("$PORT", &port.to_string());
     }
 }
 

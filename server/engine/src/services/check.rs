@@ -1,0 +1,89 @@
+//! The health checks of services: who may have which, and the running of their commands.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::{Caller, CheckKind, Error, EventKind, HealthCheck, HealthTest, Permission, Result, RuntimeKind, ServiceId, Status};
+
+use super::Services;
+use crate::events::NewEvent;
+use crate::monitoring::{RunCommand, check_once};
+use crate::runtime::process::Ran;
+
+/// The most checks that are tried out at a time.
+pub(super) const TESTS: usize = 4;
+
+impl Services {
+    /// Runs the command of a health check as if it were a part of the service, for at most `limit`.
+    pub async fn run_check(&self, id: ServiceId, command: Vec<String>, limit: Duration) -> Ran {
+        let Ok(row) = self.row(id) else { return Ran::not("there is no such service any more") };
+        let port = self.core.catalog.find(id).and_then(|entry| entry.service.port);
+        match self.planner.beside(&row.spec, row.found.as_ref(), port, command).await {
+            Ok(aside) => aside.run(limit).await,
+            Err(error) => Ran::not(format!("it can't be run: {}", error.message)),
+        }
+    }
+
+    /// Checks a running service once, and leaves what is known of it as it is.
+    pub(super) async fn test_check(&self, caller: &Caller, id: ServiceId, check: HealthCheck) -> Result<HealthTest> {
+        let entry = self.core.catalog.get(id)?;
+        Error::invalid_fields(check.faults(""))?;
+        let saved = &entry.spec.health;
+        allowed(caller, &check, Some(saved), entry.spec.runtime, "")?;
+        let asks_port = match check.kind {
+            CheckKind::None => return Err(Error::invalid("/kind", "there is nothing to test: its health isn't to be checked")),
+            CheckKind::Http | CheckKind::Tcp => true,
+            CheckKind::Command => false,
+        };
+        let name = &entry.service.name;
+        if entry.service.status != Status::Running {
+            return Err(Error::conflict(format!("'{name}' doesn't run; start it, then test its health check")));
+        }
+        if asks_port && entry.service.port.is_none() {
+            return Err(Error::conflict(format!("'{name}' has no port to ask; set its port, or check it by a command")));
+        }
+        let busy = |_| Error::unavailable("other health checks are being tested now; try again in a moment").retry_after(2);
+        let _place = self.tests.try_acquire().map_err(busy)?;
+        if check.kind == CheckKind::Command && !check.asks_like(saved) {
+            self.tell_test(caller, id, name, &check).await?;
+        }
+        let asked = check.asked(entry.service.port);
+        let found = check_once(&entry, check, &self.run_command()).await.ok_or_else(Error::internal)?;
+        Ok(HealthTest { ok: found.ok, latency_ms: found.latency_ms, asked, message: found.message, output: found.output })
+    }
+
+    /// Records that somebody runs a command that isn't saved with the service: its change would be recorded too.
+    async fn tell_test(&self, caller: &Caller, id: ServiceId, name: &str, check: &HealthCheck) -> Result<()> {
+        let message = format!("{} tried out a health check of {name}: {}", caller.name, check.command_name());
+        self.core.events.record(NewEvent::new(EventKind::HealthTested, message).on(id, name).by(caller)).await
+    }
+
+    /// Runs commands of checks for as long as these services are there.
+    pub(crate) fn run_command(&self) -> RunCommand {
+        let me = self.me.clone();
+        Arc::new(move |id, command, limit| {
+            let services = me.upgrade();
+            Box::pin(async move {
+                match services {
+                    Some(services) => services.run_check(id, command, limit).await,
+                    None => Ran::not("Pilothouse is ending"),
+                }
+            })
+        })
+    }
+}
+
+/// Fails when `check`, whose fields are right, can't be had by a service of that runtime, or not by the caller: a command that isn't
+/// the one before is a free one. `at` is the JSON Pointer of the check.
+pub(super) fn allowed(caller: &Caller, check: &HealthCheck, before: Option<&HealthCheck>, runtime: RuntimeKind, at: &str) -> Result<()> {
+    if check.kind != CheckKind::Command {
+        return Ok(());
+    }
+    runtime.can_run_checks().map_err(|blocked| Error::invalid(format!("{at}/kind"), blocked.0))?;
+    if before.is_some_and(|before| before.asks_like(check)) {
+        return Ok(());
+    }
+    caller
+        .require(Permission::ServicesCommand)
+        .map_err(|error| Error::forbidden(format!("a health check by a command runs that command, and {}", error.message)))
+}
