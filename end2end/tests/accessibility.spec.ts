@@ -32,7 +32,7 @@ for (const theme of ['dark', 'light'] as const) {
       await page.goto('/sign-in');
       expect.soft(await violations(page), 'sign-in').toEqual([]);
       await signIn('admin');
-      for (const path of ['/', '/services', `/services/${id}`, `/services/${id}/metrics`, `/services/${id}/logs`, `/services/${id}/activity`, `/services/${id}/settings`, '/services/new', '/activity']) {
+      for (const path of ['/', '/services', `/services/${id}`, `/services/${id}/metrics`, `/services/${id}/logs`, `/services/${id}/activity`, `/services/${id}/settings`, '/services/new', '/services/bulk?action=restart', '/activity']) {
         await page.goto(path);
         await alive(page);
         await expect(page.getByRole('heading', { level: 1 })).toBeVisible();

@@ -32,6 +32,17 @@ test('without JavaScript one signs in, reads everything, starts and stops', asyn
     await expect(states(page)).toContainText('Stopped', { timeout: 500 });
   }).toPass({ timeout: 30_000 });
 
+  await page.goto('/services');
+  await page.getByLabel('Choose orders').check();
+  await page.getByRole('form', { name: 'With those chosen' }).getByRole('button', { name: 'Restart' }).click();
+  await page.getByRole('button', { name: 'Restart 1 service', exact: true }).click();
+  await expect(async () => {
+    await page.reload();
+    await expect(page.getByRole('main')).toContainText('1 of 1 restarted', { timeout: 500 });
+  }).toPass({ timeout: 60_000 });
+
+  await page.goto('/services');
+  await page.getByRole('link', { name: 'payments', exact: true }).click();
   await tabs.getByRole('link', { name: 'Settings' }).click();
   await page.getByLabel('Description').fill('Takes cards');
   await page.getByRole('button', { name: 'Save' }).click();

@@ -85,7 +85,6 @@ fn Many(
             view! { <button type="submit" class="button" data-kind=kind disabled=planned == 0><Icon symbol=action_symbol(action) />{label}</button> }
         });
         view! {
-            <p class="bulk-loss">{loss(action)}</p>
             <LiveForm action="/rpc/act_on_services">
                 <input type="hidden" name="action" value=action.as_str() />
                 <input type="hidden" name="ids" value=text(move || ids(|stand| *stand == Stand::Planned)) />
@@ -107,8 +106,8 @@ fn Many(
         .erase()
     };
     view! {
-        <PageHead title=title />
-        <section class="panel bulk">{head}</section>
+        <PageHead title=title about=sent.is_none().then(|| loss(action)).erase() />
+        <div class="bulk">{head}</div>
         <div class="table-frame">
             <table class="table bulk-table">
                 <caption class="visually-hidden">"The services and what becomes of each"</caption>

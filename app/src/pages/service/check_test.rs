@@ -48,7 +48,7 @@ fn result(outcome: Outcome) -> Erased {
             let (state, words) = if found.ok { ("good", "Well") } else { ("bad", "Not well") };
             let lines = (!found.output.is_empty()).then(|| view! { <pre class="check-output">{found.output.join("\n")}</pre> }.erase());
             view! {
-                <p data-check=state><strong>{words}</strong> " " {format!("{} in {}", found.message, Unit::Millis.write(found.latency_ms))}</p>
+                <p data-check=state><strong>{words}</strong> " " {format!("{} · {}", found.message, Unit::Millis.write(found.latency_ms))}</p>
                 {lines}
             }
             .erase()

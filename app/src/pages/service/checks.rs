@@ -138,7 +138,7 @@ fn mark(check: &HealthResult) -> &'static str {
 
 fn hint(check: &HealthResult) -> String {
     // Docker doesn't say how long its own checks take.
-    if check.latency_ms > 0.0 { format!("{} in {}", check.message, Unit::Millis.write(check.latency_ms)) } else { check.message.clone() }
+    if check.latency_ms > 0.0 { format!("{} · {}", check.message, Unit::Millis.write(check.latency_ms)) } else { check.message.clone() }
 }
 
 fn summary(report: &HealthReport, port: Option<u16>) -> String {

@@ -1,6 +1,6 @@
 //! What a service is: its particulars in two columns.
 
-use api::{LastExit, RestartPolicy, Source};
+use api::{CheckKind, LastExit, RestartPolicy, Source};
 use leptos::prelude::*;
 
 use super::incidents::IncidentLink;
@@ -80,9 +80,12 @@ fn facts(watched: Watched) -> Vec<(&'static str, String, bool)> {
         add("Listens on", Some(ports), false);
         add("Processes", Some(detail.pids.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")), false);
         let has_own = detail.container.as_ref().is_some_and(|container| container.own_health.is_some());
-        match &detail.spec.health.path {
-            None if has_own => add("Health check", Some("The one that its image brings along".into()), false),
-            path => add("Health check", path.clone().or_else(|| Some("/health, /health/ or /healthz".into())), true),
+        let health = &detail.spec.health;
+        match (health.kind, &health.path) {
+            (CheckKind::Http, None) if has_own => add("Health check", Some("The one that its image brings along".into()), false),
+            (CheckKind::Http, None) => add("Health check", Some("/health, /health/ or /healthz".into()), true),
+            (CheckKind::Http, Some(path)) => add("Health check", Some(path.clone()), true),
+            _ => add("Health check", Some(health.asked(detail.service.port)), false),
         }
         add("Metrics", Some(detail.spec.metrics_path.clone()), true);
         add("Depends on", Some(detail.dependencies.join(", ")), false);

@@ -118,9 +118,8 @@ pub fn ChoiceBar(
         }
     });
     let words = move || match count.get() {
-        0 => "Chosen services".to_owned(),
-        1 => "1 service chosen".to_owned(),
-        count => format!("{count} services chosen"),
+        0 => "Chosen:".to_owned(),
+        count => format!("{count} chosen"),
     };
     let clear = shown(move || {
         let clear = move |_| choice.chosen.set(Vec::new());

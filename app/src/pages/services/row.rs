@@ -21,7 +21,9 @@ pub fn ServiceRow(
 ) -> impl IntoView {
     let failure = RwSignal::new(None);
     let (id, name) = service.with_untracked(|service| (service.id, service.name.clone()));
-    let href = path::service(id);
+    // Without the box before it and the text below.
+    let (href, name_id) = (path::service(id), format!("name-{id}"));
+    let labelled_by = name_id.clone();
     let status = Signal::derive(move || service.with(|service| service.status));
     let health = Signal::derive(move || service.with(|service| service.health_status));
     let reason = move || service.with(|service| service.status_reason.clone());
@@ -34,10 +36,10 @@ pub fn ServiceRow(
     let has_errors = move || service.with(|service| service.traffic.and_then(|traffic| traffic.error_rate).is_some_and(|rate| rate > 0.0));
     view! {
         <tr class="service-row" data-state=move || status.get().as_str()>
-            <th scope="row" class="cell-name">
+            <th scope="row" class="cell-name" aria-labelledby=labelled_by>
                 <span class="service-name">
                     <ChoiceBox id name />
-                    <a class="service-link" href=href>{move || service.with(|service| service.name.clone())}</a>
+                    <a class="service-link" id=name_id href=href>{move || service.with(|service| service.name.clone())}</a>
                     {move || service.with(|service| service.is_demonstration).then(|| view! { <span class="badge">"Demonstration"</span> })}
                 </span>
                 <span class="service-about">{move || service.with(|service| service.description.clone())}</span>
