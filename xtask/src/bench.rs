@@ -1,18 +1,33 @@
-//! `bench`: the release binary beside a bare program, in one run.
+//! `bench`: the release binary beside a bare program, and beside others that keep processes running, in one run.
+
+use std::path::PathBuf;
 
 use crate::site::Size;
 use crate::step::{self, Result, Steps};
-use crate::{place, serve, site};
+use crate::{place, serve, site, tools};
 
 /// Builds the release binary with its site and measures it; `name` picks the scenarios whose name contains it.
 pub fn run(steps: &Steps, name: Option<&str>) -> Result {
     site::build(steps, Size::Optimised)?;
     steps.take("Build Pilothouse", || step::run(place::cargo().args(["build", "--release", "--package", "server"])))?;
+    let rivals = if name.is_none_or(|name| "restart".contains(name)) { rivals(steps) } else { Vec::new() };
     steps.take("Measure", || {
         let mut bench = place::cargo();
-        bench.args(["bench", "--package", "server", "--bench", "figures", "--"]).args(name);
+        bench.args(["bench", "--package", "server", "--bench", "figures", "--"]).args(name).envs(rivals);
         step::run(bench.env("PILOTHOUSE_BENCH_PROGRAM", serve::target().join("release/pilothouse")))
     })?;
     steps.summary();
     Ok(())
+}
+
+/// The folders of what `restart` is compared with, by the variables that name them; what can't be installed is left out.
+fn rivals(steps: &Steps) -> Vec<(&'static str, PathBuf)> {
+    let mut found = Vec::new();
+    for (variable, folder) in [("PILOTHOUSE_BENCH_SUPERVISOR", tools::supervisor(steps)), ("PILOTHOUSE_BENCH_PM2", tools::pm2(steps))] {
+        match folder {
+            Ok(folder) => found.push((variable, folder)),
+            Err(problem) => eprintln!("    not compared with: {problem}"),
+        }
+    }
+    found
 }

@@ -26,6 +26,8 @@ pub const WASM_BINDGEN: CargoTool = CargoTool { package: "wasm-bindgen-cli", pro
 pub const CARGO_DENY: CargoTool = CargoTool { package: "cargo-deny", program: "cargo-deny", version: "0.20.2", features: &[] };
 
 const BINARYEN: &str = "binaryen@132.0.0";
+const PM2: &str = "pm2@7.0.4";
+const SUPERVISOR: &str = "supervisor==4.3.0";
 
 /// The folder that the cargo tools are in.
 pub fn bin() -> Result<PathBuf> {
@@ -66,14 +68,37 @@ impl CargoTool {
 
 /// Installs `wasm-opt` from npm's `binaryen`, and returns the folder that it is in.
 pub fn wasm_opt(steps: &Steps) -> Result<PathBuf> {
-    let prefix = place::cache()?.join("tools").join(BINARYEN.replace('@', "-"));
+    npm(steps, BINARYEN, "wasm-opt")
+}
+
+/// Installs PM2 from npm, and returns the folder that it is in: the benchmark compares with it.
+pub fn pm2(steps: &Steps) -> Result<PathBuf> {
+    npm(steps, PM2, "pm2")
+}
+
+/// Installs `supervisor` from PyPI, and returns the folder that it is in: the benchmark compares with it.
+pub fn supervisor(steps: &Steps) -> Result<PathBuf> {
+    let environment = place::cache()?.join("tools").join(SUPERVISOR.replace("==", "-"));
+    let folder = environment.join("bin");
+    if !folder.join("supervisord").exists() {
+        steps.take(&format!("Install {SUPERVISOR}"), || {
+            step::run(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
+            step::run(Command::new(folder.join("pip")).args(["install", "--quiet", "--disable-pip-version-check", SUPERVISOR]))
+        })?;
+    }
+    Ok(folder)
+}
+
+/// Installs a package of npm in a folder of its own unless its program is there, and returns the folder of its programs.
+fn npm(steps: &Steps, package: &str, program: &str) -> Result<PathBuf> {
+    let prefix = place::cache()?.join("tools").join(package.replace('@', "-"));
     let folder = prefix.join("node_modules/.bin");
-    if !folder.join("wasm-opt").exists() {
+    if !folder.join(program).exists() {
         node(steps)?;
-        steps.take(&format!("Install {BINARYEN}"), || {
+        steps.take(&format!("Install {package}"), || {
             fs::create_dir_all(&prefix).map_err(|error| format!("{}: {error}", prefix.display()))?;
             let mut npm = Command::new("npm");
-            npm.args(["install", "--no-audit", "--no-fund", "--no-package-lock", "--prefix"]).arg(&prefix).arg(BINARYEN);
+            npm.args(["install", "--no-audit", "--no-fund", "--no-package-lock", "--prefix"]).arg(&prefix).arg(package);
             step::run(&mut npm)
         })?;
     }

@@ -12,7 +12,10 @@ mod fanout;
 mod idle;
 mod list;
 mod page;
+mod processes;
 mod program;
+mod restart;
+mod rival;
 mod table;
 
 use std::process::ExitCode;
@@ -43,6 +46,9 @@ fn main() -> ExitCode {
                 }
                 if wanted("fanout") {
                     fanout::measure(&mut table).await;
+                }
+                if wanted("restart") {
+                    restart::measure(&mut table).await;
                 }
                 if wanted("idle") {
                     idle::measure(&mut table).await;

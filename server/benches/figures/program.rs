@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::client::Client;
+use crate::processes;
 
 /// The name and password of the user that the benchmark signs in as.
 const PASSWORD: &str = "benchmark-password";
@@ -47,6 +50,11 @@ impl Program {
         Self { child, address: address.split(['/', ' ']).next().unwrap().into() }
     }
 
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until `path` is answered with 200.
     pub async fn ready(&self, path: &str) {
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -79,13 +87,8 @@ impl Program {
     }
 
     /// CPU seconds of the threads that there are, to the nanosecond: for short lives.
-    pub fn cpu_seconds_of_start(&self) -> f64 {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
-        let nanos: u64 = tasks
-            .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok())
-            .filter_map(|text| text.split(' ').next()?.parse::<u64>().ok())
-            .sum();
-        nanos as f64 / 1e9
+    pub fn cpu_seconds_of_threads(&self) -> f64 {
+        processes::cpu_seconds_of_threads(self.pid())
     }
 
     /// Resident bytes.
@@ -100,10 +103,14 @@ impl Program {
         self.terminate();
     }
 
+    /// What it has left running would outlive it, and nobody would end that: a scenario that failed hasn't stopped its services.
     fn terminate(&mut self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let left = processes::descendants(self.pid());
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
         let _ = self.child.wait();
+        for pid in left.iter().filter_map(|process| Pid::from_raw(process.pid as i32)) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
     }
 }
 
