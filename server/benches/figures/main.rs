@@ -17,6 +17,7 @@ mod program;
 mod restart;
 mod rival;
 mod table;
+mod watcher;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         "role-baseline" => runtime.block_on(baseline::serve()),
         "role-target" => tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(baseline::target()),
         "role-lines" => baseline::lines(arguments[1].parse().unwrap()),
+        "role-watcher" => watcher::watch(&arguments[1], &arguments[2]),
         _ => {
             let mut table = Table::default();
             runtime.block_on(async {

@@ -84,6 +84,13 @@ pub fn waited_for() -> f64 {
     ticks(&fields, 13) + ticks(&fields, 14)
 }
 
+/// Bytes of memory that the process shares with nobody.
+pub fn private_bytes(pid: u32) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
+    let private = text.lines().filter(|line| line.starts_with("Private_Clean:") || line.starts_with("Private_Dirty:"));
+    private.map(|line| line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024).sum()
+}
+
 fn own_and_waited_for(pid: u32) -> f64 {
     let fields = stat(pid).unwrap();
     (11..=14).map(|field| ticks(&fields, field)).sum()

@@ -16,7 +16,7 @@ const PASSWORD: &str = "benchmark-password";
 /// A running program with the address it answers at.
 pub struct Program {
     child: Child,
-    /// `127.0.0.1:PORT`.
+    /// `127.0.0.1:PORT`; nothing when it doesn't listen.
     pub address: String,
 }
 
@@ -35,6 +35,14 @@ impl Program {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.arg("role-baseline");
         Self::start(command)
+    }
+
+    /// The bare loop that does what watching services comes to, for services at these ports and with these processes.
+    pub fn watcher(ports: &[u16], pids: &[u32]) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["role-watcher", &words(ports), &words(pids)]);
+        let child = command.spawn().unwrap();
+        Self { child, address: String::new() }
     }
 
     /// Starts a command that prints a line with `http://ADDRESS` once it listens.
@@ -86,7 +94,7 @@ impl Program {
         (ticks(fields[11]) + ticks(fields[12])) / 100.0
     }
 
-    /// CPU seconds of the threads that there are, to the nanosecond: for short lives.
+    /// CPU seconds of the threads that there are, to the nanosecond: for short lives, and for programs of one thread.
     pub fn cpu_seconds_of_threads(&self) -> f64 {
         processes::cpu_seconds_of_threads(self.pid())
     }
@@ -120,6 +128,10 @@ impl Drop for Program {
             self.terminate();
         }
     }
+}
+
+fn words<T: ToString>(values: &[T]) -> String {
+    values.iter().map(T::to_string).collect::<Vec<_>>().join(" ")
 }
 
 /// The program that is measured.
