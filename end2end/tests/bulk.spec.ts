@@ -34,3 +34,15 @@ test('a viewer chooses nothing', async ({ page, pilothouse, signIn }) => {
   await expect(row(page, 'orders')).toBeVisible();
   await expect(page.getByRole('checkbox')).toHaveCount(0);
 });
+
+test('names are whole at every width', async ({ page, pilothouse, signIn }) => {
+  await pilothouse.running('orders');
+  await signIn('developer');
+  await open(page, '/services');
+  const name = page.getByRole('link', { name: 'orders', exact: true });
+  for (const width of [390, 1023, 1024, 1183, 1184, 1280, 1344, 1440, 1536]) {
+    await page.setViewportSize({ width, height: 800 });
+    const isWhole = await name.evaluate((link) => link.clientWidth > 0 && link.scrollWidth <= link.clientWidth);
+    expect.soft(isWhole, `at ${width} pixels`).toBe(true);
+  }
+});
