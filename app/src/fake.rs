@@ -165,15 +165,8 @@ impl Services for Fake {
         };
         let item = |service: &Service| {
             let allowed = request.action.allowed(service.status);
-            BulkItem {
-                service_id: service.id,
-                name: service.name.clone(),
-                status: service.status,
-                status_reason: service.status_reason.clone(),
-                started_at: service.started_at,
-                outcome: if allowed.is_err() { BulkOutcome::Skipped } else { BulkOutcome::Planned },
-                message: allowed.err().map(|blocked| blocked.0.to_owned()),
-            }
+            let outcome = if allowed.is_err() { BulkOutcome::Skipped } else { BulkOutcome::Planned };
+            BulkItem::new(service, outcome, allowed.err().map(|blocked| blocked.0.to_owned()))
         };
         let items = self.services.iter().filter(is_chosen).map(item).collect();
         Ok(BulkReport { action: request.action, dry_run: request.dry_run, items })

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Health, ServiceId, ServiceQuery, Status, Timestamp};
+use crate::{Action, Health, Service, ServiceId, ServiceQuery, Status, Timestamp};
 
 /// Services that one request may move.
 pub const BULK_MOST: usize = 1_000;
@@ -83,6 +83,21 @@ pub enum BulkOutcome {
     Skipped,
     /// It didn't work.
     Failed,
+}
+
+impl BulkItem {
+    /// What becomes of a service that is there, and why.
+    pub fn new(service: &Service, outcome: BulkOutcome, message: Option<String>) -> Self {
+        Self {
+            service_id: service.id,
+            name: service.name.clone(),
+            status: service.status,
+            status_reason: service.status_reason.clone(),
+            started_at: service.started_at,
+            outcome,
+            message,
+        }
+    }
 }
 
 impl From<BulkFilter> for ServiceQuery {

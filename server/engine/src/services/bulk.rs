@@ -64,32 +64,20 @@ impl Services {
 
     async fn act_on(&self, caller: &Caller, action: Action, service: Service) -> BulkItem {
         match self.ask(caller, service.id, action).await {
-            Ok(service) => item(&service, BulkOutcome::Accepted, None),
-            Err(error) if error.code == ErrorCode::Conflict => item(&service, BulkOutcome::Skipped, Some(error.message)),
-            Err(error) => item(&service, BulkOutcome::Failed, Some(error.message)),
+            Ok(service) => BulkItem::new(&service, BulkOutcome::Accepted, None),
+            Err(error) if error.code == ErrorCode::Conflict => BulkItem::new(&service, BulkOutcome::Skipped, Some(error.message)),
+            Err(error) => BulkItem::new(&service, BulkOutcome::Failed, Some(error.message)),
         }
     }
 }
 
 fn plan(caller: &Caller, action: Action, service: &Service) -> BulkItem {
     if let Err(error) = caller.require_on(Permission::ServicesOperate, service.id) {
-        return item(service, BulkOutcome::Failed, Some(error.message));
+        return BulkItem::new(service, BulkOutcome::Failed, Some(error.message));
     }
     match action.allowed(service.status) {
-        Ok(()) => item(service, BulkOutcome::Planned, None),
-        Err(blocked) => item(service, BulkOutcome::Skipped, Some(blocked.0.to_owned())),
-    }
-}
-
-fn item(service: &Service, outcome: BulkOutcome, message: Option<String>) -> BulkItem {
-    BulkItem {
-        service_id: service.id,
-        name: service.name.clone(),
-        status: service.status,
-        status_reason: service.status_reason.clone(),
-        started_at: service.started_at,
-        outcome,
-        message,
+        Ok(()) => BulkItem::new(service, BulkOutcome::Planned, None),
+        Err(blocked) => BulkItem::new(service, BulkOutcome::Skipped, Some(blocked.0.to_owned())),
     }
 }
 
