@@ -30,7 +30,8 @@ pub fn BulkPage() -> impl IntoView {
     view! {
         <Transition fallback=|| view! { <Skeleton lines=12 /> }.erase()>
             {move || Suspend::new(async move {
-                match (wait(report).await, asked.get_untracked()) {
+                let asked = asked.get_untracked();
+                match (wait(report).await, asked) {
                     (Ok(report), Ok(_)) if report.items.is_empty() => view! { <NoneChosen /> }.erase(),
                     (Ok(plan), Ok(asked)) => view! { <Many plan asked reload=Callback::new(move |()| report.refetch()) /> }.erase(),
                     (Err(RpcError(error)), _) | (_, Err(error)) => {
