@@ -55,3 +55,20 @@ async fn an_address_that_names_nothing_says_what_to_do_and_a_viewer_is_refused()
     let list = get(some(), Some(Role::Developer), "/services").await;
     assert!(list.text.contains("Choose payments") && list.text.contains("All 2 services:"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_page_is_whole_however_many_are_rendered_at_a_time() {
+    let [first, _] = ids();
+    let path = format!("/services/bulk?action=restart&id={first}&sent=1795688901857888");
+    for _ in 0..20 {
+        let load = |_| {
+            let path = path.clone();
+            tokio::spawn(async move { get(some(), Some(Role::Developer), &path).await })
+        };
+        let loads: Vec<_> = (0..20).map(load).collect();
+        for page in loads {
+            let page = page.await.expect("no page fails");
+            assert!(page.status == StatusCode::OK && page.text.contains("<title>0 services restarted"), "{}", page.text);
+        }
+    }
+}

@@ -20,7 +20,7 @@ pub fn PageHead(
     // The head of the document is written when the body is done: the part of the page that the title is of may be gone by then.
     let now = title.get_untracked();
     view! {
-        <Title text=move || title.try_get().unwrap_or_else(|| now.clone()) />
+        <Title text=move || if cfg!(feature = "ssr") { now.clone() } else { title.get() } />
         <header class="page-head">
             <div class="page-head-text">
                 <h1 class="page-head-title">{text(move || title.get())}</h1>
