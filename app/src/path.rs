@@ -40,6 +40,11 @@ pub fn health_settings(id: ServiceId) -> String {
     format!("{}#health-check", service_tab(id, "settings"))
 }
 
+/// What one service may use at most, in its settings.
+pub fn limits(id: ServiceId) -> String {
+    format!("{}#limits", service_tab(id, "settings"))
+}
+
 /// The log of one service, up to the lines of `at`.
 pub fn log_until(id: ServiceId, at: Timestamp) -> String {
     // The page of lines ends there; no line has the number 0, so none is marked.

@@ -50,6 +50,13 @@ pub enum Fix {
         /// The service.
         service_id: ServiceId,
     },
+    /// Change what a service may use at most.
+    Limits {
+        /// What it does, for people.
+        label: String,
+        /// The service.
+        service_id: ServiceId,
+    },
     /// See what happened to a service, changes of its settings included.
     Activity {
         /// What it does, for people.

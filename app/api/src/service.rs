@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Desired, Diagnosis, Health, HealthCheck, Limit, RestartPolicy, Restarts, RuntimeKind, ServiceId, ServiceSpec, Source, Status,
+    Desired, Diagnosis, Health, HealthCheck, Limit, Limits, RestartPolicy, Restarts, RuntimeKind, ServiceId, ServiceSpec, Source, Status,
     Timestamp, Uptime,
 };
 
@@ -249,6 +249,9 @@ pub struct NewService {
     /// Whether it is started again when it ends by itself.
     #[serde(default = "crate::spec::default_restart")]
     pub restart: RestartPolicy,
+    /// What it may use at most.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 /// A change of a service: what is absent stays. Unless a field says otherwise, it takes effect at the next start.
@@ -272,6 +275,8 @@ pub struct ServicePatch {
     pub stop_grace_seconds: Option<u32>,
     /// Whether it is started again when it ends by itself; also counts for a start that is waited for.
     pub restart: Option<RestartPolicy>,
+    /// The new limits, in place of all the old ones.
+    pub limits: Option<Limits>,
 }
 
 /// Which services to list, and how.

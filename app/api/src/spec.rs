@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{HealthCheck, RestartPolicy, RuntimeKind};
+use crate::{HealthCheck, Limits, RestartPolicy, RuntimeKind};
 
 /// What a service is, independent of the runtime that runs it. Each runtime renders it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +38,9 @@ pub struct ServiceSpec {
     /// Whether it is started again when it ends by itself.
     #[serde(default = "default_restart")]
     pub restart: RestartPolicy,
+    /// What it may use at most.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 /// The policy of services that have none set.
@@ -73,6 +76,7 @@ impl ServiceSpec {
             openapi_path: default_openapi_path(),
             stop_grace_seconds: default_stop_grace(),
             restart,
+            limits: Limits::default(),
         }
     }
 }

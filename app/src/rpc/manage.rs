@@ -124,6 +124,7 @@ impl NewServiceForm {
             health: api::HealthCheck::default(),
             description: Some(self.description).filter(|text| !text.trim().is_empty()),
             restart: self.restart,
+            limits: api::Limits::default(),
         })
     }
 }

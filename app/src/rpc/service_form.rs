@@ -1,7 +1,7 @@
 //! The form with the settings of a service: texts, read and checked field by field.
 #![allow(missing_docs, reason = "the fields are named as what they set")]
 
-use api::{CheckKind, RestartPolicy, ServiceDetail, write_variables};
+use api::{CheckKind, RestartPolicy, ServiceDetail, write_bytes, write_variables};
 #[cfg(feature = "ssr")]
 use api::{HealthTest, ServiceId};
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,15 @@ pub struct ServiceForm {
     pub metrics_path: String,
     pub stop_grace: String,
     pub restart: RestartPolicy,
+    /// As [`api::read_bytes`] reads it; empty is no limit, as for the others.
+    #[serde(default)]
+    pub limit_memory: String,
+    #[serde(default)]
+    pub limit_cpu: String,
+    #[serde(default)]
+    pub limit_processes: String,
+    #[serde(default)]
+    pub limit_files: String,
 }
 
 impl ServiceForm {
@@ -55,8 +64,16 @@ impl ServiceForm {
             metrics_path: spec.metrics_path.clone(),
             stop_grace: spec.stop_grace_seconds.to_string(),
             restart: spec.restart,
+            limit_memory: spec.limits.memory_bytes.map(write_bytes).unwrap_or_default(),
+            limit_cpu: number(spec.limits.cpu_percent),
+            limit_processes: number(spec.limits.processes),
+            limit_files: number(spec.limits.open_files),
         }
     }
+}
+
+fn number(limit: Option<u32>) -> String {
+    limit.map(|limit| limit.to_string()).unwrap_or_default()
 }
 
 /// A command as it is typed: words with quotes where they are needed, which reading takes off again.
@@ -96,12 +113,23 @@ impl ServiceForm {
         }
     }
 
+    /// What it may use at most.
+    fn limits(&self, numbers: &mut Numbers) -> api::Limits {
+        api::Limits {
+            memory_bytes: numbers.bytes("/limits/memory_bytes", &self.limit_memory),
+            cpu_percent: numbers.limit("/limits/cpu_percent", "the limit of CPU", &self.limit_cpu),
+            processes: numbers.limit("/limits/processes", "the limit of processes", &self.limit_processes),
+            open_files: numbers.limit("/limits/open_files", "the limit of open files", &self.limit_files),
+        }
+    }
+
     pub(super) fn patch(self) -> api::Result<api::ServicePatch> {
         let mut numbers = Numbers::default();
         let health = self.health(&mut numbers);
         let stop_grace = numbers.read("/stop_grace_seconds", "the grace of a stop", &self.stop_grace);
         let port = numbers.port(&self.port);
         let environment = numbers.variables(&self.environment);
+        let limits = self.limits(&mut numbers);
         numbers.refuse()?;
         Ok(api::ServicePatch {
             name: Some(self.name.trim().to_owned()),
@@ -112,6 +140,7 @@ impl ServiceForm {
             metrics_path: Some(self.metrics_path.trim().to_owned()),
             stop_grace_seconds: Some(stop_grace),
             restart: Some(self.restart),
+            limits: Some(limits),
         })
     }
 }
@@ -132,6 +161,23 @@ impl Numbers {
             self.fault(field, format!("{what} is a whole number"));
             0
         })
+    }
+
+    /// A number, or none when nothing is there.
+    pub fn limit(&mut self, field: &str, what: &str, text: &str) -> Option<u32> {
+        (!text.trim().is_empty()).then(|| self.read(field, what, text))
+    }
+
+    /// An amount of memory, or none when nothing is there.
+    pub fn bytes(&mut self, field: &str, text: &str) -> Option<u64> {
+        if text.trim().is_empty() {
+            return None;
+        }
+        let bytes = api::read_bytes(text);
+        if bytes.is_none() {
+            self.fault(field, "an amount of memory is a number with a unit, such as 512 MiB or 2 GB".into());
+        }
+        bytes
     }
 
     pub fn port(&mut self, text: &str) -> Option<u16> {
@@ -192,6 +238,10 @@ mod tests {
             metrics_path: "/metrics".into(),
             stop_grace: "10".into(),
             restart: RestartPolicy::Always,
+            limit_memory: String::new(),
+            limit_cpu: String::new(),
+            limit_processes: String::new(),
+            limit_files: String::new(),
         }
     }
 
@@ -219,6 +269,16 @@ mod tests {
         let wrong = ServiceForm { port: "99999".into(), health_interval: "soon".into(), environment: "A".into(), ..form() };
         let fields: Vec<_> = wrong.patch().unwrap_err().details.into_iter().map(|detail| detail.field).collect();
         assert_eq!(fields, ["/health/interval_seconds", "/port", "/environment"]);
+    }
+
+    #[test]
+    fn an_empty_limit_is_none_and_one_that_is_no_amount_is_named() {
+        let some = ServiceForm { limit_memory: "64 MiB".into(), limit_processes: " 20 ".into(), ..form() };
+        let limits = some.patch().unwrap().limits.unwrap();
+        assert_eq!((limits.memory_bytes, limits.cpu_percent, limits.processes), (Some(64 << 20), None, Some(20)));
+        let wrong = ServiceForm { limit_memory: "much".into(), limit_cpu: "1.5".into(), ..form() };
+        let fields: Vec<_> = wrong.patch().unwrap_err().details.into_iter().map(|detail| detail.field).collect();
+        assert_eq!(fields, ["/limits/memory_bytes", "/limits/cpu_percent"]);
     }
 
     #[test]

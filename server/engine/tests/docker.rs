@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use api::ports::Services as _;
-use api::{Caller, Desired, NewService, Role, Service, ServiceId, ServiceSpec, Source, Status};
+use api::{Caller, Desired, Limits, NewService, Role, Service, ServiceId, ServiceSpec, Source, Status};
 use engine::logs::segment::{blocks, list};
 use engine::runtime::conformance::until;
 use engine::runtime::docker::DockerRuntime;
@@ -397,6 +397,9 @@ async fn a_container_of_others_is_a_service_and_what_others_do_with_it_stands() 
     whole.until(name, |service| service.status == Status::Stopped).await;
     docker(&["start", name]);
     whole.until(name, |service| service.status == Status::Running && service.desired == Desired::Running).await;
+    let limits = api::ServicePatch { limits: Some(Limits { processes: Some(9), ..Limits::default() }), ..Default::default() };
+    let refused = whole.services.change(&whole.admin, found.id, limits).await.unwrap_err();
+    assert_eq!(refused.details[0].field, "/limits", "they are set where it was made");
     docker(&["rm", "--force", name]);
     let gone = whole.until(name, |service| service.status == Status::Error).await;
     assert!(gone.status_reason.unwrap().contains("there is no container"));
@@ -430,12 +433,16 @@ async fn a_service_is_made_of_an_image_changed_and_deleted() {
     whole.until("web", |service| service.status == Status::Running && service.started_at > running.started_at).await;
     assert_eq!(docker(&["inspect", "--format", "{{.Id}} {{.Config.Env}}", &container]), first, "nothing has changed");
     let environment = [("GREETING".to_owned(), "good day".to_owned())].into();
-    let patch = api::ServicePatch { environment: Some(environment), ..api::ServicePatch::default() };
+    let limits = Limits { memory_bytes: Some(64 << 20), cpu_percent: Some(50), processes: Some(40), open_files: Some(256) };
+    let patch = api::ServicePatch { environment: Some(environment), limits: Some(limits), ..api::ServicePatch::default() };
     whole.services.change(&developer, made.id, patch).await.unwrap();
     let before = whole.until("web", |service| service.status == Status::Running).await.started_at;
     whole.services.restart(&developer, made.id).await.unwrap();
     whole.until("web", |service| service.status == Status::Running && service.started_at > before).await;
     assert!(docker(&["inspect", "--format", "{{.Config.Env}}", &container]).contains("GREETING=good day"));
+    let held = "{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}}";
+    assert_eq!(docker(&["inspect", "--format", held, &container]), "67108864 67108864 500000000 40");
+    assert_eq!(docker(&["exec", &container, "sh", "-c", "ulimit -n"]), "256");
     whole.services.stop(&developer, made.id).await.unwrap();
     whole.until("web", |service| service.status == Status::Stopped).await;
     whole.services.delete(&whole.admin, made.id).await.unwrap();

@@ -3,15 +3,15 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use api::{LogStream, ServiceId};
+use api::{Limits, LogStream, ServiceId};
 use engine::logs::segment::{blocks, list};
 use engine::runtime::conformance::{process, process_launch, until};
 use engine::runtime::process::{ProcessRuntime, log_folder};
-use engine::runtime::{Launch, Observation, Prepare, PrepareStep, Runtime};
+use engine::runtime::{Launch, Observation, Prepare, PrepareStep, ProcessLaunch, Runtime};
 use engine::testing::{StoreKind, TestStore};
 use engine::{Clock, Core};
 use rustix::process::{Pid, Signal, kill_process};
@@ -347,4 +347,92 @@ while True: sum(range(10000))
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     house.runtime.stop(id, Duration::from_secs(5)).await.unwrap();
+}
+
+/// Starts a service with limits.
+async fn limited(house: &House, command: &[&str], limits: Limits) -> ServiceId {
+    let id = ServiceId(Clock::System.new_uuid());
+    let launch = ProcessLaunch { limits, ..process_launch(house.folder(), command) };
+    house.runtime.start(id, Launch::Process(launch)).await.unwrap();
+    id
+}
+
+/// The control groups of a service that are there.
+fn groups(id: ServiceId) -> Vec<PathBuf> {
+    let name = format!("pilothouse-{id}");
+    let mut found = Vec::new();
+    let mut waiting = vec![PathBuf::from("/sys/fs/cgroup")];
+    while let Some(folder) = waiting.pop() {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path());
+        let (own, others): (Vec<_>, Vec<_>) = folders.partition(|path| path.ends_with(&name));
+        found.extend(own);
+        waiting.extend(others);
+    }
+    found
+}
+
+#[tokio::test]
+async fn more_memory_than_the_limit_is_killed_and_the_reason_known() {
+    let house = House::new().await;
+    let limits = Limits { memory_bytes: Some(48 << 20), ..Limits::default() };
+    let greedy = "import time\nprint('small', flush=True)\nx = bytearray(200 << 20)\nprint('large', flush=True)\ntime.sleep(60)";
+    let id = limited(&house, &["python3", "-c", greedy], limits).await;
+    let ended = ended(&house.runtime, id).await;
+    assert_eq!((ended.signal, ended.oom), (Some(9), true));
+    house.until_said(id, "small").await;
+    assert!(!house.output(id).iter().any(|line| line == "large"));
+    assert!(house.lines(id).iter().any(|(_, text)| text.contains("48 MiB of memory")), "{:?}", house.lines(id));
+    assert_eq!(groups(id), [PathBuf::new(); 0], "nothing is left behind");
+}
+
+#[tokio::test]
+async fn a_fork_bomb_stays_within_its_limit_and_is_stopped_whole() {
+    let house = House::new().await;
+    let limits = Limits { processes: Some(30), ..Limits::default() };
+    // Each child goes on, in a session of its own, and none heeds SIGTERM.
+    let bomb = "import os, signal, time\nsignal.signal(15, signal.SIG_IGN)\nprint('begins', flush=True)\nwhile True:\n    try:\n        if os.fork() == 0: os.setsid()\n    except OSError:\n        print('full', flush=True); time.sleep(0.05)";
+    let id = limited(&house, &["python3", "-c", bomb], limits).await;
+    house.until_said(id, "full").await;
+    let group = groups(id);
+    assert_eq!(group.len(), 1, "{group:?}");
+    let there = || std::fs::read_to_string(group[0].join("pids.current")).map_or(0, |count| count.trim().parse::<u32>().unwrap());
+    assert_eq!(there(), 30);
+    let another = tokio::process::Command::new("true").status().await.unwrap();
+    assert!(another.success(), "others can still start processes");
+    house.runtime.stop(id, Duration::from_millis(200)).await.unwrap();
+    assert!(!group[0].exists(), "none of them is left, and so the group can go");
+}
+
+#[tokio::test]
+async fn a_share_of_a_core_is_all_that_a_busy_loop_gets() {
+    let house = House::new().await;
+    let limits = Limits { cpu_percent: Some(20), open_files: Some(77), ..Limits::default() };
+    let busy = "import os, resource, time\nprint(resource.getrlimit(resource.RLIMIT_NOFILE), flush=True)\nend = time.monotonic() + 2\nwhile time.monotonic() < end: pass\nused = sum(os.times()[:2])\nprint('little' if used < 0.8 else used, flush=True)\ntime.sleep(60)";
+    let id = limited(&house, &["python3", "-c", busy], limits).await;
+    house.until_said(id, "little").await;
+    assert_eq!(house.output(id)[0], "(77, 77)", "from its very start");
+    house.runtime.stop(id, Duration::from_secs(5)).await.unwrap();
+    assert_eq!(groups(id), [PathBuf::new(); 0]);
+}
+
+#[tokio::test]
+async fn what_left_a_service_is_still_in_its_group_when_a_new_supervisor_stops_it() {
+    let house = House::new().await;
+    let limits = Limits { memory_bytes: Some(256 << 20), ..Limits::default() };
+    // The child closes its output, leaves the session and is orphaned: of it only the group knows.
+    let leaver = "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork(): os._exit(0)\n    open('left', 'w').write(str(os.getpid()))\n    os.closerange(0, 10)\n    time.sleep(600)\nprint('apart', flush=True)\ntime.sleep(600)";
+    let id = limited(&house, &["python3", "-c", leaver], limits).await;
+    house.until_said(id, "apart").await;
+    let left = house.folder().join("left");
+    until_so("it has not left", || std::fs::read_to_string(&left).is_ok_and(|pid| !pid.is_empty())).await;
+    let left: u32 = std::fs::read_to_string(left).unwrap().parse().unwrap();
+    kill(house.supervisor(id));
+    let runtime = house.reborn();
+    runtime.observe_all().await.unwrap();
+    until(&runtime, id, |now| matches!(now, Observation::Running { .. })).await;
+    assert!(is_alive(left));
+    runtime.stop(id, Duration::from_secs(5)).await.unwrap();
+    assert!(!is_alive(left));
+    assert_eq!(groups(id), [PathBuf::new(); 0]);
 }

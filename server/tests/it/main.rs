@@ -7,6 +7,7 @@ mod doors;
 mod headers;
 mod health;
 mod hostile;
+mod limits;
 mod live;
 mod openapi;
 mod permissions;

@@ -62,6 +62,7 @@ fn button(fix: Fix, watched: Watched, performer: Option<Performer>, form_token: 
             return link(label, href);
         }
         Fix::Settings { label, service_id } => return link(label, path::service_tab(service_id, "settings")),
+        Fix::Limits { label, service_id } => return link(label, path::limits(service_id)),
         Fix::HealthCheck { label, service_id } => return link(label, path::health_settings(service_id)),
         Fix::Activity { label, service_id } => return link(label, path::service_tab(service_id, "activity")),
         Fix::Service { label, service_id } => return link(label, path::service(service_id)),

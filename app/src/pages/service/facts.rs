@@ -90,6 +90,7 @@ fn facts(watched: Watched) -> Vec<(&'static str, String, bool)> {
         add("Metrics", Some(detail.spec.metrics_path.clone()), true);
         add("Depends on", Some(detail.dependencies.join(", ")), false);
         add("Stop grace", Some(format!("{} s", detail.spec.stop_grace_seconds)), false);
+        add("Limits", Some(detail.spec.limits.words()), false);
         add("Starts again", Some(starts_again(detail.spec.restart).into()), false);
         let names = detail.spec.environment.keys().cloned().collect::<Vec<_>>().join(", ");
         add("Variables", Some(names), true);
@@ -119,7 +120,7 @@ fn describe_exit(exit: &LastExit) -> String {
 /// How a run ended, in words that go on after what is meant: "ended with exit code 1".
 pub fn describe_end(code: Option<i32>, signal: Option<i32>, is_oom: bool) -> String {
     match (is_oom, signal, code) {
-        (true, ..) => "was killed: the machine ran out of memory".into(),
+        (true, ..) => "was killed for want of memory".into(),
         (_, Some(signal), _) => format!("was ended by signal {}", signal_name(signal)),
         (_, _, Some(0)) => "ended by itself, with success".into(),
         (_, _, Some(code)) => format!("ended with exit code {code}"),

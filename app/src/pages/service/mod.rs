@@ -9,6 +9,7 @@ mod figures;
 mod head;
 mod incident;
 mod incidents;
+mod limits_form;
 mod loads;
 mod logs;
 mod overview;

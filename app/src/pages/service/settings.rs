@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::check_form::CheckForm;
 use super::check_test::CheckTest;
+use super::limits_form::LimitsForm;
 use super::watch::Watched;
 use crate::components::{Field, LiveForm, RestartField, Takes};
 use crate::erase::Erase;
@@ -39,7 +40,7 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>) -> impl IntoView {
     let (id, runtime) = (service.id, service.runtime);
     let is_foreign = matches!(spec.source, Source::Container { .. });
     let (form, found) = tried.map_or_else(|| (ServiceForm::of(&detail), None), |tried| (tried.form, Some(tried.found)));
-    let check = form.clone();
+    let (check, limits) = (form.clone(), form.clone());
     let environment = if is_foreign {
         view! { <input type="hidden" name="form[environment]" value="" /> }.erase()
     } else {
@@ -58,6 +59,7 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>) -> impl IntoView {
                 {environment}
                 <RestartField chosen=form.restart />
                 <Field name="form[stop_grace]" label="Seconds it has to stop" takes=Takes::Number(0, 600) value=form.stop_grace hint="After that it is killed, with all that it has started." />
+                {(!is_foreign).then(|| view! { <LimitsForm form=limits /> })}
                 <CheckForm form=check runtime />
                 <CheckTest id found />
             </LiveForm>

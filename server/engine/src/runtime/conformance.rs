@@ -25,6 +25,7 @@ pub fn process_launch(folder: &Path, command: &[&str]) -> ProcessLaunch {
         command: command.iter().map(|part| (*part).to_owned()).collect(),
         working_dir: folder.into(),
         environment: BTreeMap::from([("PATH".to_owned(), path)]),
+        limits: api::Limits::default(),
     }
 }
 

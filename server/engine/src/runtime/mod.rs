@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use api::{Container, ResourceUsage, Result, RuntimeKind, ServiceId, ServiceSpec, Timestamp};
+use api::{Container, Limits, ResourceUsage, Result, RuntimeKind, ServiceId, ServiceSpec, Timestamp};
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
@@ -137,6 +137,9 @@ pub struct NewContainer {
     pub port: Option<u16>,
     /// The port that it listens on inside; none takes the one that the image exposes.
     pub container_port: Option<u16>,
+    /// What it may use at most.
+    #[serde(skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
 }
 
 /// All that is needed to run a service as a process. Built by the services manager from specification and folder.
@@ -152,6 +155,9 @@ pub struct ProcessLaunch {
     pub working_dir: PathBuf,
     /// The whole environment: allow-list of Pilothouse's own, `.env`, the service's, `PORT`.
     pub environment: BTreeMap<String, String>,
+    /// What it may use at most.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 /// A virtual environment to be made. The supervisor locks `lock`, skips all when `marker` exists, else runs `steps` one after the

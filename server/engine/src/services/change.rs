@@ -17,6 +17,7 @@ impl Services {
         faults.check("/port", new.port != Some(0), "a port is 1 to 65535; leave it out to let Pilothouse choose");
         faults.environment(&new.environment);
         faults.health(&new.health);
+        faults.limits(&new.limits);
         faults.description(new.description.as_deref().unwrap_or_default());
         faults.refuse()?;
         validate::variables_allowed(caller, &new.environment)?;
@@ -34,6 +35,7 @@ impl Services {
         let now = self.core.clock.now();
         let mut spec = ServiceSpec::new(source);
         (spec.port, spec.environment, spec.health, spec.restart) = (new.port, new.environment, new.health, new.restart);
+        spec.limits = new.limits;
         if let Some(runtime) = new.runtime.filter(|runtime| *runtime != spec.runtime) {
             let message = format!("such a source is run by {}, not by {}", spec.runtime.label(), runtime.label());
             return Err(Error::invalid("/runtime", message));
@@ -75,6 +77,9 @@ impl Services {
         if is_foreign && patch.environment.as_ref().is_some_and(|variables| !variables.is_empty()) {
             return Err(Error::invalid("/environment", "the variables of a container that others have made are set where it is made"));
         }
+        if is_foreign && patch.limits.is_some_and(|limits| !limits.is_empty()) {
+            return Err(Error::invalid("/limits", "the limits of a container that others have made are set where it is made"));
+        }
         if let Some(health) = &patch.health {
             check::allowed(caller, health, Some(&before.spec.health), before.spec.runtime, "/health")?;
         }
@@ -96,6 +101,7 @@ impl Services {
         row.spec.metrics_path = patch.metrics_path.unwrap_or(row.spec.metrics_path);
         row.spec.stop_grace_seconds = patch.stop_grace_seconds.unwrap_or(row.spec.stop_grace_seconds);
         row.spec.restart = patch.restart.unwrap_or(row.spec.restart);
+        row.spec.limits = patch.limits.unwrap_or(row.spec.limits);
         let changed = changed(&before, &row);
         if !changed.is_empty() {
             row.last_updated = self.core.clock.now();
@@ -186,6 +192,7 @@ fn changed(before: &ServiceRow, after: &ServiceRow) -> Vec<&'static str> {
         ("metrics_path", before.spec.metrics_path != after.spec.metrics_path),
         ("stop_grace_seconds", before.spec.stop_grace_seconds != after.spec.stop_grace_seconds),
         ("restart", before.spec.restart != after.spec.restart),
+        ("limits", before.spec.limits != after.spec.limits),
     ];
     fields.into_iter().filter_map(|(name, is_changed)| is_changed.then_some(name)).collect()
 }

@@ -59,6 +59,7 @@ impl Services {
             changed: self.last_change(id, before.service.started_at, ended.at).await,
             ran_seconds: before.service.started_at.map(|began| ended.at.seconds_since(began)),
             restarts,
+            limits: before.spec.limits,
             ..Facts::of(id)
         });
         let last = lines[lines.len().saturating_sub(LAST_LINES)..].to_vec();

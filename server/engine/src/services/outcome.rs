@@ -10,7 +10,7 @@ pub(super) fn reason(ended: &Ended) -> String {
         return failure.clone();
     }
     match (ended.code, ended.signal) {
-        _ if ended.oom => "killed by the system: it used more memory than there was".into(),
+        _ if ended.oom => "killed by the system for want of memory".into(),
         (_, Some(signal)) => format!("killed by {}", signal_name(signal)),
         (Some(0), None) => "ended by itself with code 0".into(),
         (Some(code), None) => format!("exited with code {code}"),

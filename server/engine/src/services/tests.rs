@@ -147,6 +147,7 @@ fn command(name: &str, working_dir: PathBuf) -> NewService {
         health: Default::default(),
         description: None,
         restart: RestartPolicy::OnFailure,
+        limits: Default::default(),
     }
 }
 
@@ -407,6 +408,7 @@ on_each_store! {
             environment: Some([("A".to_owned(), "1".to_owned())].into()),
             description: Some("Works".into()),
             stop_grace_seconds: Some(3),
+            limits: Some(api::Limits { processes: Some(20), ..Default::default() }),
             ..ServicePatch::default()
         };
         let id = made.service.id;

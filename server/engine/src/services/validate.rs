@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use api::{
-    Caller, Detail, Error, HealthCheck, Permission, Result, ServicePatch, Source, is_http_path, is_image_name, is_service_name,
+    Caller, Detail, Error, HealthCheck, Limits, Permission, Result, ServicePatch, Source, is_http_path, is_image_name, is_service_name,
     is_variable_name,
 };
 
@@ -47,6 +47,10 @@ impl Faults {
         self.0.extend(health.faults("/health"));
     }
 
+    pub fn limits(&mut self, limits: &Limits) {
+        self.0.extend(limits.faults("/limits"));
+    }
+
     pub fn environment(&mut self, variables: &BTreeMap<String, String>) {
         self.check("/environment", variables.len() <= VARIABLES, "a service has at most 200 variables");
         for (name, value) in variables.iter().take(VARIABLES) {
@@ -79,6 +83,9 @@ pub(super) fn patch(patch: &ServicePatch) -> Result<()> {
     }
     if let Some(health) = &patch.health {
         faults.health(health);
+    }
+    if let Some(limits) = &patch.limits {
+        faults.limits(limits);
     }
     if let Some(path) = &patch.metrics_path {
         faults.check("/metrics_path", is_http_path(path), "the metrics path starts with '/', has no spaces and at most 1024 characters");

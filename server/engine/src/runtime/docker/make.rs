@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use api::{Error, Result, ServiceId};
 use bollard::Docker;
-use bollard::models::{ContainerCreateBody, HostConfig, PortBinding};
+use bollard::models::{ContainerCreateBody, HostConfig, PortBinding, ResourcesUlimits};
 use bollard::query_parameters::{CreateContainerOptions, CreateImageOptions, RemoveContainerOptions};
 use futures::StreamExt;
 use sha2::{Digest, Sha256};
@@ -58,6 +58,7 @@ fn body(id: ServiceId, new: &NewContainer, inside: Option<u16>, launch: String) 
         let binding = PortBinding { host_ip: Some(LOOPBACK.into()), host_port: Some(outside.to_string()) };
         (format!("{inside}/tcp"), Some(vec![binding]))
     });
+    let limits = &new.limits;
     ContainerCreateBody {
         image: Some(new.image.clone()),
         cmd: (!new.command.is_empty()).then(|| new.command.clone()),
@@ -69,6 +70,12 @@ fn body(id: ServiceId, new: &NewContainer, inside: Option<u16>, launch: String) 
         ])),
         exposed_ports: published.as_ref().map(|(port, _)| vec![port.clone()]),
         host_config: Some(HostConfig {
+            memory: limits.memory_bytes.map(whole),
+            // With swap: the same is none of it.
+            memory_swap: limits.memory_bytes.map(whole),
+            nano_cpus: limits.cpu_percent.map(|percent| i64::from(percent) * 10_000_000),
+            pids_limit: limits.processes.map(i64::from),
+            ulimits: limits.open_files.map(|count| vec![open_files(count)]),
             port_bindings: published.map(|published| HashMap::from([published])),
             privileged: Some(false),
             security_opt: Some(vec!["no-new-privileges".into()]),
@@ -76,6 +83,15 @@ fn body(id: ServiceId, new: &NewContainer, inside: Option<u16>, launch: String) 
         }),
         ..ContainerCreateBody::default()
     }
+}
+
+fn whole(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+fn open_files(count: u32) -> ResourcesUlimits {
+    let count = Some(i64::from(count));
+    ResourcesUlimits { name: Some("nofile".into()), soft: count, hard: count }
 }
 
 /// Names what a container is made from.
@@ -146,7 +162,7 @@ async fn pull(docker: &Docker, name: &str, tell: &(dyn Fn(String) + Sync)) -> Re
 
 #[cfg(test)]
 mod tests {
-    use api::ServiceId;
+    use api::{Limits, ServiceId};
 
     use super::{body, launch};
     use crate::runtime::NewContainer;
@@ -164,6 +180,20 @@ mod tests {
         assert_eq!(given, ["PortBindings", "Privileged", "SecurityOpt"]);
         let unpublished = serde_json::to_value(body(id, &new, None, "x".into())).expect("as Docker reads it");
         assert!(unpublished["HostConfig"]["PortBindings"].is_null() && unpublished["Cmd"].is_null());
+    }
+
+    #[test]
+    fn limits_are_told_in_the_words_of_docker_and_none_changes_no_container() {
+        let limits = Limits { memory_bytes: Some(64 << 20), cpu_percent: Some(150), processes: Some(20), open_files: Some(256) };
+        let new = NewContainer { image: "web:1".into(), limits, ..NewContainer::default() };
+        let json = serde_json::to_value(body(ServiceId(uuid::Uuid::nil()), &new, None, "x".into())).expect("as Docker reads it");
+        let told = ["Memory", "MemorySwap", "NanoCpus", "PidsLimit"].map(|name| json["HostConfig"][name].as_i64());
+        assert_eq!(told, [Some(64 << 20), Some(64 << 20), Some(1_500_000_000), Some(20)]);
+        assert_eq!(json["HostConfig"]["Ulimits"], serde_json::json!([{ "Name": "nofile", "Soft": 256, "Hard": 256 }]));
+        // As it was named before there were limits, so that none is made anew for nothing.
+        let without = NewContainer { limits: Limits::default(), ..new.clone() };
+        assert!(!serde_json::to_string(&without).expect("JSON").contains("limits"));
+        assert_ne!(launch(&without, None, ""), launch(&new, None, ""));
     }
 
     #[test]

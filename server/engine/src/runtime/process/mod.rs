@@ -4,6 +4,7 @@
 //! holds nothing that a restart would lose: it reads the run folders and connects to the supervisors.
 
 mod aside;
+mod cgroup;
 mod folder;
 mod procfs;
 mod state;
@@ -22,6 +23,7 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 pub use self::aside::{Aside, How, Ran};
+use self::cgroup::Controller;
 use self::folder::RunFolder;
 use self::procfs::{Kin, boot_id};
 use self::state::{Ask, Phase, State};
@@ -104,6 +106,12 @@ impl Runtime for ProcessRuntime {
         Capabilities { outlives_pilothouse: !is_first, notes }
     }
 
+    fn spawn(&self) {
+        if let Err(error) = cgroup::make_room() {
+            tracing::info!(%error, "control_groups_not_used");
+        }
+    }
+
     async fn probe(&self) -> Result<String> {
         let program = self.shared.core.config.program.clone();
         blocking(move || {
@@ -113,7 +121,7 @@ impl Runtime for ProcessRuntime {
                 return Err(io::Error::other(format!("the supervisor {} is gone; restart Pilothouse", program.display())));
             }
             let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-            Ok(format!("processes of this machine, Linux {}", release.trim()))
+            Ok(format!("processes of this machine, Linux {}; {}", release.trim(), limits()))
         })
         .await
     }
@@ -202,6 +210,23 @@ impl Runtime for ProcessRuntime {
 
     fn take_events(&self) -> Option<mpsc::UnboundedReceiver<(ServiceId, Observation)>> {
         self.receiver.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Which limits hold here, in words.
+fn limits() -> String {
+    let held = cgroup::available();
+    let words = [(Controller::Memory, "memory"), (Controller::Cpu, "CPU"), (Controller::Pids, "processes")];
+    let named = |is_held: bool| {
+        let some = words.iter().filter(|(controller, _)| held.contains(controller) == is_held).map(|(_, word)| *word);
+        some.collect::<Vec<_>>().join(", ")
+    };
+    match (held.len(), named(false)) {
+        (3, _) => "limits of memory, CPU and processes are held by control groups".into(),
+        (0, _) => {
+            "without control groups that it may make, limits of CPU aren't held, and those of memory and processes only roughly".into()
+        }
+        (_, missing) => format!("control groups hold limits of {}, and none of {missing}", named(true)),
     }
 }
 

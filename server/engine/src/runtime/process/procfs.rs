@@ -228,6 +228,14 @@ pub fn descriptors(pid: u32) -> impl Iterator<Item = PathBuf> {
     entries.into_iter().flatten().filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
 }
 
+/// How many processes and threads a user has.
+pub fn tasks_of(user: u32) -> u64 {
+    use std::os::unix::fs::MetadataExt as _;
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let own = entries.filter(|entry| entry.metadata().is_ok_and(|meta| meta.is_dir() && meta.uid() == user));
+    own.map(|entry| std::fs::read_dir(entry.path().join("task")).map_or(0, |tasks| tasks.count() as u64)).sum()
+}
+
 /// How often the kernel has killed a process for want of memory since the boot.
 pub fn oom_kills() -> u64 {
     let text = std::fs::read_to_string("/proc/vmstat").unwrap_or_default();

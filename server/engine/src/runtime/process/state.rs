@@ -1,8 +1,9 @@
 //! What a supervisor records of its service and tells Pilothouse: the same JSON in the run folder and on the socket.
 
-use api::Timestamp;
+use api::{Limits, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::cgroup::Group;
 use super::procfs::ProcessId;
 use crate::runtime::{Ended, Observation};
 
@@ -24,6 +25,12 @@ pub struct State {
     /// The supervisors so far, the newest last: processes of the service may be of their sessions.
     #[serde(default)]
     pub sessions: Vec<ProcessId>,
+    /// What it may use at most, from its start on.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
+    /// The control group that holds that.
+    #[serde(default, skip_serializing_if = "Group::is_empty")]
+    pub group: Group,
 }
 
 /// What a service is doing.

@@ -233,7 +233,8 @@ impl Unit {
 /// The state of a service whose supervisor has just been ordered.
 pub fn starting(boot_id: String) -> State {
     let phase = Phase::Preparing { label: "starting".into(), step: 1, steps: 1 };
-    State { version: VERSION, boot_id, phase, stop_asked: false, sessions: Vec::new() }
+    let (limits, group) = Default::default();
+    State { version: VERSION, boot_id, phase, stop_asked: false, sessions: Vec::new(), limits, group }
 }
 
 fn request(ask: &Ask) -> Vec<u8> {

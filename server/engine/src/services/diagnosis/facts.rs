@@ -1,6 +1,6 @@
 //! What is known when a run has ended, a start has failed, or a service that runs isn't well.
 
-use api::{Restarts, ServiceId, Status};
+use api::{Limits, Restarts, ServiceId, Status};
 
 use super::log::Log;
 use crate::runtime::Ended;
@@ -29,6 +29,8 @@ pub(in crate::services) struct Facts<'a> {
     pub ran_seconds: Option<f64>,
     /// Its starts by its restart policy.
     pub restarts: Restarts,
+    /// What it may use at most.
+    pub limits: Limits,
 }
 
 /// A check that failed.
@@ -73,9 +75,21 @@ pub(in crate::services) struct Change {
 impl<'a> Facts<'a> {
     /// Nothing but which service it is.
     pub fn of(id: ServiceId) -> Self {
-        let (log, restarts) = (Log::default(), Restarts::default());
+        let (log, restarts, limits) = (Log::default(), Restarts::default(), Limits::default());
         let others: &'a [Neighbour] = &[];
-        Self { id, ended: None, probe: None, log, taken: None, has_requirements: false, others, changed: None, ran_seconds: None, restarts }
+        Self {
+            id,
+            ended: None,
+            probe: None,
+            log,
+            taken: None,
+            has_requirements: false,
+            others,
+            changed: None,
+            ran_seconds: None,
+            restarts,
+            limits,
+        }
     }
 
     /// Why it never ran, if that is what happened.

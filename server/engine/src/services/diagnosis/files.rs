@@ -2,7 +2,7 @@
 
 use super::facts::Facts;
 use super::rule::Weight::{Exact, Likely};
-use super::rule::{AGAIN, Finding, LOGS, Rule, SAYS, SETTINGS, Says, part};
+use super::rule::{AGAIN, Finding, LIMITS, LOGS, Rule, SAYS, SETTINGS, Says, part};
 
 pub(super) const RULES: &[Rule] = &[
     Rule::line(
@@ -35,11 +35,24 @@ pub(super) const RULES: &[Rule] = &[
         "too-many-open-files",
         Exact,
         "descriptors",
-        AGAIN,
+        LIMITS,
         Says {
             any: &["too many open files", " emfile", "'emfile'"],
             cause: "it has more files and connections open than it may",
-            action: "look for what it doesn't close, connections above all; if it needs so many, raise the limit (LimitNOFILE) of Pilothouse",
+            action: "look for what it doesn't close, connections above all; if it needs so many, raise its limit of open files, or that of Pilothouse (LimitNOFILE) when it has none",
+            ..SAYS
+        },
+    ),
+    Rule::line(
+        "too-many-processes",
+        Exact,
+        "processes",
+        LIMITS,
+        Says {
+            any: &["can't start new thread", "fork: retry: resource temporarily unavailable", "cannot fork", "pthread_create failed"],
+            parts: &[],
+            cause: "it has as many processes and threads as it may",
+            action: "look for what starts so many; if it needs them, raise its limit of processes",
             ..SAYS
         },
     ),

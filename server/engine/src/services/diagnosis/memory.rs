@@ -2,11 +2,12 @@
 
 use super::facts::Facts;
 use super::rule::Weight::{Exact, Known};
-use super::rule::{AGAIN, Finding, Rule, SAYS, SETTINGS, Says};
+use super::rule::{AGAIN, Finding, LIMITS, Rule, SAYS, SETTINGS, Says};
 
 const TOPIC: &str = "memory";
 
 pub(super) const RULES: &[Rule] = &[
+    Rule::facts("memory-limit", Known, TOPIC, LIMITS, over_limit),
     Rule::facts("out-of-memory", Known, TOPIC, AGAIN, killed),
     Rule::line(
         "node-heap-full",
@@ -73,8 +74,15 @@ pub(super) const RULES: &[Rule] = &[
     ),
 ];
 
-fn killed(facts: &Facts<'_>) -> Option<Finding> {
+fn over_limit(facts: &Facts<'_>) -> Option<Finding> {
     facts.ended.filter(|ended| ended.oom)?;
+    let limit = api::write_bytes(facts.limits.memory_bytes?);
+    let cause = format!("the system killed it: it needed more memory than its limit of {limit}");
+    Some(Finding::new(cause, "raise its limit of memory, or look for what grows in its memory chart").by(facts.log.last()))
+}
+
+fn killed(facts: &Facts<'_>) -> Option<Finding> {
+    facts.ended.filter(|ended| ended.oom && facts.limits.memory_bytes.is_none())?;
     let cause = "the system killed it: it used more memory than there was";
     Some(
         Finding::new(cause, "give the machine or the service more memory, or look for what grows in its memory chart").by(facts.log.last()),

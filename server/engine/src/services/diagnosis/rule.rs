@@ -75,6 +75,8 @@ pub(in crate::services) enum Offer {
     Settings,
     /// How its health is found out.
     Check,
+    /// What it may use at most.
+    Limits,
     /// What happened to it.
     Activity,
     /// Starting it again, or restarting it while it runs.
@@ -83,6 +85,8 @@ pub(in crate::services) enum Offer {
 
 /// For what is mended in the settings.
 pub(super) const SETTINGS: &[Offer] = &[Offer::Settings, Offer::Logs];
+/// For what a limit stops.
+pub(super) const LIMITS: &[Offer] = &[Offer::Limits, Offer::Again, Offer::Logs];
 /// For what is mended elsewhere, and then tried again.
 pub(super) const AGAIN: &[Offer] = &[Offer::Again, Offer::Logs];
 /// For what only its log tells more of.
@@ -198,6 +202,7 @@ impl Offer {
             }
             Offer::Settings => Fix::Settings { label: "Its settings".into(), service_id },
             Offer::Check => Fix::HealthCheck { label: "Its health check".into(), service_id },
+            Offer::Limits => Fix::Limits { label: "Its limits".into(), service_id },
             Offer::Activity => Fix::Activity { label: "What happened to it".into(), service_id },
             Offer::Again if facts.ended.is_some() => Fix::Start { label: "Start it again".into(), service_id },
             Offer::Again => Fix::Restart { label: "Restart it".into(), service_id },

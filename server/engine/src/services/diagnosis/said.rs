@@ -266,6 +266,9 @@ pub const SAID: &[(&str, &str, End, &str)] = &[
     // PyJWT 2.15.1.
     ("clock-behind", "clock is behind", Code(1), "jwt.exceptions.ImmatureSignatureError: The token is not yet valid (iat)"),
     ("token-expired", "has expired", Code(1), "jwt.exceptions.ExpiredSignatureError: Signature has expired"),
+    // Python 3.11 and dash 0.5.12 in a pids control group that is full.
+    ("too-many-processes", "as many processes and threads", Code(1), "RuntimeError: can't start new thread"),
+    ("too-many-processes", "as many processes and threads", Code(2), "sh: 1: Cannot fork"),
     // Python 3.11 as an ordinary user; uvicorn 0.54.0 and gunicorn 27.0.1.
     (
         "port-privileged",

@@ -229,6 +229,16 @@ fn what_somebody_killed_has_not_died_of_what_its_log_says() {
 }
 
 #[test]
+fn a_limit_that_was_reached_leads_to_the_limits() {
+    let killed = Ended { oom: true, ..ended(End::Signal(9)) };
+    let limits = api::Limits { memory_bytes: Some(64 << 20), ..Default::default() };
+    let found = diagnose(Facts { ended: Some(&killed), limits, ..Facts::of(id(1)) });
+    assert_eq!(found.iter().map(|one| one.rule.as_str()).collect::<Vec<_>>(), ["memory-limit"]);
+    assert!(found[0].cause.ends_with("its limit of 64 MiB"), "{}", found[0].cause);
+    assert_eq!(found[0].fixes[0], Fix::Limits { label: "Its limits".into(), service_id: id(1) });
+}
+
+#[test]
 fn how_it_ended_is_told_when_nothing_else_is_known() {
     let unknown = Ended { code: None, ..ended(End::Code(0)) };
     assert_eq!(diagnose(Facts { ended: Some(&unknown), ..Facts::of(id(1)) })[0].rule, "exit-unknown");

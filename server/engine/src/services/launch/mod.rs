@@ -73,7 +73,8 @@ impl Planner {
         let mut environment = self.environment(plan.spec, &working_dir, Some(port)).await;
         let (mut command, prepare) = self.command(plan.spec, found.as_ref(), &working_dir, &mut environment).await?;
         fill_in(&mut command, port);
-        let launch = ProcessLaunch { name: plan.name.to_owned(), prepare, command, working_dir, environment };
+        let (name, limits) = (plan.name.to_owned(), plan.spec.limits);
+        let launch = ProcessLaunch { name, prepare, command, working_dir, environment, limits };
         Ok(Planned { launch: Launch::Process(launch), port: Some(port), note, found })
     }
 
@@ -135,6 +136,7 @@ impl Planner {
             environment: plan.spec.environment.clone(),
             port: Some(port),
             container_port,
+            limits: plan.spec.limits,
         };
         Ok(Planned { launch: Launch::NewContainer(Box::new(container)), port: Some(port), note, found: None })
     }

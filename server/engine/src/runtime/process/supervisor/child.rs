@@ -8,6 +8,9 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
+
+use crate::runtime::process::cgroup::Group;
 use crate::runtime::process::folder::{PIPES, RunFolder};
 use crate::runtime::process::procfs::ProcessId;
 
@@ -29,6 +32,10 @@ pub struct Order<'a> {
     pub environment: &'a BTreeMap<String, String>,
     /// Whether standard error has a pipe of its own.
     pub is_split: bool,
+    /// The control group that it starts in.
+    pub group: &'a Group,
+    /// What each of its processes is limited to.
+    pub each: &'a [(Resource, u64)],
 }
 
 impl Child {
@@ -51,7 +58,8 @@ impl Child {
         }
         let path = if program.contains('/') { order.working_dir.join(program) } else { Path::new(program).into() };
         let pipe = |name: &str| open_pipe(folder, name).map_err(|error| format!("its output can't be captured: {error}"));
-        let mut child = Command::new(path)
+        let mut command = Command::new(path);
+        command
             .args(args)
             .env_clear()
             .envs(order.environment)
@@ -59,9 +67,15 @@ impl Child {
             .stdin(Stdio::null())
             .stdout(pipe(PIPES[0])?)
             .stderr(pipe(PIPES[usize::from(order.is_split)])?)
-            .process_group(0)
-            .spawn()
-            .map_err(|error| explain(program, &error))?;
+            .process_group(0);
+        let held = |error: io::Error| format!("its limits can't be held: {error}; take them off in its settings to start it without");
+        let spawned = order.group.within(|| lowered(order.each, || command.spawn())).map_err(held)?.map_err(held)?;
+        let mut child = spawned.map_err(|error| explain(program, &error))?;
+        // Born with them, and from here on it can't raise them again.
+        for (resource, limit) in order.each {
+            let limit = Rlimit { current: Some(*limit), maximum: Some(*limit) };
+            let _ = prlimit(Pid::from_raw(child.id() as i32), *resource, limit);
+        }
         // Not collected before it is waited for, so it can be found even when it has ended.
         let found = ProcessId::of(child.id()).and_then(|id| Some(Self { id, pidfd: id.open().ok()? }));
         found.ok_or_else(|| {
@@ -69,6 +83,20 @@ impl Child {
             "it was started and can't be found in /proc; is that mounted?".into()
         })
     }
+}
+
+/// Does `work` with these limits on this process, which what it starts inherits.
+fn lowered<T>(limits: &[(Resource, u64)], work: impl FnOnce() -> T) -> io::Result<T> {
+    let before: Vec<_> = limits.iter().map(|(resource, _)| (*resource, getrlimit(*resource))).collect();
+    for ((resource, limit), (_, before)) in limits.iter().zip(&before) {
+        let current = Some(before.maximum.map_or(*limit, |maximum| maximum.min(*limit)));
+        setrlimit(*resource, Rlimit { current, ..before.clone() })?;
+    }
+    let done = work();
+    for (resource, before) in before {
+        setrlimit(resource, before)?;
+    }
+    Ok(done)
 }
 
 /// Opens the service's end of a pipe for both ways, so that it can write on while no supervisor is there to read.

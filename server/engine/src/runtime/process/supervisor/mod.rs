@@ -6,6 +6,7 @@
 
 mod child;
 mod clients;
+mod limits;
 mod output;
 mod prepare;
 mod spool;
@@ -128,8 +129,9 @@ impl Supervisor {
         let preparing = Phase::Preparing { label: "starting".into(), step: 1, steps: 1 };
         let phase = former.as_ref().map_or(preparing, |state| state.phase.clone());
         let stop_asked = former.as_ref().is_some_and(|state| state.stop_asked);
+        let (limits, group) = former.map(|state| (state.limits, state.group)).unwrap_or_default();
         let mut supervisor = Self {
-            state: State { version: VERSION, boot_id, phase, stop_asked, sessions },
+            state: State { version: VERSION, boot_id, phase, stop_asked, sessions, limits, group },
             output: Output::open(&folder)?,
             clients: Clients::listen()?,
             launch: folder.launch()?,
@@ -155,7 +157,7 @@ impl Supervisor {
         if self.state.sessions.len() > 1 {
             // What a supervisor left behind that was killed before it could record what it had started.
             let pipes = self.pipes();
-            kill_all(|| holders(&pipes, std::process::id()));
+            kill_all(|| &holders(&pipes, std::process::id()) | &self.state.group.members());
         }
         self.output.finish()?;
         let Some(launch) = self.launch.as_ref() else {
@@ -276,10 +278,13 @@ impl Supervisor {
     }
 
     fn start_root(&mut self) {
-        let Some(launch) = &self.launch else { return };
-        let ProcessLaunch { command, working_dir, environment, .. } = launch;
-        match Child::start(&self.folder, &Order { command, working_dir, environment, is_split: true }) {
+        let Some(launch) = self.launch.take() else { return };
+        let each = self.prepare_limits(&launch.limits);
+        let ProcessLaunch { command, working_dir, environment, .. } = &launch;
+        let order = Order { command, working_dir, environment, is_split: true, group: &self.state.group, each: &each };
+        match Child::start(&self.folder, &order) {
             Ok(child) => {
+                self.limit_processes();
                 self.state.phase = Phase::Running { root: child.id, started_at: Clock::System.now() };
                 let text = format!("started as process {}: {}", child.id.pid, launch.command.join(" "));
                 self.work = Work::Run(child);
@@ -302,9 +307,11 @@ impl Supervisor {
         self.output.take_in()?;
         let code = status.and_then(WaitStatus::exit_status);
         let signal = status.and_then(WaitStatus::terminating_signal);
-        let oom = signal == Some(9) && !self.state.stop_asked && oom_kills() > self.oom_kills;
+        let of_group = self.state.group.oom_kills() > 0;
+        let oom = !self.state.stop_asked && (of_group || signal == Some(9) && oom_kills() > self.oom_kills);
         let (level, text) = match (code, signal) {
             (Some(0), _) => (Level::Info, "ended with exit code 0".into()),
+            (_, _) if oom && of_group => (Level::Error, format!("ended: the kernel killed what went over {}", self.state.limits.words())),
             (Some(code), _) => (Level::Error, format!("ended with exit code {code}")),
             (None, Some(signal)) if self.state.stop_asked => (Level::Info, format!("ended by signal {signal}, as asked")),
             (None, Some(_)) if oom => (Level::Error, "was killed by the kernel: the machine was out of memory".into()),
@@ -356,14 +363,22 @@ impl Supervisor {
             Work::Clear(_) | Work::Done => None,
         };
         let mut kin = Kin { root: living.or(stopping.root()), supervisors: self.state.sessions.clone(), ..Kin::default() };
-        if self.is_adopted && stopping.is_due() {
-            kin.others = holders(&pipes, std::process::id());
+        if stopping.is_due() {
+            kin.others = self.state.group.members();
+            if self.is_adopted {
+                kin.others.extend(holders(&pipes, std::process::id()));
+            }
+            if stopping.is_kill() && !self.state.group.is_empty() {
+                // What starts others faster than they are killed starts no more.
+                let _ = self.state.group.limit_processes(0);
+            }
         }
         let is_clear = stopping.advance(&kin, living.is_none(), self.is_adopted);
         if let (true, Work::Clear(phase)) = (is_clear, &self.work) {
             self.state.phase = phase.clone();
             self.output.finish()?;
             self.forget_launch();
+            self.leave_group();
             self.record();
             self.work = Work::Done;
         }

@@ -6,6 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use rustix::process::WaitStatus;
 
 use super::child::{Child, Order};
+use crate::runtime::process::cgroup::Group;
 use crate::runtime::process::folder::{RunFolder, try_lock};
 use crate::runtime::process::state::Phase;
 use crate::runtime::{Prepare, ProcessLaunch};
@@ -64,7 +65,9 @@ impl Preparation {
             return Ok(Progress::Complete);
         };
         let environment = &self.prepare.environment;
-        let order = Order { command: &step.command, working_dir: &launch.working_dir, environment, is_split: false };
+        let (command, working_dir) = (&step.command[..], &launch.working_dir);
+        // What a service may use says nothing of what it takes to make its environment.
+        let order = Order { command, working_dir, environment, is_split: false, group: &Group::default(), each: &[] };
         let child = Child::start(folder, &order).map_err(|error| format!("{} failed: {error}", step.label))?;
         self.child = Some(child);
         self.next += 1;

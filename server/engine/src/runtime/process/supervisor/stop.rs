@@ -46,6 +46,11 @@ impl Stopping {
         Instant::now() >= self.next_look
     }
 
+    /// Whether what is left is killed now.
+    pub fn is_kill(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
     /// The root of the processes, when it is gone.
     pub fn root(&self) -> Option<ProcessId> {
         self.root
