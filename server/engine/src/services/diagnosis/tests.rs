@@ -150,6 +150,7 @@ fn every_rule_is_covered_and_has_an_id_of_its_own() {
         "port-reserved",
         "dependency-stopped",
         "out-of-memory",
+        "memory-limit",
         "changed-before",
         "crash-loop",
         "exit-unknown",
