@@ -27,6 +27,8 @@ pub struct Fake {
     pub last_exit: Option<LastExit>,
     /// The runs that ended by themselves, newest first.
     pub incidents: Vec<Incident>,
+    /// The deleted services that can be put back.
+    pub deleted: Vec<DeletedService>,
     /// Whether there is no user yet.
     pub is_fresh: bool,
 }
@@ -137,6 +139,19 @@ impl Services for Fake {
 
     async fn delete(&self, _: &Caller, id: ServiceId) -> Result<()> {
         self.find(id).map(drop)
+    }
+
+    async fn deleted(&self, caller: &Caller) -> Result<Page<DeletedService>> {
+        caller.require(Permission::ServicesDelete)?;
+        Ok(Page::whole(self.deleted.clone()))
+    }
+
+    async fn restore(&self, _: &Caller, id: ServiceId, _: Restoration) -> Result<ServiceDetail> {
+        Err(Error::not_found("deleted service", id))
+    }
+
+    async fn purge(&self, _: &Caller, id: ServiceId) -> Result<()> {
+        Err(Error::not_found("deleted service", id))
     }
 
     async fn start(&self, caller: &Caller, id: ServiceId) -> Result<Service> {

@@ -10,6 +10,8 @@ pub const SERVICES: &str = "/services";
 pub const NEW_SERVICE: &str = "/services/new";
 /// One action on many services; takes `action`, and `id` for each of them or a filter as the list does.
 pub const BULK: &str = "/services/bulk";
+/// Deleted services that can be put back.
+pub const DELETED: &str = "/services/deleted";
 /// What happened.
 pub const ACTIVITY: &str = "/activity";
 /// Runs that ended by themselves are below it, each at its id.

@@ -41,6 +41,8 @@ event_kinds! {
     ServiceCreated = "service.created", "Created";
     ServiceChanged = "service.changed", "Changed";
     ServiceDeleted = "service.deleted", "Deleted";
+    ServiceRestored = "service.restored", "Put back";
+    ServicePurged = "service.purged", "Removed for good";
     ServiceMissing = "service.missing", "Folder missing";
     ServiceStartAsked = "service.start_asked", "Start asked";
     ServiceStopAsked = "service.stop_asked", "Stop asked";

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    BulkReport, BulkRequest, Caller, Credentials, DiscoveryReport, Error, Event, EventQuery, HealthCheck, HealthReport, HealthTest,
-    Incident, IncidentId, IncidentSummary, LogLine, LogQuery, Me, MetricsQuery, MetricsSeries, NewService, NewUser, Origin, Page, Result,
-    Secret, Service, ServiceDetail, ServiceId, ServicePatch, ServiceQuery, Session, SessionId, Setup, SystemReport, SystemSeries, Tokens,
-    User, UserId, UserPatch,
+    BulkReport, BulkRequest, Caller, Credentials, DeletedService, DiscoveryReport, Error, Event, EventQuery, HealthCheck, HealthReport,
+    HealthTest, Incident, IncidentId, IncidentSummary, LogLine, LogQuery, Me, MetricsQuery, MetricsSeries, NewService, NewUser, Origin,
+    Page, Restoration, Result, Secret, Service, ServiceDetail, ServiceId, ServicePatch, ServiceQuery, Session, SessionId, Setup,
+    SystemReport, SystemSeries, Tokens, User, UserId, UserPatch,
 };
 
 /// All ports together: what pages and handlers take from their context.
@@ -54,9 +54,19 @@ pub trait Services: Send + Sync {
     /// Changes a service; takes effect at its next start. Needs `services:change`.
     async fn change(&self, caller: &Caller, id: ServiceId, patch: ServicePatch) -> Result<ServiceDetail>;
 
-    /// Deletes a stopped service with its logs and figures; its folder stays. Needs `services:delete`. A discovered one is not
-    /// found again until its folder is given to `create`.
+    /// Deletes a stopped service; its folder stays. Needs `services:delete`. It can be put back for [`DeletedService::DAYS`] days, unless it
+    /// is a container that others have made. A discovered one is not found again until it is put back or its folder is given to `create`.
     async fn delete(&self, caller: &Caller, id: ServiceId) -> Result<()>;
+
+    /// The deleted services that can be put back, the last deleted first. Needs `services:delete`.
+    async fn deleted(&self, caller: &Caller) -> Result<Page<DeletedService>>;
+
+    /// Puts a deleted service back, at rest, with its id, settings, logs and figures. Needs `services:delete`. Fails with `conflict` when its
+    /// name is taken.
+    async fn restore(&self, caller: &Caller, id: ServiceId, how: Restoration) -> Result<ServiceDetail>;
+
+    /// Removes a deleted service for good before its time, with its logs and figures. Needs `services:delete`.
+    async fn purge(&self, caller: &Caller, id: ServiceId) -> Result<()>;
 
     /// Asks for a start and answers at once. Needs `services:operate`. Fails with `conflict` when it runs.
     async fn start(&self, caller: &Caller, id: ServiceId) -> Result<Service>;

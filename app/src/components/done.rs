@@ -4,13 +4,16 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::{Icon, Symbol};
+use crate::path;
 
 /// Says what `done` in the address stands for; nothing when a form that was sent from there has failed since.
 #[component]
 pub fn Done() -> impl IntoView {
     let query = use_query_map();
     let text = move || query.with(|query| query.get_str("done").filter(|_| query.get_str("__err").is_none()).and_then(text));
-    move || text().map(|text| view! { <p class="done" role="status"><Icon symbol=Symbol::Check />{text}</p> })
+    let has_way_back = move || query.with(|query| query.get_str("done") == Some("deleted"));
+    let way_back = move || has_way_back().then(|| view! { <a href=path::DELETED>"Put it back"</a> });
+    move || text().map(|text| view! { <p class="done" role="status"><Icon symbol=Symbol::Check />{text}{way_back()}</p> })
 }
 
 fn text(done: &str) -> Option<&'static str> {
@@ -22,7 +25,9 @@ fn text(done: &str) -> Option<&'static str> {
         "user-deleted" => "The user is deleted and signed out everywhere.",
         "saved" => "Saved. What the service is told at its start takes effect when it is restarted.",
         "made" => "The service is made. It runs once it is started.",
-        "deleted" => "The service is deleted, with its logs and figures.",
+        "deleted" => "The service is deleted.",
+        "restored" => "The service is back as it was. It runs once it is started.",
+        "purged" => "The service is removed for good.",
         _ => return None,
     };
     Some(text)

@@ -41,7 +41,7 @@ fn picture(kind: EventKind) -> (Symbol, &'static str) {
         K::ServiceCrashed | K::ServiceCrashLoop | K::ServiceStartFailed | K::RefreshReused => (Symbol::Warning, "bad"),
         K::ServiceMissing | K::SignInFailed => (Symbol::Warning, "warning"),
         K::ServiceDiscovered => (Symbol::Search, "plain"),
-        K::ServiceCreated | K::ServiceChanged | K::ServiceDeleted => (Symbol::Services, "plain"),
+        K::ServiceCreated | K::ServiceChanged | K::ServiceDeleted | K::ServiceRestored | K::ServicePurged => (Symbol::Services, "plain"),
         K::HealthChanged => (Symbol::Health, "plain"),
         K::SystemStarted => (Symbol::Info, "plain"),
         _ => (Symbol::User, "plain"),

@@ -6,7 +6,9 @@ use leptos::wasm_split::wasm_split;
 use leptos_router::ChooseView;
 use leptos_router::components::Outlet;
 
-use super::{ActivityPage, BulkPage, HealthPage, IncidentPage, NewServicePage, OverviewPage, ServicePage, ServicesPage, SettingsPage};
+use super::{
+    ActivityPage, BulkPage, DeletedPage, HealthPage, IncidentPage, NewServicePage, OverviewPage, ServicePage, ServicesPage, SettingsPage,
+};
 #[cfg(feature = "ssr")]
 use super::{SetupPage, SignInPage};
 use crate::components::Frame;
@@ -26,6 +28,8 @@ pub enum Page {
     NewService,
     /// One action on many services.
     Bulk,
+    /// Deleted services.
+    Deleted,
     /// One service.
     Service,
     /// One run of a service that ended by itself.
@@ -50,6 +54,7 @@ impl Page {
             path::SERVICES => Some(Self::Services),
             path::NEW_SERVICE => Some(Self::NewService),
             path::BULK => Some(Self::Bulk),
+            path::DELETED => Some(Self::Deleted),
             path::ACTIVITY => Some(Self::Activity),
             path::HEALTH => Some(Self::Health),
             path::SETTINGS => Some(Self::Settings),
@@ -64,7 +69,9 @@ impl Page {
     /// The part of the bundle that it is in; none when that is what every page needs.
     pub const fn part(self) -> Option<&'static str> {
         match self {
-            Self::Services | Self::NewService | Self::Bulk | Self::Activity | Self::Health | Self::Settings => Some("pages"),
+            Self::Services | Self::NewService | Self::Bulk | Self::Deleted | Self::Activity | Self::Health | Self::Settings => {
+                Some("pages")
+            }
             Self::Service | Self::Incident => Some("service"),
             Self::Frame | Self::Overview | Self::SignIn | Self::Setup => None,
         }
@@ -86,7 +93,9 @@ impl ChooseView for Page {
         let view = match self {
             Self::Frame => view! { <Frame page=|| view! { <Outlet /> }.erase() /> }.erase(),
             Self::Overview => view! { <OverviewPage /> }.erase(),
-            Self::Services | Self::NewService | Self::Bulk | Self::Activity | Self::Health | Self::Settings => pages(self).await,
+            Self::Services | Self::NewService | Self::Bulk | Self::Deleted | Self::Activity | Self::Health | Self::Settings => {
+                pages(self).await
+            }
             Self::Service | Self::Incident => service(self).await,
             Self::SignIn | Self::Setup => entry(self),
         };
@@ -104,6 +113,7 @@ fn pages(page: Page) -> Erased {
         Page::Services => view! { <ServicesPage /> }.erase(),
         Page::NewService => view! { <NewServicePage /> }.erase(),
         Page::Bulk => view! { <BulkPage /> }.erase(),
+        Page::Deleted => view! { <DeletedPage /> }.erase(),
         Page::Activity => view! { <ActivityPage /> }.erase(),
         Page::Health => view! { <HealthPage /> }.erase(),
         _ => view! { <SettingsPage /> }.erase(),
@@ -137,6 +147,7 @@ mod tests {
             ("/services", Some(Page::Services)),
             ("/services/new", Some(Page::NewService)),
             ("/services/bulk", Some(Page::Bulk)),
+            ("/services/deleted", Some(Page::Deleted)),
             ("/services/1/logs", Some(Page::Service)),
             ("/settings", Some(Page::Settings)),
             ("/incidents/1", Some(Page::Incident)),

@@ -55,6 +55,12 @@ pub fn new_service(may_create: bool) -> Option<Item> {
     may_create.then(item)
 }
 
+/// Where deleted services are put back, for those who may.
+pub fn deleted_services(may_delete: bool) -> Option<Item> {
+    let item = || Item { label: "Deleted services".into(), note: "page", symbol: Symbol::Services, deed: Deed::Go(path::DELETED.into()) };
+    may_delete.then(item)
+}
+
 /// What can be done with a service: go to it, and, for those who may, the actions that would do something now.
 pub fn of_service(service: &Service, may_operate: bool) -> Vec<Item> {
     let (id, name) = (service.id, &service.name);

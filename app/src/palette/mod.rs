@@ -13,7 +13,7 @@ use leptos::wasm_split::wasm_split;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
 
-use self::item::{Deed, Item, find, new_service, of_service, pages};
+use self::item::{Deed, Item, deleted_services, find, new_service, of_service, pages};
 use self::shortcuts::ShortcutsDialog;
 use crate::components::{Icon, Notices, Performer, Symbol};
 use crate::erase::{Erase, Erased, later};
@@ -150,6 +150,7 @@ struct State {
     active: RwSignal<usize>,
     may_operate: bool,
     may_create: bool,
+    may_delete: bool,
     performer: StoredValue<Performer>,
     notices: Option<Notices>,
     go: Callback<String>,
@@ -170,6 +171,7 @@ impl State {
             active: RwSignal::new(0),
             may_operate: viewer.may(Permission::ServicesOperate),
             may_create: viewer.may(Permission::ServicesCreate),
+            may_delete: viewer.may(Permission::ServicesDelete),
             performer: StoredValue::new(Performer::from_context()),
             notices: use_context(),
             go: Callback::new(move |href: String| navigate(&href, NavigateOptions::default())),
@@ -189,7 +191,9 @@ impl State {
             // Without an answer the pages are still there; the connection chip says why.
             let Ok(page) = list_services(query).await else { return };
             let services = page.items.iter().flat_map(|service| of_service(service, self.may_operate));
-            self.items.set(pages().into_iter().chain(new_service(self.may_create)).chain(services).collect());
+            self.items.set(
+                pages().into_iter().chain(new_service(self.may_create)).chain(deleted_services(self.may_delete)).chain(services).collect(),
+            );
         });
     }
 

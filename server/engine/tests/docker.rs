@@ -446,6 +446,8 @@ async fn a_service_is_made_of_an_image_changed_and_deleted() {
     whole.services.stop(&developer, made.id).await.unwrap();
     whole.until("web", |service| service.status == Status::Stopped).await;
     whole.services.delete(&whole.admin, made.id).await.unwrap();
+    assert_eq!(docker(&["inspect", "--format", "{{.State.Running}}", &container]), "false", "it can be put back");
+    whole.services.purge(&whole.admin, made.id).await.unwrap();
     let names: HashSet<String> = docker(&["ps", "--all", "--format", "{{.Names}}"]).lines().map(String::from).collect();
     assert!(!names.contains(&container));
     whole.shutdown().await;

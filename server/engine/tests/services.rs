@@ -122,7 +122,9 @@ async fn a_found_service_runs_answers_lives_on_and_is_stopped_by_the_next_piloth
     assert_eq!((again.service.port, again.service.started_at, again.pids[0]), (Some(port), detail.service.started_at, detail.pids[0]));
     house.stop(id).await;
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "nothing listens any more");
-    house.engine.backend().services.delete(&Caller::system(), id).await.unwrap();
+    let services = house.engine.backend().services;
+    services.delete(&Caller::system(), id).await.unwrap();
+    services.purge(&Caller::system(), id).await.unwrap();
     assert!(!house.store.config.data_dir.join("run").join(id.to_string()).exists(), "nothing is left of it");
     house.engine.shutdown().await;
 }
@@ -277,6 +279,7 @@ async fn a_worker_without_a_port_is_what_its_command_says() {
         health,
         description: None,
         restart: api::RestartPolicy::Never,
+        limits: Default::default(),
     };
     let id = services.create(&Caller::system(), new).await.unwrap().service.id;
     fs::write(folder.join("well"), "").unwrap();

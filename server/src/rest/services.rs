@@ -1,8 +1,8 @@
 //! Services and their life cycle.
 
 use api::{
-    BulkReport, BulkRequest, DiscoveryReport, ErrorBody, HealthCheck, HealthReport, HealthTest, Incident, IncidentId, IncidentSummary,
-    NewService, Page, Service, ServiceDetail, ServiceId, ServicePatch, ServiceQuery,
+    BulkReport, BulkRequest, DeletedService, DiscoveryReport, ErrorBody, HealthCheck, HealthReport, HealthTest, Incident, IncidentId,
+    IncidentSummary, NewService, Page, Restoration, Service, ServiceDetail, ServiceId, ServicePatch, ServiceQuery,
 };
 use axum::Json;
 use axum::extract::State;
@@ -21,7 +21,10 @@ pub fn routes() -> OpenApiRouter<std::sync::Arc<Server>> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(discover))
+        .routes(routes!(deleted))
+        .routes(routes!(purge))
         .routes(routes!(get, change, delete))
+        .routes(routes!(restore))
         .routes(routes!(start))
         .routes(routes!(stop))
         .routes(routes!(restart))
@@ -80,12 +83,46 @@ async fn change(
     json(server.backend.services.change(&caller, id, patch).await?)
 }
 
-/// Deletes a stopped service with its logs and figures; its folder stays.
+/// Deletes a stopped service; its folder stays.
+///
+/// It can be put back for seven days, unless it is a container that others have made, which is removed at once.
 #[utoipa::path(delete, path = "/api/services/{id}", tag = "services", params(("id" = ServiceId, Path, description = "The service.")),
     responses((status = 204, description = "It is deleted.")),
     extensions(("x-permission" = json!("services:delete"))))]
 async fn delete(State(server): Ports, SignedIn(caller): SignedIn, Id(id): Id<ServiceId>) -> Answer<StatusCode> {
     server.backend.services.delete(&caller, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lists the deleted services that can be put back, the last deleted first.
+#[utoipa::path(get, path = "/api/services/deleted", tag = "services",
+    responses((status = 200, body = Page<DeletedService>, description = "All of them.")),
+    extensions(("x-permission" = json!("services:delete"))))]
+async fn deleted(State(server): Ports, SignedIn(caller): SignedIn) -> Answer<Json<Page<DeletedService>>> {
+    json(server.backend.services.deleted(&caller).await?)
+}
+
+/// Puts a deleted service back, at rest, with its id, settings, logs and figures.
+#[utoipa::path(post, path = "/api/services/{id}/restore", tag = "services", params(("id" = ServiceId, Path, description = "The service.")),
+    request_body = Restoration, responses(
+        (status = 200, body = ServiceDetail, description = "The service."),
+        (status = 409, body = ErrorBody, description = "Its name is taken; give another one.")),
+    extensions(("x-permission" = json!("services:delete"))))]
+async fn restore(
+    State(server): Ports,
+    SignedIn(caller): SignedIn,
+    Id(id): Id<ServiceId>,
+    Body(how): Body<Restoration>,
+) -> Answer<Json<ServiceDetail>> {
+    json(server.backend.services.restore(&caller, id, how).await?)
+}
+
+/// Removes a deleted service for good before its seven days are over.
+#[utoipa::path(delete, path = "/api/services/deleted/{id}", tag = "services", params(("id" = ServiceId, Path, description = "The service.")),
+    responses((status = 204, description = "It is removed, with its logs, figures and settings.")),
+    extensions(("x-permission" = json!("services:delete"))))]
+async fn purge(State(server): Ports, SignedIn(caller): SignedIn, Id(id): Id<ServiceId>) -> Answer<StatusCode> {
+    server.backend.services.purge(&caller, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

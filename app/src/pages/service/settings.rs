@@ -72,10 +72,14 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>) -> impl IntoView {
 #[component]
 fn DeletePanel(watched: Watched) -> impl IntoView {
     let name = watched.service.with_untracked(|service| service.name.clone());
+    let is_foreign = watched.detail.with_untracked(|detail| matches!(detail.spec.source, Source::Container { .. }));
     let what_goes = match watched.service.with_untracked(|service| service.runtime) {
-        RuntimeKind::Process => "Its logs, figures and settings go with it; its folder stays.",
+        _ if is_foreign => {
+            "Its container, with what was written inside it, its logs, figures and settings go now and for good; volumes and the image stay."
+        }
+        RuntimeKind::Process => "For seven days it can be put back with its settings, logs and figures; its folder stays.",
         RuntimeKind::Docker => {
-            "Its container, with what was written inside it, its logs, figures and settings go with it; volumes and the image stay."
+            "For seven days it can be put back with its settings, logs, figures and container; volumes and the image stay."
         }
     };
     let blocked = Memo::new(move |_| watched.service.with(|service| service.status.can_delete().err().map(|blocked| blocked.0)));

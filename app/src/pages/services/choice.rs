@@ -145,5 +145,7 @@ pub fn AllMatching(
 ) -> impl IntoView {
     let links = Action::ALL.iter().map(|action| view! { <a href=query.bulk_href(*action)>{action.label()}</a> });
     let which = if query.with(|_| ()).is_whole() { format!("All {total} services:") } else { format!("All {total} that match:") };
-    view! { <p class="all-matching">{which} {links.collect_view()}</p> }.erase()
+    let may_delete = expect_context::<Viewer>().may(Permission::ServicesDelete);
+    let deleted = may_delete.then(|| view! { <a class="to-deleted" href=path::DELETED>"Deleted services"</a> });
+    view! { <p class="all-matching">{which} {links.collect_view()} {deleted}</p> }.erase()
 }

@@ -1,13 +1,13 @@
-//! Making, changing and deleting services.
+//! Making and changing services.
 
 use api::{
     Caller, Desired, Error, EventKind, NewService, RestartPolicy, Result, ServiceDetail, ServiceId, ServicePatch, ServiceSpec, Source,
 };
 
 use super::validate::{self, Faults};
-use super::{Services, check, entry, lock};
+use super::{Services, check, entry, lock, taken};
 use crate::events::NewEvent;
-use crate::store::services::{ServiceRow, service_delete, service_put};
+use crate::store::services::{ServiceRow, service_put};
 
 impl Services {
     pub(super) async fn create_service(&self, caller: &Caller, new: NewService) -> Result<ServiceDetail> {
@@ -49,6 +49,7 @@ impl Services {
             is_discovered: false,
             is_missing: false,
             is_deleted: false,
+            deletion: None,
             spec,
             found,
             desired: Desired::Stopped,
@@ -123,48 +124,8 @@ impl Services {
         shown.map(|entry| entry.detail()).ok_or_else(|| Error::not_found("service", id))
     }
 
-    pub(super) async fn delete_service(&self, caller: &Caller, id: ServiceId) -> Result<()> {
-        self.may_act()?;
-        if self.core.catalog.get(id)?.service.status.can_delete().is_ok() {
-            self.settle(id).await;
-        }
-        let _gate = self.gate(id).await;
-        let current = self.core.catalog.get(id)?;
-        let name = current.service.name.clone();
-        current.service.status.can_delete().map_err(|blocked| Error::conflict(format!("'{name}' can't be deleted: {}", blocked.0)))?;
-        if lock(&self.agents).contains_key(&id) {
-            return Err(Error::conflict(format!("'{name}' can't be deleted: it is being started or stopped; wait a moment")));
-        }
-        let row = self.row(id)?;
-        self.runtimes.remove(id).await?;
-        let event = NewEvent::new(EventKind::ServiceDeleted, format!("{} deleted {name}", caller.name)).on(id, &name).by(caller);
-        if row.folder.is_some() || current.service.is_demonstration || matches!(row.spec.source, Source::Container { .. }) {
-            // Kept, so that it isn't found again, or with the same id when there is a container of its name again.
-            let spec = ServiceSpec::new(row.spec.source.clone());
-            let gone = ServiceRow { is_deleted: true, desired: Desired::Stopped, last_exit: None, boot_id: None, spec, ..row };
-            self.put(gone, event).await?;
-        } else {
-            let write = self.core.events.write(move |db| {
-                Box::pin(async move {
-                    service_delete(db, id).await?;
-                    Ok(((), vec![event]))
-                })
-            });
-            write.await?;
-            lock(&self.rows).remove(&id);
-        }
-        self.forget_incidents(id).await;
-        self.core.catalog.remove(id);
-        if let Some(told) = self.on_delete.get() {
-            told(id);
-        }
-        lock(&self.notes).remove(&id);
-        lock(&self.gates).remove(&id);
-        Ok(())
-    }
-
     /// Writes a row with its event in one commit, and remembers it.
-    async fn put(&self, row: ServiceRow, event: NewEvent) -> Result<()> {
+    pub(super) async fn put(&self, row: ServiceRow, event: NewEvent) -> Result<()> {
         let put = row.clone();
         let write = self.core.events.write(move |db| {
             Box::pin(async move {
@@ -195,8 +156,4 @@ fn changed(before: &ServiceRow, after: &ServiceRow) -> Vec<&'static str> {
         ("limits", before.spec.limits != after.spec.limits),
     ];
     fields.into_iter().filter_map(|(name, is_changed)| is_changed.then_some(name)).collect()
-}
-
-fn taken(name: &str) -> Error {
-    Error::conflict(format!("there is a service '{name}' already; choose another name"))
 }

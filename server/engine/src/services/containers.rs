@@ -64,6 +64,7 @@ impl Services {
                         is_discovered: true,
                         is_missing: false,
                         is_deleted: false,
+                        deletion: None,
                         spec: ServiceSpec::new(found.source.clone()),
                         found: None,
                         desired: if found.is_running { Desired::Running } else { Desired::Stopped },

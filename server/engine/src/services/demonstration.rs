@@ -24,6 +24,7 @@ impl Services {
             is_discovered: false,
             is_missing: false,
             is_deleted: false,
+            deletion: None,
             spec,
             found: None,
             desired: Desired::Running,

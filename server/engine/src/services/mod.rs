@@ -8,6 +8,7 @@ mod bulk;
 mod change;
 mod check;
 mod containers;
+mod deleted;
 mod demonstration;
 mod diagnosis;
 pub mod discovery;
@@ -29,9 +30,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use api::{
-    Action, BulkReport, BulkRequest, Caller, DiscoveryReport, Error, HealthCheck, HealthReport, HealthTest, Incident, IncidentId,
-    IncidentSummary, NewService, Page, Permission, Result, Service, ServiceDetail, ServiceId, ServicePatch, ServiceQuery, Timestamp,
-    Uptime, uptime,
+    Action, BulkReport, BulkRequest, Caller, DeletedService, DiscoveryReport, Error, HealthCheck, HealthReport, HealthTest, Incident,
+    IncidentId, IncidentSummary, NewService, Page, Permission, Restoration, Result, Service, ServiceDetail, ServiceId, ServicePatch,
+    ServiceQuery, Timestamp, Uptime, uptime,
 };
 use async_trait::async_trait;
 
@@ -89,9 +90,12 @@ impl Services {
         let planner = Planner::new(inherited, &data_dir, &core.config.program);
         let root = core.config.services_dir.as_ref().map(|folder| folder.canonicalize().unwrap_or_else(|_| folder.clone()));
         let rows = service_list(&mut core.store.main.read().await?).await?;
-        for row in rows.iter().filter(|row| !row.is_deleted) {
+        for row in rows.iter().filter(|row| !row.is_deleted || row.deletion.is_some()) {
+            // What can be put back keeps its container, which nobody else shall find.
             runtimes.adopt(row.id, &row.spec);
-            core.catalog.insert(entry::entry(row));
+            if !row.is_deleted {
+                core.catalog.insert(entry::entry(row));
+            }
         }
         let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().map(|id| id.trim().to_owned());
         let services = Arc::new_cyclic(|me| Self {
@@ -197,6 +201,21 @@ impl api::ports::Services for Services {
         self.delete_service(caller, id).await
     }
 
+    async fn deleted(&self, caller: &Caller) -> Result<Page<DeletedService>> {
+        caller.require(Permission::ServicesDelete)?;
+        Ok(self.list_deleted())
+    }
+
+    async fn restore(&self, caller: &Caller, id: ServiceId, how: Restoration) -> Result<ServiceDetail> {
+        caller.require_on(Permission::ServicesDelete, id)?;
+        self.restore_service(caller, id, how).await
+    }
+
+    async fn purge(&self, caller: &Caller, id: ServiceId) -> Result<()> {
+        caller.require_on(Permission::ServicesDelete, id)?;
+        self.purge_service(caller, id).await
+    }
+
     async fn start(&self, caller: &Caller, id: ServiceId) -> Result<Service> {
         self.ask(caller, id, Action::Start).await
     }
@@ -250,12 +269,18 @@ impl api::ports::Services for Services {
     }
 }
 
+fn taken(name: &str) -> Error {
+    Error::conflict(format!("there is a service '{name}' already; choose another name"))
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod bulk_tests;
+#[cfg(test)]
+mod deleted_tests;
 #[cfg(test)]
 mod others_tests;
 #[cfg(test)]

@@ -42,6 +42,7 @@ impl Services {
         }
         loop {
             if self.may_act().is_ok() {
+                self.purge_old().await;
                 match self.look_through(None).await {
                     Ok(_) => self.demonstrate().await,
                     Err(error) => tracing::warn!(%error, "discovery_failed"),
@@ -123,6 +124,7 @@ impl Services {
                         is_discovered: true,
                         is_missing: false,
                         is_deleted: false,
+                        deletion: None,
                         spec: ServiceSpec::new(Source::Folder { folder: folder.to_owned() }),
                         found: Some(found.clone()),
                         desired: Desired::Stopped,

@@ -24,6 +24,8 @@ pub struct ServiceRow {
     pub is_missing: bool,
     /// Whether somebody has deleted it: kept so that it isn't discovered again.
     pub is_deleted: bool,
+    /// How it was deleted, while it can be put back.
+    pub deletion: Option<Deletion>,
     /// What it is.
     pub spec: ServiceSpec,
     /// What reading its folder has found last.
@@ -44,6 +46,15 @@ pub struct ServiceRow {
     pub last_updated: Timestamp,
 }
 
+/// How a service was deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deletion {
+    /// When.
+    pub at: Timestamp,
+    /// The name of who did it.
+    pub by: String,
+}
+
 #[derive(sqlx::FromRow)]
 struct Raw {
     id: Uuid,
@@ -62,11 +73,13 @@ struct Raw {
     last_exit: Option<String>,
     created_at: i64,
     last_updated: i64,
+    deleted_at: Option<i64>,
+    deleted_by: Option<String>,
 }
 
 const COLUMNS: &str =
     "id, name, description, folder, is_discovered, is_missing, is_deleted, spec, found, desired, desired_at, port, boot_id,
-    last_exit, created_at, last_updated";
+    last_exit, created_at, last_updated, deleted_at, deleted_by";
 
 /// Every service, deleted ones too. Fails with `internal` when one can't be read: it was written by a newer version.
 pub async fn service_list(db: &mut Conn) -> Result<Vec<ServiceRow>> {
@@ -78,11 +91,12 @@ pub async fn service_list(db: &mut Conn) -> Result<Vec<ServiceRow>> {
 /// Adds a service, or puts it in place of the one of the same id.
 pub async fn service_put(db: &mut Conn, row: &ServiceRow) -> Result<()> {
     let statement = format!(
-        "INSERT INTO services ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+        "INSERT INTO services ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
         ON CONFLICT (id) DO UPDATE SET name = excluded.name, description = excluded.description, folder = excluded.folder,
             is_discovered = excluded.is_discovered, is_missing = excluded.is_missing, is_deleted = excluded.is_deleted,
             spec = excluded.spec, found = excluded.found, desired = excluded.desired, desired_at = excluded.desired_at,
-            port = excluded.port, boot_id = excluded.boot_id, last_exit = excluded.last_exit, last_updated = excluded.last_updated"
+            port = excluded.port, boot_id = excluded.boot_id, last_exit = excluded.last_exit, last_updated = excluded.last_updated,
+            deleted_at = excluded.deleted_at, deleted_by = excluded.deleted_by"
     );
     execute!(
         db,
@@ -103,6 +117,8 @@ pub async fn service_put(db: &mut Conn, row: &ServiceRow) -> Result<()> {
         row.last_exit.as_ref().map(json).transpose()?,
         row.created_at.micros(),
         row.last_updated.micros(),
+        row.deletion.as_ref().map(|deletion| deletion.at.micros()),
+        row.deletion.as_ref().map(|deletion| deletion.by.as_str()),
     )?;
     Ok(())
 }
@@ -153,6 +169,7 @@ impl TryFrom<Raw> for ServiceRow {
             is_discovered: raw.is_discovered,
             is_missing: raw.is_missing,
             is_deleted: raw.is_deleted,
+            deletion: raw.deleted_at.map(|at| Deletion { at: Timestamp::from_micros(at), by: raw.deleted_by.unwrap_or_default() }),
             spec: parse(id, &raw.spec)?,
             found: raw.found.map(|text| parse(id, &text)).transpose()?,
             desired: raw.desired.parse().map_err(Error::Refused)?,
@@ -185,7 +202,8 @@ mod tests {
     use api::{Desired, LastExit, ServiceId, ServiceSpec, Source, Timestamp};
 
     use super::{
-        ServiceRow, service_delete, service_list, service_put, service_set_asked, service_set_found, service_set_last_exit, service_set_run,
+        Deletion, ServiceRow, service_delete, service_list, service_put, service_set_asked, service_set_found, service_set_last_exit,
+        service_set_run,
     };
     use crate::on_each_store;
     use crate::services::discovery::Found;
@@ -202,6 +220,7 @@ mod tests {
             is_discovered: true,
             is_missing: false,
             is_deleted: false,
+            deletion: None,
             spec,
             found: None,
             desired: Desired::Stopped,
@@ -239,6 +258,7 @@ mod tests {
             assert_eq!(service_list(&mut db).await.expect("they are listed"), [expected.clone()]);
 
             expected.name = "renamed".into();
+            (expected.is_deleted, expected.deletion) = (true, Some(Deletion { at: Timestamp::from_micros(11), by: "anna".into() }));
             let put = expected.clone();
             store.main.write(move |db| Box::pin(async move { service_put(db, &put).await })).await.expect("it is written");
             assert_eq!(service_list(&mut db).await.expect("they are listed"), [expected]);
