@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use rustix::process::{Signal, WaitId, WaitIdOptions, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::runtime::process::procfs::{Kin, ProcessId, snapshot};
 
@@ -20,6 +21,8 @@ pub struct Stopping {
     next_look: Instant,
     pause: Duration,
     asked: HashSet<ProcessId>,
+    /// The moment that its group was asked as a whole, in clock ticks since the boot.
+    group_asked: Option<u64>,
 }
 
 impl Stopping {
@@ -27,7 +30,7 @@ impl Stopping {
     pub fn new(grace: Duration) -> Self {
         let now = Instant::now();
         let deadline = now + grace.min(Duration::from_secs(86_400));
-        Self { root: None, deadline, next_look: now, pause: LOOKS.0, asked: HashSet::new() }
+        Self { root: None, deadline, next_look: now, pause: LOOKS.0, asked: HashSet::new(), group_asked: None }
     }
 
     /// Kills after `grace` at the latest.
@@ -71,17 +74,24 @@ impl Stopping {
         if now < self.next_look {
             return false;
         }
+        let is_kill = now >= self.deadline;
+        if !is_root_gone && !is_adopted && !is_kill {
+            self.ask_group(kin.root);
+            self.next_look = self.deadline;
+            return false;
+        }
         let members = kin.members(&snapshot());
         if is_root_gone && (members.is_empty() || now > self.deadline + GIVE_UP) {
             return true;
         }
-        let is_kill = now >= self.deadline;
         for process in members {
+            let is_of_group = kin.root.is_some_and(|root| process.group == root.pid);
+            let was_asked = is_of_group && self.group_asked.is_some_and(|at| process.id.start <= at);
             // While the root lives it is asked with its group; it is its part to end the others.
-            let is_asked = is_root_gone || kin.root.is_some_and(|root| process.group == root.pid);
+            let is_asked = is_root_gone || is_of_group;
             if is_kill {
                 let _ = process.id.signal(Signal::KILL);
-            } else if is_asked && self.asked.insert(process.id) {
+            } else if is_asked && !was_asked && self.asked.insert(process.id) {
                 let _ = process.id.signal(Signal::TERM);
             }
         }
@@ -95,6 +105,17 @@ impl Stopping {
             self.next_look = self.next_look.min(self.deadline);
         }
         false
+    }
+
+    /// Asks the root with its group, without looking at all processes of the machine. The root is our child and not collected yet, so
+    /// nobody else can have its id, nor a group of that id.
+    fn ask_group(&mut self, root: Option<ProcessId>) {
+        let Some(group) = root.and_then(|root| Pid::from_raw(i32::try_from(root.pid).ok()?)) else { return };
+        if self.group_asked.is_none() && kill_process_group(group, Signal::TERM).is_ok() {
+            let since_boot = clock_gettime(ClockId::Boottime);
+            let ticks = rustix::param::clock_ticks_per_second();
+            self.group_asked = Some(since_boot.tv_sec as u64 * ticks + since_boot.tv_nsec as u64 * ticks / 1_000_000_000);
+        }
     }
 }
 
