@@ -58,6 +58,7 @@ pub fn service(number: u128, name: &str) -> Service {
         resource_usage: ResourceUsage { cpu_percent: Some(3.2), memory_bytes: Some(64 << 20), ..ResourceUsage::default() },
         traffic: Some(Traffic { request_count: 10, request_rate: 4.5, response_time: Some(12.0), error_rate: Some(0.0) }),
         trend: Trend { cpu_percent: vec![Some(1.0), None, Some(3.2)], request_rate: vec![Some(4.0), Some(4.5)] },
+        labels: Default::default(),
         is_demonstration: false,
         revision: 1,
     }
@@ -107,6 +108,7 @@ impl Services for Fake {
             query.status.is_none_or(|status| service.status == status)
                 && query.health.is_none_or(|health| service.health_status == health)
                 && query.q.as_ref().is_none_or(|q| service.name.contains(q))
+                && query.label.as_ref().is_none_or(|label| has_label(&service.labels, label))
         };
         Ok(Page::whole(self.services.iter().filter(is_wanted).cloned().collect()))
     }

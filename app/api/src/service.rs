@@ -51,6 +51,9 @@ pub struct Service {
     pub traffic: Option<Traffic>,
     /// The last minutes, for sparklines.
     pub trend: Trend,
+    /// What it is grouped by.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
     /// Whether it is the demonstration that Pilothouse brings along.
     pub is_demonstration: bool,
     /// Grows with every change of what is here, also over restarts: of two answers, the one with the greater number is the newer.
@@ -252,6 +255,9 @@ pub struct NewService {
     /// What it may use at most.
     #[serde(default)]
     pub limits: Limits,
+    /// What it is grouped by, at most 20.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
 }
 
 /// A change of a service: what is absent stays. Unless a field says otherwise, it takes effect at the next start.
@@ -277,6 +283,8 @@ pub struct ServicePatch {
     pub restart: Option<RestartPolicy>,
     /// The new limits, in place of all the old ones.
     pub limits: Option<Limits>,
+    /// The new labels, in place of all the old ones; they count at once.
+    pub labels: Option<BTreeMap<String, String>>,
 }
 
 /// Which services to list, and how.
@@ -288,6 +296,8 @@ pub struct ServiceQuery {
     pub status: Option<Status>,
     /// Only those with this health.
     pub health: Option<Health>,
+    /// Only those with this label: `team=shop`, or `team` with any value.
+    pub label: Option<String>,
     /// Only those whose name or description contains this, in any case; at most 200 characters.
     pub q: Option<String>,
     /// In this order.

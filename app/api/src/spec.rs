@@ -41,6 +41,9 @@ pub struct ServiceSpec {
     /// What it may use at most.
     #[serde(default)]
     pub limits: Limits,
+    /// What it is grouped by, at most 20.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
 }
 
 /// The policy of services that have none set.
@@ -77,6 +80,7 @@ impl ServiceSpec {
             stop_grace_seconds: default_stop_grace(),
             restart,
             limits: Limits::default(),
+            labels: BTreeMap::new(),
         }
     }
 }

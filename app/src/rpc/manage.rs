@@ -125,6 +125,7 @@ impl NewServiceForm {
             description: Some(self.description).filter(|text| !text.trim().is_empty()),
             restart: self.restart,
             limits: api::Limits::default(),
+            labels: Default::default(),
         })
     }
 }

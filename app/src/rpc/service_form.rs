@@ -1,7 +1,7 @@
 //! The form with the settings of a service: texts, read and checked field by field.
 #![allow(missing_docs, reason = "the fields are named as what they set")]
 
-use api::{CheckKind, RestartPolicy, ServiceDetail, write_bytes, write_variables};
+use api::{CheckKind, RestartPolicy, ServiceDetail, write_bytes, write_labels, write_variables};
 #[cfg(feature = "ssr")]
 use api::{HealthTest, ServiceId};
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,9 @@ pub struct ServiceForm {
     pub limit_processes: String,
     #[serde(default)]
     pub limit_files: String,
+    /// As [`api::read_labels`] reads them.
+    #[serde(default)]
+    pub labels: String,
 }
 
 impl ServiceForm {
@@ -68,6 +71,7 @@ impl ServiceForm {
             limit_cpu: number(spec.limits.cpu_percent),
             limit_processes: number(spec.limits.processes),
             limit_files: number(spec.limits.open_files),
+            labels: write_labels(&spec.labels),
         }
     }
 }
@@ -141,6 +145,7 @@ impl ServiceForm {
             stop_grace_seconds: Some(stop_grace),
             restart: Some(self.restart),
             limits: Some(limits),
+            labels: Some(api::read_labels(&self.labels)),
         })
     }
 }
@@ -242,6 +247,7 @@ mod tests {
             limit_cpu: String::new(),
             limit_processes: String::new(),
             limit_files: String::new(),
+            labels: "team=shop canary".into(),
         }
     }
 
@@ -250,6 +256,7 @@ mod tests {
         let patch = form().patch().unwrap();
         assert_eq!((patch.name.as_deref(), patch.port, patch.health.unwrap().path), (Some("orders"), Some(0), None));
         assert_eq!(patch.environment.unwrap()["B"], "2");
+        assert_eq!(api::write_labels(&patch.labels.unwrap()), "canary team=shop");
     }
 
     #[test]

@@ -280,6 +280,7 @@ async fn a_worker_without_a_port_is_what_its_command_says() {
         description: None,
         restart: api::RestartPolicy::Never,
         limits: Default::default(),
+        labels: Default::default(),
     };
     let id = services.create(&Caller::system(), new).await.unwrap().service.id;
     fs::write(folder.join("well"), "").unwrap();

@@ -1,6 +1,6 @@
 //! What a service is: its particulars in two columns.
 
-use api::{CheckKind, LastExit, RestartPolicy, Source};
+use api::{CheckKind, LastExit, RestartPolicy, Source, write_labels};
 use leptos::prelude::*;
 
 use super::incidents::IncidentLink;
@@ -90,6 +90,7 @@ fn facts(watched: Watched) -> Vec<(&'static str, String, bool)> {
         add("Metrics", Some(detail.spec.metrics_path.clone()), true);
         add("Depends on", Some(detail.dependencies.join(", ")), false);
         add("Stop grace", Some(format!("{} s", detail.spec.stop_grace_seconds)), false);
+        add("Labels", Some(write_labels(&detail.spec.labels)), true);
         add("Limits", Some(detail.spec.limits.words()), false);
         add("Starts again", Some(starts_again(detail.spec.restart).into()), false);
         let names = detail.spec.environment.keys().cloned().collect::<Vec<_>>().join(", ");

@@ -54,6 +54,7 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>) -> impl IntoView {
                 <input type="hidden" name="id" value=id.to_string() />
                 <Field name="form[name]" label="Name" takes=Takes::Line(63, true) value=form.name hint="Letters, digits and . _ -" />
                 <Field name="form[description]" label="Description" takes=Takes::Line(500, false) value=form.description />
+                <Field name="form[labels]" label="Labels" takes=Takes::Line(2600, false) value=form.labels example="team=shop tier=web" hint="Services of a label are found, and started or stopped, together." />
                 <Field name="form[port]" label="Port" takes=Takes::NumberOrNothing(1, 65_535) value=form.port example="automatic" hint="It is told by the variable PORT. Empty lets Pilothouse read or choose one." />
                 <Field name="form[metrics_path]" label="Path of its Prometheus metrics" takes=Takes::Line(1024, true) value=form.metrics_path />
                 {environment}

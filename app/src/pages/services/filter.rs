@@ -10,7 +10,7 @@ use leptos_router::hooks::use_navigate;
 
 use super::query::ListQuery;
 use crate::components::{Icon, Symbol};
-use crate::erase::Erase;
+use crate::erase::{Erase, Erased, shown};
 use crate::path;
 
 /// How long after the last stroke the search begins.
@@ -74,10 +74,25 @@ pub fn ServiceFilter(
                 chosen=Signal::derive(move || query.get().0.health.map(|health| health.as_str()))
                 choose=Callback::new(move |text: String| go.run((query.get_untracked().with(|query| query.health = text.parse().ok()), false)))
             />
+            {shown(move || query.get().0.label.map(|label| chosen_label(label, &query.get())))}
             <input type="hidden" name="sort" value=move || query.get().sort_text() />
             <noscript inner_html=r#"<button type="submit" class="button">Apply</button>"#></noscript>
             <a class="filter-clear" href=path::SERVICES hidden=move || !is_filtered()>"Clear"</a>
         </form>
+    }
+    .erase()
+}
+
+/// The label that is filtered by, with a way to leave it.
+fn chosen_label(label: String, query: &ListQuery) -> Erased {
+    let without = query.with(|query| query.label = None).href();
+    let leave = format!("Any label, not only {label}");
+    view! {
+        <span class="label-chosen">
+            <input type="hidden" name="label" value=label.clone() />
+            {label}
+            <a href=without aria-label=leave.clone() title=leave><Icon symbol=Symbol::Close /></a>
+        </span>
     }
     .erase()
 }

@@ -32,6 +32,7 @@ impl ListQuery {
         Self(ServiceQuery {
             status: text("status").and_then(|text| text.parse().ok()),
             health: text("health").and_then(|text| text.parse().ok()),
+            label: text("label").map(str::to_owned),
             q: text("q").map(|text| text.chars().take(200).collect()),
             sort: text("sort").and_then(|text| SORTS.iter().find(|(name, _)| *name == text)).map(|(_, sort)| *sort).unwrap_or_default(),
             cursor: text("cursor").map(str::to_owned),
@@ -47,6 +48,7 @@ impl ListQuery {
             ("q", query.q.as_deref()),
             ("status", query.status.map(|status| status.as_str())),
             ("health", query.health.map(|health| health.as_str())),
+            ("label", query.label.as_deref()),
             ("sort", sort),
             ("cursor", query.cursor.as_deref()),
         ];
@@ -76,7 +78,8 @@ impl ListQuery {
 
     /// Whether nothing is searched or filtered.
     pub fn is_whole(&self) -> bool {
-        self.0.q.is_none() && self.0.status.is_none() && self.0.health.is_none() && self.0.cursor.is_none()
+        let ServiceQuery { q, status, health, label, cursor, .. } = &self.0;
+        q.is_none() && status.is_none() && health.is_none() && label.is_none() && cursor.is_none()
     }
 }
 
@@ -87,10 +90,10 @@ mod tests {
 
     #[test]
     fn the_address_reads_back_as_it_was_written() {
-        let params: ParamsMap = [("q", "pay ments"), ("status", "running"), ("sort", "-cpu")].into_iter().collect();
+        let params: ParamsMap = [("q", "pay ments"), ("status", "running"), ("label", "team=shop"), ("sort", "-cpu")].into_iter().collect();
         let query = ListQuery::read(&params);
-        assert_eq!(query.href(), "/services?q=pay%20ments&status=running&sort=-cpu");
-        assert_eq!(query.bulk_href(api::Action::Stop), "/services/bulk?action=stop&q=pay%20ments&status=running");
+        assert_eq!(query.href(), "/services?q=pay%20ments&status=running&label=team%3Dshop&sort=-cpu");
+        assert_eq!(query.bulk_href(api::Action::Stop), "/services/bulk?action=stop&q=pay%20ments&status=running&label=team%3Dshop");
         assert_eq!(query.with(|query| *query = Default::default()).href(), "/services");
     }
 

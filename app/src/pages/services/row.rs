@@ -1,12 +1,14 @@
 //! One service as a row of the table.
 
-use api::{Service, Status};
+use std::collections::BTreeMap;
+
+use api::{Service, Status, write_label};
 use leptos::prelude::*;
 
 use super::choice::ChoiceBox;
 use crate::charts::{Sparkline, Unit};
 use crate::components::{Ago, HealthMark, ServiceActions, StatusMark};
-use crate::erase::Erase;
+use crate::erase::{Erase, Erased, shown};
 use crate::path;
 use crate::viewer::Viewer;
 
@@ -24,6 +26,7 @@ pub fn ServiceRow(
     // Without the box before it and the text below.
     let (href, name_id) = (path::service(id), format!("name-{id}"));
     let labelled_by = name_id.clone();
+    let labels = Memo::new(move |_| service.with(|service| service.labels.clone()));
     let status = Signal::derive(move || service.with(|service| service.status));
     let health = Signal::derive(move || service.with(|service| service.health_status));
     let reason = move || service.with(|service| service.status_reason.clone());
@@ -42,6 +45,7 @@ pub fn ServiceRow(
                     <a class="service-link" id=name_id href=href>{move || service.with(|service| service.name.clone())}</a>
                     {move || service.with(|service| service.is_demonstration).then(|| view! { <span class="badge">"Demonstration"</span> })}
                 </span>
+                {shown(move || label_links(&labels.get()))}
                 <span class="service-about">{move || service.with(|service| service.description.clone())}</span>
                 <span class="row-failure" role="alert">{move || failure.get()}</span>
             </th>
@@ -82,6 +86,19 @@ pub fn ServiceRow(
         </tr>
     }
     .erase()
+}
+
+/// The labels of a service, each of which leads to the services that have it.
+fn label_links(labels: &BTreeMap<String, String>) -> Erased {
+    if labels.is_empty() {
+        return ().erase();
+    }
+    let links = labels.iter().map(|(name, value)| {
+        let label = write_label(name, value);
+        let href = format!("{}?label={}", path::SERVICES, path::escape(&label));
+        view! { <a class="label" href=href>{label}</a> }
+    });
+    view! { <span class="service-labels">{links.collect_view()}</span> }.erase()
 }
 
 /// The port; a link while the service runs.

@@ -39,6 +39,7 @@ pub(crate) fn entry(id: ServiceId) -> Entry {
         resource_usage: api::ResourceUsage::default(),
         traffic: None,
         trend: api::Trend::default(),
+        labels: Default::default(),
         is_demonstration: false,
         revision: 0,
     };

@@ -109,6 +109,8 @@ pub struct Found {
     pub ended_at: Timestamp,
     /// The port of this machine that leads to it.
     pub port: Option<u16>,
+    /// Labels that it shall have at first.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// All that is needed to run a service, in the terms of its runtime.

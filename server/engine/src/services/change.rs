@@ -18,6 +18,7 @@ impl Services {
         faults.environment(&new.environment);
         faults.health(&new.health);
         faults.limits(&new.limits);
+        faults.labels(&new.labels);
         faults.description(new.description.as_deref().unwrap_or_default());
         faults.refuse()?;
         validate::variables_allowed(caller, &new.environment)?;
@@ -35,7 +36,7 @@ impl Services {
         let now = self.core.clock.now();
         let mut spec = ServiceSpec::new(source);
         (spec.port, spec.environment, spec.health, spec.restart) = (new.port, new.environment, new.health, new.restart);
-        spec.limits = new.limits;
+        (spec.limits, spec.labels) = (new.limits, new.labels);
         if let Some(runtime) = new.runtime.filter(|runtime| *runtime != spec.runtime) {
             let message = format!("such a source is run by {}, not by {}", spec.runtime.label(), runtime.label());
             return Err(Error::invalid("/runtime", message));
@@ -103,6 +104,7 @@ impl Services {
         row.spec.stop_grace_seconds = patch.stop_grace_seconds.unwrap_or(row.spec.stop_grace_seconds);
         row.spec.restart = patch.restart.unwrap_or(row.spec.restart);
         row.spec.limits = patch.limits.unwrap_or(row.spec.limits);
+        row.spec.labels = patch.labels.unwrap_or(row.spec.labels);
         let changed = changed(&before, &row);
         if !changed.is_empty() {
             row.last_updated = self.core.clock.now();
@@ -154,6 +156,7 @@ fn changed(before: &ServiceRow, after: &ServiceRow) -> Vec<&'static str> {
         ("stop_grace_seconds", before.spec.stop_grace_seconds != after.spec.stop_grace_seconds),
         ("restart", before.spec.restart != after.spec.restart),
         ("limits", before.spec.limits != after.spec.limits),
+        ("labels", before.spec.labels != after.spec.labels),
     ];
     fields.into_iter().filter_map(|(name, is_changed)| is_changed.then_some(name)).collect()
 }

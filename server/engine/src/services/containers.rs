@@ -65,7 +65,7 @@ impl Services {
                         is_missing: false,
                         is_deleted: false,
                         deletion: None,
-                        spec: ServiceSpec::new(found.source.clone()),
+                        spec: ServiceSpec { labels: found.labels.clone(), ..ServiceSpec::new(found.source.clone()) },
                         found: None,
                         desired: if found.is_running { Desired::Running } else { Desired::Stopped },
                         // Nobody has asked for it here: what happens from now on is news.

@@ -35,6 +35,7 @@ pub(super) fn entry(row: &ServiceRow) -> Entry {
         resource_usage: ResourceUsage::default(),
         traffic: None,
         trend: Trend::default(),
+        labels: row.spec.labels.clone(),
         is_demonstration,
         revision: 0,
     };
@@ -64,6 +65,7 @@ pub(super) fn refresh(entry: &mut Entry, row: &ServiceRow) {
     service.description = description(row);
     service.version = row.found.as_ref().and_then(|found| found.version.clone());
     service.desired = row.desired;
+    service.labels.clone_from(&row.spec.labels);
     match service.status {
         Status::Running | Status::Stopping | Status::Starting => {}
         Status::Stopped => {

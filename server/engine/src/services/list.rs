@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use api::{Error, Health, Page, Result, Service, ServiceQuery, ServiceSort, Status};
+use api::{Error, Health, Page, Result, Service, ServiceQuery, ServiceSort, Status, has_label};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -60,6 +60,7 @@ pub(super) fn select(catalog: &Catalog, query: &ServiceQuery) -> Result<(Vec<Arc
 fn matches(service: &Service, query: &ServiceQuery, search: Option<&str>) -> bool {
     query.status.is_none_or(|status| service.status == status)
         && query.health.is_none_or(|health| service.health_status == health)
+        && query.label.as_deref().is_none_or(|label| has_label(&service.labels, label))
         && search.is_none_or(|search| {
             let has = |text: &str| text.to_lowercase().contains(search);
             has(&service.name) || service.description.as_deref().is_some_and(has)

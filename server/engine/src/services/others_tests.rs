@@ -24,7 +24,7 @@ async fn with_container(test: &TestStore) -> (Life, ServiceId) {
 
 fn found() -> Found {
     let source = Source::Container { container: "shop".into() };
-    Found { name: "shop".into(), source, is_running: true, ended_at: Timestamp::default(), port: None }
+    Found { name: "shop".into(), source, is_running: true, ended_at: Timestamp::default(), port: None, labels: Default::default() }
 }
 
 fn runs(life: &Life, id: ServiceId) {

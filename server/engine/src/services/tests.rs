@@ -148,6 +148,7 @@ fn command(name: &str, working_dir: PathBuf) -> NewService {
         description: None,
         restart: RestartPolicy::OnFailure,
         limits: Default::default(),
+        labels: Default::default(),
     }
 }
 
@@ -409,12 +410,17 @@ on_each_store! {
             description: Some("Works".into()),
             stop_grace_seconds: Some(3),
             limits: Some(api::Limits { processes: Some(20), ..Default::default() }),
+            labels: Some([("team".to_owned(), "shop".to_owned())].into()),
             ..ServicePatch::default()
         };
         let id = made.service.id;
         let changed = life.services.change(&caller(Role::Developer), id, patch).await.expect("it is changed");
         assert_eq!((changed.service.name.as_str(), changed.service.port, changed.spec.stop_grace_seconds), ("worker-2", Some(9_000), 3));
         assert_eq!(life.events(id, EventKind::ServiceChanged).await.len(), 2);
+        let labelled = |label: &str| ServiceQuery { label: Some(label.into()), ..Default::default() };
+        for (label, total) in [("team", 1), ("team=shop", 1), ("team=other", 0)] {
+            assert_eq!(life.services.list(&life.admin, labelled(label)).await.expect("a list").total, Some(total), "{label}");
+        }
         let other = life.services.create(&life.admin, command("WORKER-2", test.folder().into())).await.expect_err("the name is taken");
         assert_eq!(other.code, ErrorCode::Conflict);
         let life = life.again(&test, |_| {}).await;

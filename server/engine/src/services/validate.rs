@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use api::{
     Caller, Detail, Error, HealthCheck, Limits, Permission, Result, ServicePatch, Source, is_http_path, is_image_name, is_service_name,
-    is_variable_name,
+    is_variable_name, label_faults,
 };
 
 use super::discovery::{Found, read_folder};
@@ -47,6 +47,10 @@ impl Faults {
         self.0.extend(health.faults("/health"));
     }
 
+    pub fn labels(&mut self, labels: &BTreeMap<String, String>) {
+        self.0.extend(label_faults(labels, "/labels"));
+    }
+
     pub fn limits(&mut self, limits: &Limits) {
         self.0.extend(limits.faults("/limits"));
     }
@@ -83,6 +87,9 @@ pub(super) fn patch(patch: &ServicePatch) -> Result<()> {
     }
     if let Some(health) = &patch.health {
         faults.health(health);
+    }
+    if let Some(labels) = &patch.labels {
+        faults.labels(labels);
     }
     if let Some(limits) = &patch.limits {
         faults.limits(limits);

@@ -25,7 +25,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
 use self::host::Host;
-use self::seen::Known;
+use self::seen::{Known, project};
 use self::stats::Cpu;
 use super::process::{log_folder, run_folder};
 use super::{Capabilities, Ended, Found, Launch, NewContainer, Observation, Runtime, Stats};
@@ -180,6 +180,8 @@ impl Runtime for DockerRuntime {
                 _ => Timestamp::default(),
             },
             port: known.ports.first().copied(),
+            // What Compose made together is found together.
+            labels: known.container.compose.as_deref().and_then(project).into_iter().collect(),
         });
         Some(found.collect())
     }

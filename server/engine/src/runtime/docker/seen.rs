@@ -1,6 +1,6 @@
 //! What Docker says of a container, in our terms.
 
-use api::{Container, Health, OwnHealth, Timestamp};
+use api::{Container, Health, OwnHealth, Timestamp, label_faults};
 use bollard::models::{ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, HealthStatusEnum};
 
 use crate::runtime::{Ended, Observation};
@@ -112,6 +112,13 @@ fn is_short_id(head: &str) -> bool {
     head.len() == 12 && head.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
+/// The label of a Compose project, given as a [`Container`] names it; none when it can't be one.
+pub fn project(compose: &str) -> Option<(String, String)> {
+    let project = compose.split_once(" / ").map_or(compose, |(project, _)| project);
+    let label = ("compose".to_owned(), project.to_owned());
+    label_faults(&[label.clone()].into(), "").is_empty().then_some(label)
+}
+
 #[cfg(test)]
 mod tests {
     use super::Known;
@@ -126,6 +133,13 @@ mod tests {
                 "53/udp": [{ "HostPort": "53" }], "81/tcp": null } }
         });
         Known::read(serde_json::from_value(inspected).expect("as Docker writes it"), |_| was_asked).expect("it has an id and a name")
+    }
+
+    #[test]
+    fn the_project_of_compose_is_a_label_when_it_can_be_one() {
+        assert_eq!(super::project("shop / web"), Some(("compose".into(), "shop".into())));
+        assert_eq!(super::project("shop"), Some(("compose".into(), "shop".into())));
+        assert_eq!(super::project(&"x".repeat(64)), None);
     }
 
     #[test]
