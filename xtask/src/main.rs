@@ -34,7 +34,7 @@ cargo xtask test [rust|browser] [NAME]  every test, or those of one kind, or tho
 cargo xtask build                     make the one release binary, target/release/pilothouse
 cargo xtask check [PART]              format, lints, documentation, licences and rules of the repository;
                                       PART is one of format, native, wasm, docs, licences, repository
-cargo xtask bench [NAME]              measure page, boot, list, fanout, restart and idle beside others in the same run
+cargo xtask bench [NAME]              measure page, boot, list, fanout, updates, restart and idle beside others in the same run
 cargo xtask site [small]              build the site only; `small` as it is shipped
 
 Environment:

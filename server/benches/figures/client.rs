@@ -49,6 +49,11 @@ impl Client {
         self.send(Method::POST, path, body.to_string().into(), "identity").await
     }
 
+    /// PATCH with JSON.
+    pub async fn patch(&mut self, path: &str, body: &serde_json::Value) -> Result<Answer, Failure> {
+        self.send(Method::PATCH, path, body.to_string().into(), "identity").await
+    }
+
     async fn send(&mut self, method: Method, path: &str, body: Bytes, encoding: &str) -> Result<Answer, Failure> {
         let mut request = Request::builder().method(method).uri(path).header("host", &self.host).header("accept-encoding", encoding);
         if !body.is_empty() {

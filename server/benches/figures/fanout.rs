@@ -1,4 +1,4 @@
-//! A log feed to a thousand clients: what arrives, how late, and at what cost.
+//! A log feed to a thousand clients, and to five thousand: what arrives, how late, and at what cost.
 
 use std::time::{Duration, Instant};
 
@@ -12,8 +12,6 @@ use crate::client::Client;
 use crate::program::Program;
 use crate::table::Table;
 
-const CLIENTS: usize = 1000;
-const RATE: u64 = 10;
 const SECONDS: u64 = 15;
 
 #[derive(Deserialize)]
@@ -32,20 +30,27 @@ struct Seen {
 }
 
 pub async fn measure(table: &mut Table) {
+    // Clients, and lines a second: as many frames as a machine with two cores sends and reads at the same time.
+    for (clients, rate) in [(1000, 10), (5000, 2)] {
+        of(clients, rate, table).await;
+    }
+}
+
+async fn of(clients: usize, rate: u64, table: &mut Table) {
     let data = tempfile::tempdir().unwrap();
     let program = Program::pilothouse(data.path());
     program.ready("/readyz").await;
     let mut client = program.client().await;
-    let command = json!([std::env::current_exe().unwrap(), "role-lines", RATE.to_string()]);
+    let command = json!([std::env::current_exe().unwrap(), "role-lines", rate.to_string()]);
     let service = json!({ "name": "lines", "source": { "command": command, "working_dir": "/tmp" } });
     let made: Value = serde_json::from_slice(&client.post("/api/services", &service).await.unwrap().body).unwrap();
     let id = made["id"].as_str().expect("made").to_string();
 
     let path = format!("/ws/logs/{id}");
     let before = program.resident_bytes();
-    let sockets = connect(&program, &path, client.bearer.as_deref()).await;
+    let sockets = connect(&program, &path, client.bearer.as_deref(), clients).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let each = (program.resident_bytes().saturating_sub(before)) as f64 / CLIENTS as f64;
+    let each = (program.resident_bytes().saturating_sub(before)) as f64 / clients as f64;
     client.post(&format!("/api/services/{id}/start"), &Value::Null).await.unwrap();
     tokio::time::sleep(Duration::from_secs(3)).await;
     let (ours, our_cpu) = listen(&program, sockets).await;
@@ -54,33 +59,34 @@ pub async fn measure(table: &mut Table) {
     let bare = Program::baseline();
     bare.ready("/").await;
     let before = bare.resident_bytes();
-    let sockets = connect(&bare, "/ws", None).await;
+    let sockets = connect(&bare, "/ws", None, clients).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let bare_each = (bare.resident_bytes().saturating_sub(before)) as f64 / CLIENTS as f64;
+    let bare_each = (bare.resident_bytes().saturating_sub(before)) as f64 / clients as f64;
     let mut sender = Client::open(&bare.address).await.unwrap();
-    let load = format!("/broadcast?frames={}&rate={RATE}&bytes=240", RATE * (SECONDS + 10));
+    let load = format!("/broadcast?frames={}&rate={rate}&bytes=240", rate * (SECONDS + 10));
     tokio::spawn(async move { sender.post(&load, &Value::Null).await.map(|_| ()) });
     tokio::time::sleep(Duration::from_secs(3)).await;
     let (theirs, their_cpu) = listen(&bare, sockets).await;
 
     let share = 100.0 * ours.frames as f64 / (ours.frames + ours.missing).max(1) as f64;
-    table.figure("fan-out to 1,000 clients, delivered without unreported gaps", format!("{share:.3} %"), "99.9 %");
+    let to = format!("fan-out to {clients} clients");
+    table.figure(&format!("{to}, delivered without unreported gaps"), format!("{share:.3} %"), "99.9 %");
     table.compare(
-        "fan-out, frames",
+        &format!("{to}, frames"),
         ours.frames as f64 / our_cpu,
         theirs.frames as f64 / their_cpu,
         "frames/CPU s",
         "75 % of the bare one",
     );
-    table.compare("fan-out, p99 from the line's time to its arrival", p99(ours.late_ms), p99(theirs.late_ms), "ms", "-");
-    table.compare("memory of an idle connection", each / 1e3, bare_each / 1e3, "kB", "8");
+    table.compare(&format!("{to}, p99 from the line's time to its arrival"), p99(ours.late_ms), p99(theirs.late_ms), "ms", "-");
+    table.compare(&format!("memory of an idle connection, of {clients}"), each / 1e3, bare_each / 1e3, "kB", "8");
 }
 
-type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
+pub type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
 
-async fn connect(program: &Program, path: &str, bearer: Option<&str>) -> Vec<Socket> {
-    let mut sockets = Vec::with_capacity(CLIENTS);
-    for _ in 0..CLIENTS {
+pub async fn connect(program: &Program, path: &str, bearer: Option<&str>, clients: usize) -> Vec<Socket> {
+    let mut sockets = Vec::with_capacity(clients);
+    for _ in 0..clients {
         let mut request = format!("ws://{}{path}", program.address).into_client_request().unwrap();
         if let Some(bearer) = bearer {
             request.headers_mut().insert("authorization", format!("Bearer {bearer}").parse().unwrap());

@@ -17,6 +17,7 @@ mod program;
 mod restart;
 mod rival;
 mod table;
+mod updates;
 mod watcher;
 
 use std::process::ExitCode;
@@ -48,6 +49,9 @@ fn main() -> ExitCode {
                 }
                 if wanted("fanout") {
                     fanout::measure(&mut table).await;
+                }
+                if wanted("updates") {
+                    updates::measure(&mut table).await;
                 }
                 if wanted("restart") {
                     restart::measure(&mut table).await;
