@@ -243,6 +243,9 @@ pub struct NewService {
     /// Variables set for it, at most 200 of at most 32 KiB each.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
+    /// Names of files of its folder with more variables, at most 10.
+    #[serde(default)]
+    pub environment_files: Vec<String>,
     /// How its health is found out.
     #[serde(default)]
     pub health: HealthCheck,
@@ -273,6 +276,8 @@ pub struct ServicePatch {
     pub port: Option<u16>,
     /// The new variables, in place of all the old ones.
     pub environment: Option<BTreeMap<String, String>>,
+    /// The new files with variables, in place of all the old ones.
+    pub environment_files: Option<Vec<String>>,
     /// The new health check.
     pub health: Option<HealthCheck>,
     /// The new metrics path.

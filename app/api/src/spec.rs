@@ -23,6 +23,9 @@ pub struct ServiceSpec {
     /// Variables set for it, over those of its `.env`.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
+    /// Names of files of its folder with more variables, over those of its `.env` and below the ones set for it; of two the later counts.
+    #[serde(default)]
+    pub environment_files: Vec<String>,
     /// How its health is found out.
     #[serde(default)]
     pub health: HealthCheck,
@@ -74,6 +77,7 @@ impl ServiceSpec {
             command: None,
             port: None,
             environment: BTreeMap::new(),
+            environment_files: Vec::new(),
             health: HealthCheck::default(),
             metrics_path: default_metrics_path(),
             openapi_path: default_openapi_path(),
@@ -158,6 +162,11 @@ pub fn is_image_name(image: &str) -> bool {
     (1..=512).contains(&image.len())
         && image.starts_with(|c: char| c.is_ascii_alphanumeric())
         && image.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte))
+}
+
+/// Whether `name` can name a file of a folder: no path, at most 255 bytes.
+pub fn is_file_name(name: &str) -> bool {
+    (1..=255).contains(&name.len()) && !name.contains(['/', '\0']) && name != "." && name != ".."
 }
 
 /// Whether `name` can name an environment variable that a user sets; Pilothouse's own (`PILOTHOUSE_`) can't be.

@@ -126,6 +126,7 @@ impl NewServiceForm {
             restart: self.restart,
             limits: api::Limits::default(),
             labels: Default::default(),
+            environment_files: Vec::new(),
         })
     }
 }

@@ -45,6 +45,9 @@ pub struct ServiceForm {
     /// As [`api::read_labels`] reads them.
     #[serde(default)]
     pub labels: String,
+    /// With blanks between them; quotes keep words together.
+    #[serde(default)]
+    pub environment_files: String,
 }
 
 impl ServiceForm {
@@ -72,6 +75,7 @@ impl ServiceForm {
             limit_processes: number(spec.limits.processes),
             limit_files: number(spec.limits.open_files),
             labels: write_labels(&spec.labels),
+            environment_files: typed(&spec.environment_files),
         }
     }
 }
@@ -134,6 +138,7 @@ impl ServiceForm {
         let port = numbers.port(&self.port);
         let environment = numbers.variables(&self.environment);
         let limits = self.limits(&mut numbers);
+        let environment_files = numbers.words("/environment_files", &self.environment_files);
         numbers.refuse()?;
         Ok(api::ServicePatch {
             name: Some(self.name.trim().to_owned()),
@@ -146,6 +151,7 @@ impl ServiceForm {
             restart: Some(self.restart),
             limits: Some(limits),
             labels: Some(api::read_labels(&self.labels)),
+            environment_files: Some(environment_files),
         })
     }
 }
@@ -204,7 +210,7 @@ impl Numbers {
     /// A command as its words: quotes keep some together, and no shell reads them.
     pub fn words(&mut self, field: &str, text: &str) -> Vec<String> {
         shell_words::split(text.trim()).unwrap_or_else(|_| {
-            self.fault(field, "a quote of the command has no end".into());
+            self.fault(field, "a quote has no end".into());
             Vec::new()
         })
     }
@@ -248,6 +254,7 @@ mod tests {
             limit_processes: String::new(),
             limit_files: String::new(),
             labels: "team=shop canary".into(),
+            environment_files: ".env.production 'with blank'".into(),
         }
     }
 
@@ -256,6 +263,7 @@ mod tests {
         let patch = form().patch().unwrap();
         assert_eq!((patch.name.as_deref(), patch.port, patch.health.unwrap().path), (Some("orders"), Some(0), None));
         assert_eq!(patch.environment.unwrap()["B"], "2");
+        assert_eq!(patch.environment_files.unwrap(), [".env.production", "with blank"]);
         assert_eq!(api::write_labels(&patch.labels.unwrap()), "canary team=shop");
     }
 

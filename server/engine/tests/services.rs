@@ -281,6 +281,7 @@ async fn a_worker_without_a_port_is_what_its_command_says() {
         restart: api::RestartPolicy::Never,
         limits: Default::default(),
         labels: Default::default(),
+        environment_files: Vec::new(),
     };
     let id = services.create(&Caller::system(), new).await.unwrap().service.id;
     fs::write(folder.join("well"), "").unwrap();

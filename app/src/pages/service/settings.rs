@@ -47,6 +47,9 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>) -> impl IntoView {
         view! { <Field name="form[environment]" label="Variables" takes=Takes::Lines value=form.environment example="NAME=value" hint="One NAME=value a line, over those of its .env or image. They are read when it starts." /> }
         .erase()
     };
+    let files = spec.source.folder().is_some().then(|| {
+        view! { <Field name="form[environment_files]" label="Files with more variables" takes=Takes::Line(2600, false) value=form.environment_files example=".env.production" hint="In its folder, besides .env; of two the later counts, and the variables above over both." /> }
+    });
     view! {
         <section class="panel" aria-labelledby="service-settings">
             <header class="panel-head"><h2 class="panel-title" id="service-settings">"Settings"</h2></header>
@@ -58,6 +61,7 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>) -> impl IntoView {
                 <Field name="form[port]" label="Port" takes=Takes::NumberOrNothing(1, 65_535) value=form.port example="automatic" hint="It is told by the variable PORT. Empty lets Pilothouse read or choose one." />
                 <Field name="form[metrics_path]" label="Path of its Prometheus metrics" takes=Takes::Line(1024, true) value=form.metrics_path />
                 {environment}
+                {files}
                 <RestartField chosen=form.restart />
                 <Field name="form[stop_grace]" label="Seconds it has to stop" takes=Takes::Number(0, 600) value=form.stop_grace hint="After that it is killed, with all that it has started." />
                 {(!is_foreign).then(|| view! { <LimitsForm form=limits /> })}

@@ -17,6 +17,7 @@ impl Services {
         faults.check("/port", new.port != Some(0), "a port is 1 to 65535; leave it out to let Pilothouse choose");
         faults.environment(&new.environment);
         faults.health(&new.health);
+        faults.environment_files(&new.environment_files, &new.source);
         faults.limits(&new.limits);
         faults.labels(&new.labels);
         faults.description(new.description.as_deref().unwrap_or_default());
@@ -36,7 +37,7 @@ impl Services {
         let now = self.core.clock.now();
         let mut spec = ServiceSpec::new(source);
         (spec.port, spec.environment, spec.health, spec.restart) = (new.port, new.environment, new.health, new.restart);
-        (spec.limits, spec.labels) = (new.limits, new.labels);
+        (spec.limits, spec.labels, spec.environment_files) = (new.limits, new.labels, new.environment_files);
         if let Some(runtime) = new.runtime.filter(|runtime| *runtime != spec.runtime) {
             let message = format!("such a source is run by {}, not by {}", spec.runtime.label(), runtime.label());
             return Err(Error::invalid("/runtime", message));
@@ -71,10 +72,10 @@ impl Services {
 
     pub(super) async fn change_service(&self, caller: &Caller, id: ServiceId, patch: ServicePatch) -> Result<ServiceDetail> {
         self.may_act()?;
-        validate::patch(&patch)?;
         validate::variables_allowed(caller, patch.environment.as_ref().unwrap_or(&Default::default()))?;
         let _gate = self.gate(id).await;
         let before = self.row(id)?;
+        validate::patch(&patch, &before.spec.source)?;
         let is_foreign = matches!(before.spec.source, Source::Container { .. });
         if is_foreign && patch.environment.as_ref().is_some_and(|variables| !variables.is_empty()) {
             return Err(Error::invalid("/environment", "the variables of a container that others have made are set where it is made"));
@@ -99,6 +100,7 @@ impl Services {
             row.spec.port = Some(port).filter(|port| *port > 0);
         }
         row.spec.environment = patch.environment.unwrap_or(row.spec.environment);
+        row.spec.environment_files = patch.environment_files.unwrap_or(row.spec.environment_files);
         row.spec.health = patch.health.unwrap_or(row.spec.health);
         row.spec.metrics_path = patch.metrics_path.unwrap_or(row.spec.metrics_path);
         row.spec.stop_grace_seconds = patch.stop_grace_seconds.unwrap_or(row.spec.stop_grace_seconds);
@@ -155,6 +157,7 @@ fn changed(before: &ServiceRow, after: &ServiceRow) -> Vec<&'static str> {
         ("metrics_path", before.spec.metrics_path != after.spec.metrics_path),
         ("stop_grace_seconds", before.spec.stop_grace_seconds != after.spec.stop_grace_seconds),
         ("restart", before.spec.restart != after.spec.restart),
+        ("environment_files", before.spec.environment_files != after.spec.environment_files),
         ("limits", before.spec.limits != after.spec.limits),
         ("labels", before.spec.labels != after.spec.labels),
     ];

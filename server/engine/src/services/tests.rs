@@ -149,6 +149,7 @@ fn command(name: &str, working_dir: PathBuf) -> NewService {
         restart: RestartPolicy::OnFailure,
         limits: Default::default(),
         labels: Default::default(),
+        environment_files: Vec::new(),
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use api::{
-    Caller, Detail, Error, HealthCheck, Limits, Permission, Result, ServicePatch, Source, is_http_path, is_image_name, is_service_name,
-    is_variable_name, label_faults,
+    Caller, Detail, Error, HealthCheck, Limits, Permission, Result, ServicePatch, Source, is_file_name, is_http_path, is_image_name,
+    is_service_name, is_variable_name, label_faults,
 };
 
 use super::discovery::{Found, read_folder};
@@ -17,6 +17,8 @@ const DESCRIPTION: usize = 500;
 const VARIABLES: usize = 200;
 /// Bytes of the value of a variable, and of an argument.
 const VALUE: usize = 32 << 10;
+/// Files with variables of a service.
+const FILES: usize = 10;
 /// Words of a command.
 const WORDS: usize = 200;
 
@@ -47,6 +49,17 @@ impl Faults {
         self.0.extend(health.faults("/health"));
     }
 
+    pub fn environment_files(&mut self, names: &[String], source: &Source) {
+        self.check("/environment_files", names.len() <= FILES, "a service has at most 10 files with variables");
+        self.check(
+            "/environment_files",
+            names.is_empty() || source.folder().is_some(),
+            "only a service with a folder has files with variables",
+        );
+        let are_names = names.iter().all(|name| is_file_name(name));
+        self.check("/environment_files", are_names, "a file with variables is named as it is in the folder of the service, without a path");
+    }
+
     pub fn labels(&mut self, labels: &BTreeMap<String, String>) {
         self.0.extend(label_faults(labels, "/labels"));
     }
@@ -74,8 +87,11 @@ impl Faults {
 }
 
 /// What is wrong with a change.
-pub(super) fn patch(patch: &ServicePatch) -> Result<()> {
+pub(super) fn patch(patch: &ServicePatch, source: &Source) -> Result<()> {
     let mut faults = Faults::none();
+    if let Some(names) = &patch.environment_files {
+        faults.environment_files(names, source);
+    }
     if let Some(name) = &patch.name {
         faults.name(name);
     }

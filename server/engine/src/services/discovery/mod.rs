@@ -90,9 +90,9 @@ pub fn read_folder(path: &Path) -> Result<Option<Found>, String> {
     folder::entry(&folder).map(|entry| folder::read(&folder, entry)).transpose()
 }
 
-/// The text of the `.env` of the folder `path`, read with the same care.
-pub(crate) fn read_environment(path: &Path) -> Option<String> {
-    Guarded::root(path).ok()?.read(".env")
+/// The text of the file `name` of the folder `path`, such as its `.env`, read with the same care.
+pub(crate) fn read_environment(path: &Path, name: &str) -> Option<String> {
+    Guarded::root(path).ok()?.read(name)
 }
 
 /// A valid service name made of `name`, and different from all that `is_taken` knows.

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use api::{Error, Result};
+
 use super::blocking;
 use crate::services::discovery::environment::variables;
 
@@ -74,10 +76,26 @@ impl Inherited {
     }
 }
 
-/// The variables of the `.env` of a folder, without Pilothouse's own names and those no environment can have.
-pub(super) async fn of_folder(folder: &Path) -> Vec<(String, String)> {
-    let folder = folder.to_owned();
-    let text = blocking(move || crate::services::discovery::read_environment(&folder)).await.ok().flatten().unwrap_or_default();
+/// The variables of the `.env` of a folder and of more files there, without Pilothouse's own names and those no environment can have. Fails
+/// with `service_failed` when one of the files can't be read.
+pub(super) async fn of_folder(folder: &Path, files: &[String]) -> Result<Vec<(String, String)>> {
+    let mut found = of_file(folder, ".env").await.unwrap_or_default();
+    for name in files {
+        let more = of_file(folder, name).await.ok_or_else(|| {
+            let path = folder.join(name);
+            Error::service(format!(
+                "the file with variables {} can't be read: it isn't there, is a link, or is closed to Pilothouse",
+                path.display()
+            ))
+        })?;
+        found.extend(more);
+    }
+    Ok(found)
+}
+
+async fn of_file(folder: &Path, name: &str) -> Option<Vec<(String, String)>> {
+    let (folder, name) = (folder.to_owned(), name.to_owned());
+    let text = blocking(move || crate::services::discovery::read_environment(&folder, &name)).await.ok().flatten()?;
     let fits = |(name, value): &(String, String)| api::is_variable_name(name) && !value.contains('\0');
-    variables(&text).into_iter().filter(fits).collect()
+    Some(variables(&text).into_iter().filter(fits).collect())
 }

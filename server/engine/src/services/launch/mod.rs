@@ -70,7 +70,7 @@ impl Planner {
             source => self.folder(source).await?,
         };
         let (port, note) = port::choose(plan.spec.port, found.as_ref().and_then(|found| found.port), plan.last_port, plan.reserved).await?;
-        let mut environment = self.environment(plan.spec, &working_dir, Some(port)).await;
+        let mut environment = self.environment(plan.spec, &working_dir, Some(port)).await?;
         let (mut command, prepare) = self.command(plan.spec, found.as_ref(), &working_dir, &mut environment).await?;
         fill_in(&mut command, port);
         let (name, limits) = (plan.name.to_owned(), plan.spec.limits);
@@ -82,7 +82,7 @@ impl Planner {
     /// `service_failed`, saying what is in the way.
     pub async fn beside(&self, spec: &ServiceSpec, found: Option<&Found>, port: Option<u16>, mut command: Vec<String>) -> Result<Aside> {
         let working_dir = spec.source.folder().map_or_else(|| self.data_dir.clone(), PathBuf::from);
-        let mut environment = self.environment(spec, &working_dir, port).await;
+        let mut environment = self.environment(spec, &working_dir, port).await?;
         self.command(spec, found, &working_dir, &mut environment).await?;
         if is_python(&command)
             && let Some(program) = command.first_mut()
@@ -97,15 +97,15 @@ impl Planner {
     }
 
     /// The environment of a service, before its Python is known.
-    async fn environment(&self, spec: &ServiceSpec, working_dir: &Path, port: Option<u16>) -> BTreeMap<String, String> {
+    async fn environment(&self, spec: &ServiceSpec, working_dir: &Path, port: Option<u16>) -> Result<BTreeMap<String, String>> {
         let mut environment = self.inherited.for_services().clone();
         if spec.source.folder().is_some() {
-            environment.extend(environment::of_folder(working_dir).await);
+            environment.extend(environment::of_folder(working_dir, &spec.environment_files).await?);
         }
         environment.insert("PYTHONUNBUFFERED".into(), "1".into());
         environment.extend(spec.environment.iter().map(|(name, value)| (name.clone(), value.clone())));
         environment.extend(port.map(|port| ("PORT".to_owned(), port.to_string())));
-        environment
+        Ok(environment)
     }
 
     /// The command of a service, with what must be made before; its Python comes into the environment.

@@ -56,7 +56,11 @@ impl Folder {
 
 #[tokio::test]
 async fn the_environment_is_the_short_list_the_file_the_services_own_and_the_port() {
-    let mut folder = Folder::with(&[("main.py", MAIN), (".env", "A=file\nB=file\nPILOTHOUSE_ADMIN_PASSWORD=x\nPORT=1\nBAD-NAME=x\n")]);
+    let mut folder = Folder::with(&[
+        ("main.py", MAIN),
+        (".env.production", "B=later\nD=later\n"),
+        (".env", "A=file\nB=file\nPILOTHOUSE_ADMIN_PASSWORD=x\nPORT=1\nBAD-NAME=x\n"),
+    ]);
     for (name, value) in [
         ("PILOTHOUSE_ADMIN_PASSWORD", "secret"),
         ("PILOTHOUSE_DATABASE_URL", "secret"),
@@ -68,13 +72,18 @@ async fn the_environment_is_the_short_list_the_file_the_services_own_and_the_por
         folder.inherited.push((name.into(), value.into()));
     }
     let mut spec = folder.spec();
+    spec.environment_files = vec![".env.production".into()];
     spec.environment = BTreeMap::from([("B".into(), "own".into()), ("C".into(), "own".into())]);
     let planned = folder.plan(&spec).await.expect("a plan");
     let environment = planned.launch.environment;
     let names: Vec<&str> = environment.keys().map(String::as_str).collect();
-    assert_eq!(names, ["A", "B", "C", "LC_ALL", "PATH", "PORT", "PYTHONUNBUFFERED"]);
+    assert_eq!(names, ["A", "B", "C", "D", "LC_ALL", "PATH", "PORT", "PYTHONUNBUFFERED"]);
     assert_eq!((environment["A"].as_str(), environment["B"].as_str(), environment["C"].as_str()), ("file", "own", "own"));
+    assert_eq!(environment["D"], "later");
     assert_eq!(environment["PORT"], planned.port.to_string());
+    spec.environment_files.push(".env.local".into());
+    let error = folder.plan(&spec).await.expect_err("it isn't there");
+    assert!(error.message.contains(".env.local can't be read"), "{}", error.message);
 }
 
 #[tokio::test]
