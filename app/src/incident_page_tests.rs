@@ -143,7 +143,7 @@ async fn what_is_not_known_is_said_so() {
 async fn signals_and_want_of_memory_have_words() {
     let killed = |oom| with(move |incident| (incident.summary.code, incident.summary.signal, incident.summary.oom) = (None, Some(9), oom));
     assert!(page(killed(false)).await.contains("It was ended by signal 9 (SIGKILL)"));
-    assert!(page(killed(true)).await.contains("It was killed: the machine ran out of memory"));
+    assert!(page(killed(true)).await.contains("It was killed for want of memory"));
 }
 
 #[tokio::test]

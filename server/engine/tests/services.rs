@@ -234,6 +234,8 @@ async fn a_service_that_misses_another_is_explained_by_it_and_by_what_was_change
     assert_eq!(kept.lines[0], "hurried");
     assert!(kept.lines.len() > detail.last_exit.unwrap().last_lines.len() && kept.started_at.is_some());
     services.delete(&Caller::system(), id).await.unwrap();
+    assert_eq!(services.incident(&Caller::system(), kept.summary.id).await.unwrap(), kept, "it goes with what is removed for good");
+    services.purge(&Caller::system(), id).await.unwrap();
     assert_eq!(services.incident(&Caller::system(), kept.summary.id).await.unwrap_err().code, api::ErrorCode::NotFound);
 
     let id = house.named("failing").await;
