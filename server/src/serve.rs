@@ -121,6 +121,8 @@ fn log_to_stderr(settings: &Settings) -> api::Result<()> {
     let filter = EnvFilter::try_new(&settings.log_level)
         .map_err(|error| Error::invalid("log_level", format!("log_level '{}' can't be read: {error}", settings.log_level)))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // It would be told by `eprintln`, which panics when the log goes to a full disk.
+    let builder = builder.log_internal_errors(false);
     let set = match settings.log_format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

@@ -436,3 +436,61 @@ async fn what_left_a_service_is_still_in_its_group_when_a_new_supervisor_stops_i
     assert!(!is_alive(left));
     assert_eq!(groups(id), [PathBuf::new(); 0]);
 }
+
+/// A small disk in place of the run folders; goes with the test.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn at(path: PathBuf) -> Self {
+        std::fs::create_dir_all(&path).unwrap();
+        let mounted = std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs"]).arg(&path).status();
+        assert!(mounted.unwrap().success(), "this test mounts a small file system, which takes root");
+        Self(path)
+    }
+
+    /// Takes all the room that is left.
+    fn fill(&self) {
+        use std::io::Write as _;
+        let mut filler = std::fs::File::create(self.0.join("filler")).unwrap();
+        while filler.write(&[0; 512]).is_ok_and(|written| written > 0) {}
+    }
+
+    fn clear(&self) {
+        std::fs::remove_file(self.0.join("filler")).unwrap();
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_keeps_nothing_from_being_stopped_and_says_why_nothing_starts() {
+    let house = House::new().await;
+    let disk = SmallDisk::at(house.core.config.data_dir.join("run"));
+    let (stubborn, pid) = house
+        .run(&["python3", "-c", "import signal, time\nsignal.signal(15, signal.SIG_IGN)\nprint('deaf', flush=True)\ntime.sleep(600)"])
+        .await;
+    house.until_said(stubborn, "deaf").await;
+    let (talker, other) =
+        house.run(&["python3", "-c", "import time\nwhile True:\n    print('x' * 200, flush=True)\n    time.sleep(0.001)"]).await;
+    house.until_said(talker, "xxx").await;
+    disk.fill();
+    house.runtime.stop(stubborn, Duration::from_millis(100)).await.unwrap();
+    house.runtime.stop(talker, Duration::from_secs(5)).await.unwrap();
+    assert!(!is_alive(pid) && !is_alive(other));
+    for (id, signal) in [(stubborn, 9), (talker, 15)] {
+        let next = house.reborn();
+        next.observe_all().await.unwrap();
+        assert_eq!(ended(&next, id).await.signal, Some(signal), "that is recorded, too");
+    }
+    let id = ServiceId(Clock::System.new_uuid());
+    let refused = house.runtime.start(id, process(house.folder(), &["true"])).await.unwrap_err();
+    assert!(refused.message.contains("No space left"), "{refused}");
+    disk.clear();
+    let (again, _) = house.run(&["sh", "-c", "echo back; sleep 600"]).await;
+    house.until_said(again, "back").await;
+    house.runtime.stop(again, Duration::from_secs(5)).await.unwrap();
+}

@@ -60,12 +60,22 @@ impl RunFolder {
         self.read("state.json")
     }
 
-    /// Records the state, durably.
+    /// Records the state, durably. On a full disk it is written over the one before, for which there is room: a power cut may tear that.
     ///
     /// # Errors
     /// When it can't be written.
     pub fn set_state(&self, state: &State) -> io::Result<()> {
-        self.write("state.json", state)
+        match self.write("state.json", state) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+                let _ = self.delete("state.json.new");
+                let json = serde_json::to_vec(state)?;
+                let mut file = OpenOptions::new().write(true).open(self.0.join("state.json"))?;
+                file.write_all(&json)?;
+                file.set_len(json.len() as u64)?;
+                file.sync_data()
+            }
+            written => written,
+        }
     }
 
     /// What is to be run; none when that has been done.

@@ -3,7 +3,7 @@
 use api::{Level, Limits};
 use rustix::process::{Resource, geteuid};
 
-use super::Supervisor;
+use super::{Supervisor, complain};
 use crate::runtime::process::cgroup::{Controller, Group};
 use crate::runtime::process::procfs::tasks_of;
 
@@ -56,7 +56,7 @@ impl Supervisor {
             self.say(Level::Warning, &format!("was refused a process or thread {refused} times: {count} is its limit"));
         }
         if let Err(error) = group.remove() {
-            eprintln!("{}: its control group can't be removed: {error}", crate::Clock::System.now());
+            complain(&format!("its control group can't be removed: {error}"));
         }
     }
 }

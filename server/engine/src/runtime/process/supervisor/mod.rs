@@ -14,7 +14,7 @@ mod stop;
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -66,7 +66,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Some(mut supervisor)) => {
             println!("{READY}");
             if let Err(error) = leave_stdout() {
-                eprintln!("standard output stays open: {error}");
+                complain(&format!("standard output stays open: {error}"));
             }
             supervisor.run();
             ExitCode::SUCCESS
@@ -81,6 +81,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn usage() -> ExitCode {
     eprintln!("usage: supervise --run-folder DIR (Pilothouse calls this; it is of no use by hand)");
     ExitCode::from(2)
+}
+
+/// Writes to standard error, a file of the run folder. Where that can't be, on a full disk above all, nothing may come of it: `eprintln`
+/// would panic, and the service would lose its supervisor.
+fn complain(text: &str) {
+    let _ = writeln!(io::stderr(), "{}: {text}", Clock::System.now());
 }
 
 fn leave_stdout() -> io::Result<()> {
@@ -192,7 +198,7 @@ impl Supervisor {
     fn run(&mut self) {
         loop {
             if let Err(error) = self.turn() {
-                eprintln!("{}: {error}", Clock::System.now());
+                complain(&error.to_string());
                 self.read_from = Instant::now() + Duration::from_secs(1);
             }
             if matches!(self.work, Work::Done) {
@@ -392,7 +398,7 @@ impl Supervisor {
     /// Records the state and tells it.
     fn record(&mut self) {
         if let Err(error) = self.folder.set_state(&self.state) {
-            eprintln!("{}: the state can't be recorded: {error}", Clock::System.now());
+            complain(&format!("the state can't be recorded: {error}"));
         }
         self.clients.tell(&self.state);
     }
@@ -400,13 +406,13 @@ impl Supervisor {
     fn forget_launch(&mut self) {
         self.launch = None;
         if let Err(error) = self.folder.clear_launch() {
-            eprintln!("{}: launch.json can't be deleted: {error}", Clock::System.now());
+            complain(&format!("launch.json can't be deleted: {error}"));
         }
     }
 
     fn say(&mut self, level: Level, text: &str) {
         if let Err(error) = self.output.say(level, text) {
-            eprintln!("{}: '{text}' can't be logged: {error}", Clock::System.now());
+            complain(&format!("'{text}' can't be logged: {error}"));
         }
     }
 
