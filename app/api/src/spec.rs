@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{HealthCheck, RestartPolicy, RuntimeKind};
+use crate::{HealthCheck, RestartPolicy, RuntimeKind, ServiceId};
 
 /// What a service is, independent of the runtime that runs it. Each runtime renders it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,9 @@ pub struct ServiceSpec {
     /// Variables set for it, over those of its `.env`.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
+    /// Services that it is declared to need. One that has been deleted stays here until it is taken out.
+    #[serde(default)]
+    pub depends_on: Vec<ServiceId>,
     /// How its health is found out.
     #[serde(default)]
     pub health: HealthCheck,
@@ -68,6 +71,7 @@ impl ServiceSpec {
             command: None,
             port: None,
             environment: BTreeMap::new(),
+            depends_on: Vec::new(),
             health: HealthCheck::default(),
             metrics_path: default_metrics_path(),
             openapi_path: default_openapi_path(),

@@ -108,6 +108,7 @@ impl ServiceForm {
             description: Some(self.description),
             port: Some(port.unwrap_or(0)),
             environment: Some(environment),
+            depends_on: None,
             health: Some(health),
             metrics_path: Some(self.metrics_path.trim().to_owned()),
             stop_grace_seconds: Some(stop_grace),

@@ -1,6 +1,6 @@
 //! What is known when a run has ended, a start has failed, or a service that runs isn't well.
 
-use api::{Restarts, ServiceId, Status};
+use api::{Dependency, Restarts, ServiceId, Status, Timestamp};
 
 use super::log::Log;
 use crate::runtime::Ended;
@@ -23,12 +23,16 @@ pub(in crate::services) struct Facts<'a> {
     pub has_requirements: bool,
     /// The other services.
     pub others: &'a [Neighbour],
+    /// What it needs that doesn't run, isn't well or isn't there any more.
+    pub needs: &'a [Dependency],
     /// The last change of its settings before the run.
     pub changed: Option<Change>,
     /// Seconds that the run lasted.
     pub ran_seconds: Option<f64>,
     /// Its starts by its restart policy.
     pub restarts: Restarts,
+    /// The time.
+    pub now: Timestamp,
 }
 
 /// A check that failed.
@@ -74,8 +78,22 @@ impl<'a> Facts<'a> {
     /// Nothing but which service it is.
     pub fn of(id: ServiceId) -> Self {
         let (log, restarts) = (Log::default(), Restarts::default());
-        let others: &'a [Neighbour] = &[];
-        Self { id, ended: None, probe: None, log, taken: None, has_requirements: false, others, changed: None, ran_seconds: None, restarts }
+        let (others, needs): (&'a [Neighbour], &'a [Dependency]) = (&[], &[]);
+        let (has_requirements, now) = (false, Timestamp::default());
+        Self {
+            id,
+            ended: None,
+            probe: None,
+            log,
+            taken: None,
+            has_requirements,
+            others,
+            needs,
+            changed: None,
+            ran_seconds: None,
+            restarts,
+            now,
+        }
     }
 
     /// Why it never ran, if that is what happened.
