@@ -13,6 +13,8 @@ pub mod charts;
 mod components;
 #[cfg(feature = "ssr")]
 pub mod context;
+#[cfg(all(test, feature = "ssr"))]
+mod dependency_page_tests;
 mod erase;
 #[cfg(all(test, feature = "ssr"))]
 mod fake;

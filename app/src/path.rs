@@ -10,6 +10,8 @@ pub const SERVICES: &str = "/services";
 pub const NEW_SERVICE: &str = "/services/new";
 /// One action on many services; takes `action`, and `id` for each of them or a filter as the list does.
 pub const BULK: &str = "/services/bulk";
+/// Which services need which; takes `service`, to show only the part of that one.
+pub const DEPENDENCIES: &str = "/dependencies";
 /// What happened.
 pub const ACTIVITY: &str = "/activity";
 /// Runs that ended by themselves are below it, each at its id.
@@ -33,6 +35,11 @@ pub fn service(id: ServiceId) -> String {
 /// A named tab of one service: `logs`, `activity`.
 pub fn service_tab(id: ServiceId, tab: &str) -> String {
     format!("{SERVICES}/{id}/{tab}")
+}
+
+/// What one service needs and what needs it, in the graph.
+pub fn dependencies_of(id: ServiceId) -> String {
+    format!("{DEPENDENCIES}?service={id}")
 }
 
 /// Where the health check of one service is set.

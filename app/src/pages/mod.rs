@@ -2,6 +2,7 @@
 
 mod activity;
 mod bulk;
+mod dependencies;
 mod health;
 mod new_service;
 mod not_found;
@@ -17,6 +18,7 @@ mod wait;
 
 use activity::ActivityPage;
 use bulk::BulkPage;
+use dependencies::DependenciesPage;
 use health::HealthPage;
 use new_service::NewServicePage;
 pub use not_found::NotFoundPage;

@@ -6,7 +6,10 @@ use leptos::wasm_split::wasm_split;
 use leptos_router::ChooseView;
 use leptos_router::components::Outlet;
 
-use super::{ActivityPage, BulkPage, HealthPage, IncidentPage, NewServicePage, OverviewPage, ServicePage, ServicesPage, SettingsPage};
+use super::{
+    ActivityPage, BulkPage, DependenciesPage, HealthPage, IncidentPage, NewServicePage, OverviewPage, ServicePage, ServicesPage,
+    SettingsPage,
+};
 #[cfg(feature = "ssr")]
 use super::{SetupPage, SignInPage};
 use crate::components::Frame;
@@ -30,6 +33,8 @@ pub enum Page {
     Service,
     /// One run of a service that ended by itself.
     Incident,
+    /// Which services need which.
+    Dependencies,
     /// What happened.
     Activity,
     /// The health of Pilothouse itself.
@@ -50,6 +55,7 @@ impl Page {
             path::SERVICES => Some(Self::Services),
             path::NEW_SERVICE => Some(Self::NewService),
             path::BULK => Some(Self::Bulk),
+            path::DEPENDENCIES => Some(Self::Dependencies),
             path::ACTIVITY => Some(Self::Activity),
             path::HEALTH => Some(Self::Health),
             path::SETTINGS => Some(Self::Settings),
@@ -66,6 +72,7 @@ impl Page {
         match self {
             Self::Services | Self::NewService | Self::Bulk | Self::Activity | Self::Health | Self::Settings => Some("pages"),
             Self::Service | Self::Incident => Some("service"),
+            Self::Dependencies => Some("dependencies"),
             Self::Frame | Self::Overview | Self::SignIn | Self::Setup => None,
         }
     }
@@ -74,6 +81,7 @@ impl Page {
     pub async fn load(self) {
         match self.part() {
             Some("pages") => load_pages().await,
+            Some("dependencies") => load_dependencies().await,
             Some(_) => load_service().await,
             None => {}
         }
@@ -88,6 +96,7 @@ impl ChooseView for Page {
             Self::Overview => view! { <OverviewPage /> }.erase(),
             Self::Services | Self::NewService | Self::Bulk | Self::Activity | Self::Health | Self::Settings => pages(self).await,
             Self::Service | Self::Incident => service(self).await,
+            Self::Dependencies => dependencies().await,
             Self::SignIn | Self::Setup => entry(self),
         };
         view.into_any()
@@ -115,6 +124,11 @@ fn service(page: Page) -> Erased {
     if page == Page::Incident { view! { <IncidentPage /> }.erase() } else { view! { <ServicePage /> }.erase() }
 }
 
+#[wasm_split(dependencies, wasm_split_path = ::leptos::wasm_split, preload(load_dependencies))]
+fn dependencies() -> Erased {
+    view! { <DependenciesPage /> }.erase()
+}
+
 #[cfg(feature = "ssr")]
 fn entry(page: Page) -> Erased {
     if page == Page::Setup { view! { <SetupPage /> }.erase() } else { view! { <SignInPage /> }.erase() }
@@ -139,6 +153,7 @@ mod tests {
             ("/services/bulk", Some(Page::Bulk)),
             ("/services/1/logs", Some(Page::Service)),
             ("/settings", Some(Page::Settings)),
+            ("/dependencies", Some(Page::Dependencies)),
             ("/incidents/1", Some(Page::Incident)),
             ("/incidents", None),
             ("/incidentsx/1", None),

@@ -8,6 +8,7 @@ mod account;
 mod activity;
 #[cfg(feature = "ssr")]
 mod answer;
+mod dependencies;
 mod error;
 mod json;
 mod logs;
@@ -23,6 +24,7 @@ pub use account::*;
 pub use activity::*;
 #[cfg(feature = "ssr")]
 pub use answer::*;
+pub use dependencies::*;
 pub use error::*;
 pub use json::{Json, JsonText};
 pub use logs::*;

@@ -3,6 +3,7 @@
 mod check_form;
 mod check_test;
 mod checks;
+mod dependencies;
 mod diagnosis;
 mod facts;
 mod figures;
@@ -11,6 +12,7 @@ mod incident;
 mod incidents;
 mod loads;
 mod logs;
+mod needs_field;
 mod overview;
 mod settings;
 mod tab;
@@ -19,6 +21,7 @@ mod watch;
 use api::ServiceDetail;
 use leptos::prelude::*;
 
+use self::dependencies::DependenciesTab;
 use self::diagnosis::DiagnosisPanel;
 use self::figures::MetricsTab;
 use self::head::ServiceHead;
@@ -68,8 +71,9 @@ fn ServiceView(detail: ServiceDetail, loads: Loads) -> impl IntoView {
             Some(Tab::Overview) => view! { <OverviewTab watched loads /> }.erase(),
             Some(Tab::Metrics) => view! { <MetricsTab watched loads /> }.erase(),
             Some(Tab::Logs) => view! { <LogsTab watched loads /> }.erase(),
+            Some(Tab::Dependencies) => view! { <DependenciesTab watched /> }.erase(),
             Some(Tab::Activity) => view! { <ServiceEvents loads /> }.erase(),
-            Some(Tab::Settings) => view! { <SettingsTab watched tried=loads.tried.get_value() /> }.erase(),
+            Some(Tab::Settings) => view! { <SettingsTab watched loads /> }.erase(),
             None => view! { <NotFoundPage /> }.erase(),
         }}
     }
