@@ -18,6 +18,7 @@ export interface Service {
   health_status: string;
   status_reason: string | null;
   port: number | null;
+  started_at: string | null;
 }
 
 export class Pilothouse {

@@ -29,6 +29,8 @@ pub struct Fake {
     pub incidents: Vec<Incident>,
     /// The deleted services that can be put back.
     pub deleted: Vec<DeletedService>,
+    /// Which services need which.
+    pub graph: DependencyGraph,
     /// Whether there is no user yet.
     pub is_fresh: bool,
 }
@@ -124,7 +126,8 @@ impl Services for Fake {
             last_exit: self.last_exit.clone(),
             last_check: None,
             diagnosis: self.diagnosis.clone(),
-            dependencies: Vec::new(),
+            dependencies: Some(self.graph.needs(id)),
+            dependents: Some(self.graph.needed_by(id)),
             endpoints: Vec::new(),
             metrics_hint: self.metrics_hint.clone(),
         })
@@ -134,9 +137,10 @@ impl Services for Fake {
         Err(Error::unavailable("the fake makes nothing"))
     }
 
-    async fn change(&self, _: &Caller, id: ServiceId, _: ServicePatch) -> Result<ServiceDetail> {
+    async fn change(&self, _: &Caller, id: ServiceId, patch: ServicePatch) -> Result<ServiceDetail> {
         self.find(id)?;
-        Err(Error::unavailable("the fake changes nothing"))
+        let needs = serde_json::to_string(&patch.depends_on).unwrap_or_default();
+        Err(Error::unavailable(format!("the fake changes nothing; it was to need {needs}")))
     }
 
     async fn delete(&self, _: &Caller, id: ServiceId) -> Result<()> {
@@ -187,6 +191,11 @@ impl Services for Fake {
         };
         let items = self.services.iter().filter(is_chosen).map(item).collect();
         Ok(BulkReport { action: request.action, dry_run: request.dry_run, items })
+    }
+
+    async fn dependencies(&self, caller: &Caller, _: DependencyQuery) -> Result<DependencyGraph> {
+        caller.require(Permission::ServicesRead)?;
+        Ok(self.graph.clone())
     }
 
     async fn health(&self, _: &Caller, id: ServiceId) -> Result<HealthReport> {

@@ -15,6 +15,8 @@ mod components;
 pub mod context;
 #[cfg(all(test, feature = "ssr"))]
 mod deleted_page_tests;
+#[cfg(all(test, feature = "ssr"))]
+mod dependency_page_tests;
 mod erase;
 #[cfg(all(test, feature = "ssr"))]
 mod fake;

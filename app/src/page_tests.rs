@@ -53,6 +53,15 @@ pub(crate) async fn post_as(fake: Fake, role: Option<Role>, path: &str, form: &s
     Answer::read(axum::response::IntoResponse::into_response(response)).await
 }
 
+/// Calls a server function that only reads, as the page does once it is alive.
+pub(crate) async fn call(fake: Fake, role: Option<Role>, path: &str, json: &str) -> Answer {
+    let context = fake.context(role);
+    let request = Request::post(path).header(header::ACCEPT, "application/json").header(header::CONTENT_TYPE, "application/json");
+    let request = request.body(Body::from(json.to_owned())).unwrap();
+    let response = leptos_axum::handle_server_fns_with_context(move || provide_context(context.clone()), request).await;
+    Answer::read(axum::response::IntoResponse::into_response(response)).await
+}
+
 fn some() -> Fake {
     let unwell = Service {
         status: Status::Error,
@@ -121,7 +130,7 @@ async fn an_unknown_address_is_a_404_with_a_way_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_page_has_an_inline_style_or_a_script_without_a_nonce() {
-    for path in ["/", "/services", "/services/new", "/activity", "/sign-in", "/setup?token=a", "/nothing"] {
+    for path in ["/", "/services", "/services/new", "/dependencies", "/activity", "/sign-in", "/setup?token=a", "/nothing"] {
         let page = get(some(), Some(Role::Admin), path).await;
         assert!(!page.text.contains(" style="), "{path}");
         assert_eq!(page.text.matches("<script").count(), page.text.matches("nonce=").count(), "{path}");

@@ -12,6 +12,8 @@ pub const NEW_SERVICE: &str = "/services/new";
 pub const BULK: &str = "/services/bulk";
 /// Deleted services that can be put back.
 pub const DELETED: &str = "/services/deleted";
+/// Which services need which; takes `service`, to show only the part of that one.
+pub const DEPENDENCIES: &str = "/dependencies";
 /// What happened.
 pub const ACTIVITY: &str = "/activity";
 /// Runs that ended by themselves are below it, each at its id.
@@ -35,6 +37,11 @@ pub fn service(id: ServiceId) -> String {
 /// A named tab of one service: `logs`, `activity`.
 pub fn service_tab(id: ServiceId, tab: &str) -> String {
     format!("{SERVICES}/{id}/{tab}")
+}
+
+/// What one service needs and what needs it, in the graph.
+pub fn dependencies_of(id: ServiceId) -> String {
+    format!("{DEPENDENCIES}?service={id}")
 }
 
 /// Where the health check of one service is set.

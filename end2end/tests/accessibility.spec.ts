@@ -29,10 +29,12 @@ for (const theme of ['dark', 'light'] as const) {
 
     test(`has no fault that axe finds (${theme})`, async ({ page, pilothouse, signIn }) => {
       const { id } = await pilothouse.running('orders');
+      const payments = await pilothouse.service('payments');
+      await pilothouse.call('PATCH', `/api/services/${payments.id}`, { depends_on: [id], environment: { CACHE_URL: 'redis://cache.internal' } });
       await page.goto('/sign-in');
       expect.soft(await violations(page), 'sign-in').toEqual([]);
       await signIn('admin');
-      for (const path of ['/', '/services', `/services/${id}`, `/services/${id}/metrics`, `/services/${id}/logs`, `/services/${id}/activity`, `/services/${id}/settings`, '/services/new', '/services/bulk?action=restart', '/activity']) {
+      for (const path of ['/', '/services', `/services/${id}`, `/services/${id}/metrics`, `/services/${id}/logs`, `/services/${id}/dependencies`, `/services/${id}/activity`, `/services/${id}/settings`, '/services/new', '/services/bulk?action=restart', '/dependencies', '/activity']) {
         await page.goto(path);
         await alive(page);
         await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
@@ -41,6 +43,7 @@ for (const theme of ['dark', 'light'] as const) {
       await page.keyboard.press('Control+k');
       await expect(page.getByRole('dialog', { name: 'Find or do' }).getByRole('option').first()).toBeVisible();
       expect.soft(await violations(page), 'palette').toEqual([]);
+      await pilothouse.call('PATCH', `/api/services/${payments.id}`, { depends_on: [], environment: {} });
     });
   });
 }

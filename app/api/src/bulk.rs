@@ -68,6 +68,10 @@ pub struct BulkItem {
     pub outcome: BulkOutcome,
     /// Why it is skipped, or has failed.
     pub message: Option<String>,
+    /// The step that it is moved in, from 1: what others need is started and restarted before them, and stopped after them.
+    pub step: u32,
+    /// What depends on it and isn't moved with it, when it is to be stopped or restarted.
+    pub warning: Option<String>,
 }
 
 /// What becomes of one service among many.
@@ -96,6 +100,8 @@ impl BulkItem {
             started_at: service.started_at,
             outcome,
             message,
+            step: 1,
+            warning: None,
         }
     }
 }

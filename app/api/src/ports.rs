@@ -8,10 +8,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    BulkReport, BulkRequest, Caller, Credentials, DeletedService, DiscoveryReport, Error, Event, EventQuery, HealthCheck, HealthReport,
-    HealthTest, Incident, IncidentId, IncidentSummary, LogLine, LogQuery, Me, MetricsQuery, MetricsSeries, NewService, NewUser, Origin,
-    Page, Restoration, Result, Secret, Service, ServiceDetail, ServiceId, ServicePatch, ServiceQuery, Session, SessionId, Setup,
-    SystemReport, SystemSeries, Tokens, User, UserId, UserPatch,
+    BulkReport, BulkRequest, Caller, Credentials, DeletedService, DependencyGraph, DependencyQuery, DiscoveryReport, Error, Event,
+    EventQuery, HealthCheck, HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, LogLine, LogQuery, Me, MetricsQuery,
+    MetricsSeries, NewService, NewUser, Origin, Page, Restoration, Result, Secret, Service, ServiceDetail, ServiceId, ServicePatch,
+    ServiceQuery, Session, SessionId, Setup, SystemReport, SystemSeries, Tokens, User, UserId, UserPatch,
 };
 
 /// All ports together: what pages and handlers take from their context.
@@ -80,6 +80,10 @@ pub trait Services: Send + Sync {
     /// Asks for one action on many services and answers at once with what becomes of each. Needs `services:operate`. One that can't be
     /// moved doesn't hold up the others; `dry_run` only says what would be done.
     async fn act(&self, caller: &Caller, request: BulkRequest) -> Result<BulkReport>;
+
+    /// Which services need which: declared, from Compose, named by variables, and seen in open connections. Looking at connections costs
+    /// something, so an answer may be two seconds old. Needs `services:read`.
+    async fn dependencies(&self, caller: &Caller, query: DependencyQuery) -> Result<DependencyGraph>;
 
     /// Its health and what its last checks found. Needs `services:read`.
     async fn health(&self, caller: &Caller, id: ServiceId) -> Result<HealthReport>;

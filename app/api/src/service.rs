@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Desired, Diagnosis, Health, HealthCheck, Limit, Limits, RestartPolicy, Restarts, RuntimeKind, ServiceId, ServiceSpec, Source, Status,
-    Timestamp, Uptime,
+    Dependency, Desired, Diagnosis, Health, HealthCheck, Limit, Limits, RestartPolicy, Restarts, RuntimeKind, ServiceId, ServiceSpec,
+    Source, Status, Timestamp, Uptime,
 };
 
 /// A service as the list shows it.
@@ -131,8 +131,12 @@ pub struct ServiceDetail {
     pub last_check: Option<HealthResult>,
     /// Why it isn't well; empty when it is.
     pub diagnosis: Vec<Diagnosis>,
-    /// What it depends on, by name.
-    pub dependencies: Vec<String>,
+    /// What it depends on. Left out in frames of feeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dependencies: Option<Vec<Dependency>>,
+    /// What depends on it. Left out in frames of feeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dependents: Option<Vec<Dependency>>,
     /// Where it can be reached.
     pub endpoints: Vec<String>,
     /// Why request figures are missing and how to have them, when they are.
@@ -246,6 +250,9 @@ pub struct NewService {
     /// Names of files of its folder with more variables, at most 10.
     #[serde(default)]
     pub environment_files: Vec<String>,
+    /// Services that it needs, at most 50; they may not need it themselves, directly or by others.
+    #[serde(default)]
+    pub depends_on: Vec<ServiceId>,
     /// How its health is found out.
     #[serde(default)]
     pub health: HealthCheck,
@@ -278,6 +285,8 @@ pub struct ServicePatch {
     pub environment: Option<BTreeMap<String, String>>,
     /// The new files with variables, in place of all the old ones.
     pub environment_files: Option<Vec<String>>,
+    /// The services that it needs, in place of all the old ones, at most 50; counts at once. One that has been deleted may only stay.
+    pub depends_on: Option<Vec<ServiceId>>,
     /// The new health check.
     pub health: Option<HealthCheck>,
     /// The new metrics path.

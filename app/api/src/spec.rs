@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{HealthCheck, Limits, RestartPolicy, RuntimeKind};
+use crate::{HealthCheck, Limits, RestartPolicy, RuntimeKind, ServiceId};
 
 /// What a service is, independent of the runtime that runs it. Each runtime renders it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct ServiceSpec {
     /// Names of files of its folder with more variables, over those of its `.env` and below the ones set for it; of two the later counts.
     #[serde(default)]
     pub environment_files: Vec<String>,
+    /// Services that it is declared to need. One that has been deleted stays here until it is taken out.
+    #[serde(default)]
+    pub depends_on: Vec<ServiceId>,
     /// How its health is found out.
     #[serde(default)]
     pub health: HealthCheck,
@@ -78,6 +81,7 @@ impl ServiceSpec {
             port: None,
             environment: BTreeMap::new(),
             environment_files: Vec::new(),
+            depends_on: Vec::new(),
             health: HealthCheck::default(),
             metrics_path: default_metrics_path(),
             openapi_path: default_openapi_path(),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::{Error, NodeKind, Result};
 
 /// Declares an enum of states once: variant, text on the wire, word that people see.
 macro_rules! states {
@@ -126,6 +126,44 @@ states! {
         Unhealthy = "unhealthy", "Unhealthy";
         /// It doesn't run, or hasn't been checked yet.
         Unknown = "unknown", "Unknown";
+    }
+}
+
+states! {
+    /// How what a service depends on is.
+    DependencyHealth, "health" {
+        /// It runs and answers its health check.
+        Healthy = "healthy", "Healthy";
+        /// Connections to it are open; more isn't known, for it isn't checked.
+        Connected = "connected", "Connected";
+        /// It runs and doesn't always answer its health check.
+        Degraded = "degraded", "Degraded";
+        /// It runs and doesn't answer its health check.
+        Unhealthy = "unhealthy", "Unhealthy";
+        /// It doesn't run, or isn't there any more.
+        Down = "down", "Down";
+        /// It is being started, hasn't been checked, or isn't a service of this Pilothouse.
+        Unknown = "unknown", "Unknown";
+    }
+}
+
+impl DependencyHealth {
+    /// How it is for those that need it: by what it is, by its state when it is a service, and by whether connections to it are open.
+    pub const fn of(kind: NodeKind, state: Option<(Status, Health)>, is_connected: bool) -> Self {
+        match (kind, state) {
+            (NodeKind::Missing, _) | (_, Some((Status::Stopped | Status::Stopping | Status::Error, _))) => Self::Down,
+            (_, Some((Status::Running, Health::Healthy))) => Self::Healthy,
+            (_, Some((Status::Running, Health::Degraded))) => Self::Degraded,
+            (_, Some((Status::Running, Health::Unhealthy))) => Self::Unhealthy,
+            (_, Some((Status::Starting, _))) => Self::Unknown,
+            _ if is_connected => Self::Connected,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Whether it may be why something that needs it isn't well.
+    pub const fn is_bad(self) -> bool {
+        matches!(self, Self::Unhealthy | Self::Down)
     }
 }
 

@@ -13,6 +13,8 @@ pub struct Question {
     pub title: String,
     /// What is lost by it.
     pub text: String,
+    /// What else there is to know, once it is known.
+    pub more: ArcRwSignal<String>,
     /// The word on the button that does it.
     pub action: &'static str,
     /// Does it.
@@ -75,6 +77,7 @@ fn ConfirmDialog() -> impl IntoView {
         <dialog class="dialog" aria-labelledby="confirm-title" node_ref=dialog on:close=move |_| confirm.0.set(None)>
             <h2 class="dialog-title" id="confirm-title">{part(|question| question.title.clone())}</h2>
             <p class="dialog-text">{part(|question| question.text.clone())}</p>
+            <p class="dialog-more" role="status">{part(|question| question.more.get())}</p>
             <div class="dialog-actions">
                 <button type="button" class="button" on:click=move |_| confirm.0.set(None)>"Cancel"</button>
                 <button type="button" class="button" data-kind="danger" on:click=accept>{part(|question| question.action.to_owned())}</button>

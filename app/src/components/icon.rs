@@ -23,6 +23,7 @@ macro_rules! symbols {
 symbols! {
     Overview = r#"<rect x="2" y="2" width="5" height="6" rx="1"/><rect x="9" y="2" width="5" height="3.5" rx="1"/><rect x="2" y="10.5" width="5" height="3.5" rx="1"/><rect x="9" y="8" width="5" height="6" rx="1"/>"#;
     Services = r#"<path d="M8 1.8 14 5 8 8.2 2 5Z"/><path d="m2 8 6 3.2L14 8"/><path d="m2 11 6 3.2 6-3.2"/>"#;
+    Dependencies = r#"<circle cx="3.5" cy="8" r="2"/><circle cx="12.5" cy="3.5" r="2"/><circle cx="12.5" cy="12.5" r="2"/><path d="m5.4 7.1 5.2-2.7M5.4 8.9l5.2 2.7"/>"#;
     Activity = r#"<path d="M1.5 8h3l2-5.5 3 11 2-5.5h3"/>"#;
     Health = r#"<path d="M8 14S2 10.5 2 6.3A3.2 3.2 0 0 1 8 4.8a3.2 3.2 0 0 1 6 1.5C14 10.5 8 14 8 14Z"/>"#;
     Settings = r#"<path d="M2 4.5h5M11 4.5h3M2 11.5h3M9 11.5h5"/><circle cx="9" cy="4.5" r="2"/><circle cx="7" cy="11.5" r="2"/>"#;

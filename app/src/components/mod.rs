@@ -39,4 +39,4 @@ pub use notices::{Notices, NoticesPlace};
 pub use page_head::PageHead;
 pub use service_actions::{Performer, ServiceActions, action_symbol, action_url};
 pub use skeleton::Skeleton;
-pub use state_mark::{HealthMark, StatusMark};
+pub use state_mark::{HealthMark, StatusMark, status_shape};

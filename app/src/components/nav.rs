@@ -8,9 +8,10 @@ use crate::erase::{Erase, Erased};
 use crate::path;
 
 /// The pages, in the order of the navigation.
-const ITEMS: [(&str, &str, Symbol); 4] = [
+const ITEMS: [(&str, &str, Symbol); 5] = [
     (path::OVERVIEW, "Overview", Symbol::Overview),
     (path::SERVICES, "Services", Symbol::Services),
+    (path::DEPENDENCIES, "Dependencies", Symbol::Dependencies),
     (path::ACTIVITY, "Activity", Symbol::Activity),
     (path::HEALTH, "Health", Symbol::Health),
 ];
@@ -23,7 +24,7 @@ pub fn Nav() -> impl IntoView {
             <ul class="nav-list">{ITEMS.into_iter().map(|(href, label, symbol)| view! { <li>{item(href, label, symbol)}</li> }).collect_view()}</ul>
             <ul class="nav-list nav-foot">
                 <li class="nav-wide">{item(path::SETTINGS, "Settings", Symbol::Settings)}</li>
-                <li>
+                <li class="nav-wide">
                     <a class="nav-item" href=path::API_DOCS rel="external"><Icon symbol=Symbol::Docs /><span>"API"</span></a>
                 </li>
             </ul>

@@ -8,7 +8,7 @@ use leptos::wasm_split::wasm_split;
 use super::failure::sentence;
 use super::{Confirm, Icon, Question, Symbol};
 use crate::erase::{Erase, text};
-use crate::rpc::{RpcResult, restart_service, start_service, stop_service};
+use crate::rpc::{RpcResult, get_dependents, restart_service, start_service, stop_service};
 use crate::viewer::Viewer;
 
 /// Where the form of an action posts to.
@@ -86,8 +86,17 @@ impl Performer {
         });
         match (loss(action), self.confirm) {
             (Some(text), Some(confirm)) => {
-                let title = format!("{} {}?", action.label(), service.with_untracked(|service| service.name.clone()));
-                confirm.ask(Question { title, text: text.to_owned(), action: action.label(), then });
+                let (id, name) = service.with_untracked(|service| (service.id, service.name.clone()));
+                let title = format!("{} {name}?", action.label());
+                let more = ArcRwSignal::new("Looking for what depends on it…".to_owned());
+                let told = more.clone();
+                spawn_local(async move {
+                    told.set(match get_dependents(id).await {
+                        Ok(found) => found.unwrap_or_else(|| "Nothing is known to depend on it.".into()),
+                        Err(_) => "What depends on it can't be found out now.".into(),
+                    });
+                });
+                confirm.ask(Question { title, text: text.to_owned(), more, action: action.label(), then });
             }
             _ => then.run(()),
         }

@@ -5,7 +5,7 @@ use api::{Health, Status};
 use leptos::prelude::*;
 
 /// The shape of a status on a grid of 12, so that it reads without its colour.
-const fn status_shape(status: Status) -> &'static str {
+pub const fn status_shape(status: Status) -> &'static str {
     match status {
         Status::Running => r#"<circle cx="6" cy="6" r="4" fill="currentColor" stroke="none"/>"#,
         Status::Stopped => r#"<rect x="2.5" y="2.5" width="7" height="7" rx="1"/>"#,

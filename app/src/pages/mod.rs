@@ -3,6 +3,7 @@
 mod activity;
 mod bulk;
 mod deleted;
+mod dependencies;
 mod health;
 mod new_service;
 mod not_found;
@@ -19,6 +20,7 @@ mod wait;
 use activity::ActivityPage;
 use bulk::BulkPage;
 use deleted::DeletedPage;
+use dependencies::DependenciesPage;
 use health::HealthPage;
 use new_service::NewServicePage;
 pub use not_found::NotFoundPage;

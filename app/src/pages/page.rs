@@ -7,7 +7,8 @@ use leptos_router::ChooseView;
 use leptos_router::components::Outlet;
 
 use super::{
-    ActivityPage, BulkPage, DeletedPage, HealthPage, IncidentPage, NewServicePage, OverviewPage, ServicePage, ServicesPage, SettingsPage,
+    ActivityPage, BulkPage, DeletedPage, DependenciesPage, HealthPage, IncidentPage, NewServicePage, OverviewPage, ServicePage,
+    ServicesPage, SettingsPage,
 };
 #[cfg(feature = "ssr")]
 use super::{SetupPage, SignInPage};
@@ -34,6 +35,8 @@ pub enum Page {
     Service,
     /// One run of a service that ended by itself.
     Incident,
+    /// Which services need which.
+    Dependencies,
     /// What happened.
     Activity,
     /// The health of Pilothouse itself.
@@ -55,6 +58,7 @@ impl Page {
             path::NEW_SERVICE => Some(Self::NewService),
             path::BULK => Some(Self::Bulk),
             path::DELETED => Some(Self::Deleted),
+            path::DEPENDENCIES => Some(Self::Dependencies),
             path::ACTIVITY => Some(Self::Activity),
             path::HEALTH => Some(Self::Health),
             path::SETTINGS => Some(Self::Settings),
@@ -73,6 +77,7 @@ impl Page {
                 Some("pages")
             }
             Self::Service | Self::Incident => Some("service"),
+            Self::Dependencies => Some("dependencies"),
             Self::Frame | Self::Overview | Self::SignIn | Self::Setup => None,
         }
     }
@@ -81,6 +86,7 @@ impl Page {
     pub async fn load(self) {
         match self.part() {
             Some("pages") => load_pages().await,
+            Some("dependencies") => load_dependencies().await,
             Some(_) => load_service().await,
             None => {}
         }
@@ -97,6 +103,7 @@ impl ChooseView for Page {
                 pages(self).await
             }
             Self::Service | Self::Incident => service(self).await,
+            Self::Dependencies => dependencies().await,
             Self::SignIn | Self::Setup => entry(self),
         };
         view.into_any()
@@ -125,6 +132,11 @@ fn service(page: Page) -> Erased {
     if page == Page::Incident { view! { <IncidentPage /> }.erase() } else { view! { <ServicePage /> }.erase() }
 }
 
+#[wasm_split(dependencies, wasm_split_path = ::leptos::wasm_split, preload(load_dependencies))]
+fn dependencies() -> Erased {
+    view! { <DependenciesPage /> }.erase()
+}
+
 #[cfg(feature = "ssr")]
 fn entry(page: Page) -> Erased {
     if page == Page::Setup { view! { <SetupPage /> }.erase() } else { view! { <SignInPage /> }.erase() }
@@ -150,6 +162,7 @@ mod tests {
             ("/services/deleted", Some(Page::Deleted)),
             ("/services/1/logs", Some(Page::Service)),
             ("/settings", Some(Page::Settings)),
+            ("/dependencies", Some(Page::Dependencies)),
             ("/incidents/1", Some(Page::Incident)),
             ("/incidents", None),
             ("/incidentsx/1", None),

@@ -41,6 +41,7 @@ pub fn pages() -> Vec<Item> {
     vec![
         go("Overview", Symbol::Overview, path::OVERVIEW),
         go("Services", Symbol::Services, path::SERVICES),
+        go("Dependencies", Symbol::Dependencies, path::DEPENDENCIES),
         go("Activity", Symbol::Activity, path::ACTIVITY),
         go("System health", Symbol::Health, path::HEALTH),
         go("Settings", Symbol::Settings, path::SETTINGS),
@@ -69,6 +70,7 @@ pub fn of_service(service: &Service, may_operate: bool) -> Vec<Item> {
         go(name.clone(), Symbol::Services, path::service(id)),
         go(format!("{name} logs"), Symbol::Logs, path::service_tab(id, "logs")),
         go(format!("{name} metrics"), Symbol::Activity, path::service_tab(id, "metrics")),
+        go(format!("{name} dependencies"), Symbol::Dependencies, path::service_tab(id, "dependencies")),
     ];
     let possible = Action::ALL.iter().copied().filter(|action| may_operate && action.allowed(service.status).is_ok());
     items.extend(possible.map(|action| Item {

@@ -121,6 +121,7 @@ impl NewServiceForm {
             source,
             port,
             environment,
+            depends_on: Vec::new(),
             health: api::HealthCheck::default(),
             description: Some(self.description).filter(|text| !text.trim().is_empty()),
             restart: self.restart,

@@ -9,6 +9,7 @@ mod activity;
 #[cfg(feature = "ssr")]
 mod answer;
 mod deleted;
+mod dependencies;
 mod error;
 mod json;
 mod logs;
@@ -25,6 +26,7 @@ pub use activity::*;
 #[cfg(feature = "ssr")]
 pub use answer::*;
 pub use deleted::*;
+pub use dependencies::*;
 pub use error::*;
 pub use json::{Json, JsonText};
 pub use logs::*;

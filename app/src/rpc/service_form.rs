@@ -1,9 +1,9 @@
 //! The form with the settings of a service: texts, read and checked field by field.
 #![allow(missing_docs, reason = "the fields are named as what they set")]
 
-use api::{CheckKind, RestartPolicy, ServiceDetail, write_bytes, write_labels, write_variables};
 #[cfg(feature = "ssr")]
-use api::{HealthTest, ServiceId};
+use api::HealthTest;
+use api::{CheckKind, RestartPolicy, ServiceDetail, ServiceId, write_bytes, write_labels, write_variables};
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "ssr")]
@@ -18,6 +18,9 @@ pub struct ServiceForm {
     pub port: String,
     /// As [`api::read_variables`] reads it.
     pub environment: String,
+    /// The boxes that are ticked; none of them is sent when none is.
+    #[serde(default)]
+    pub depends_on: Vec<ServiceId>,
     #[serde(default)]
     pub health_kind: CheckKind,
     /// For HTTP; empty tries the usual ones.
@@ -60,6 +63,7 @@ impl ServiceForm {
             description: service.description.clone().unwrap_or_default(),
             port: spec.port.map(|port| port.to_string()).unwrap_or_default(),
             environment: write_variables(&spec.environment),
+            depends_on: spec.depends_on.clone(),
             health_kind: health.kind,
             health_path: health.path.clone().unwrap_or_default(),
             health_command: typed(&health.command),
@@ -145,6 +149,7 @@ impl ServiceForm {
             description: Some(self.description),
             port: Some(port.unwrap_or(0)),
             environment: Some(environment),
+            depends_on: Some(self.depends_on),
             health: Some(health),
             metrics_path: Some(self.metrics_path.trim().to_owned()),
             stop_grace_seconds: Some(stop_grace),
@@ -239,6 +244,7 @@ mod tests {
             description: String::new(),
             port: String::new(),
             environment: "A=1\r\nB=2".into(),
+            depends_on: Vec::new(),
             health_kind: CheckKind::Http,
             health_path: " ".into(),
             health_command: String::new(),

@@ -5,6 +5,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLo
 
 use api::{HealthResult, LastExit, Service, ServiceDetail, ServiceId, ServiceSpec, Topic};
 
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
 use crate::Clock;
 use crate::bus::Bus;
 
@@ -31,8 +34,6 @@ pub struct Entry {
     pub metrics_hint: Option<String>,
     /// Why it isn't well.
     pub diagnosis: Vec<api::Diagnosis>,
-    /// Names of services that it depends on.
-    pub dependencies: Vec<String>,
     /// What lists show as JSON, once somebody has asked for it.
     pub json: Json,
 }
@@ -70,7 +71,8 @@ impl Entry {
             last_exit: self.last_exit.clone(),
             last_check: self.checks.last().cloned(),
             diagnosis: self.diagnosis.clone(),
-            dependencies: self.dependencies.clone(),
+            dependencies: None,
+            dependents: None,
             endpoints: self.service.url.iter().cloned().collect(),
             metrics_hint: self.metrics_hint.clone(),
         }
@@ -81,6 +83,7 @@ impl Entry {
 pub struct Catalog {
     entries: RwLock<HashMap<ServiceId, Arc<Entry>>>,
     by_name: Mutex<Option<Arc<Vec<Arc<Entry>>>>>,
+    changed: Notify,
     bus: Arc<Bus>,
     clock: Clock,
 }
@@ -88,7 +91,7 @@ pub struct Catalog {
 impl Catalog {
     /// An empty one that tells `bus` of each change.
     pub fn new(bus: Arc<Bus>, clock: Clock) -> Self {
-        Self { entries: RwLock::default(), by_name: Mutex::default(), bus, clock }
+        Self { entries: RwLock::default(), by_name: Mutex::default(), changed: Notify::new(), bus, clock }
     }
 
     /// The service of that id.
@@ -117,6 +120,11 @@ impl Catalog {
         kept.insert(Arc::new(sorted)).clone()
     }
 
+    /// Ends with the next change that feeds are told of.
+    pub fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.read().len()
@@ -140,6 +148,7 @@ impl Catalog {
     pub fn remove(&self, id: ServiceId) {
         if self.write().remove(&id).is_some() {
             self.forget_order();
+            self.changed.notify_waiters();
             let data = serde_json::json!({ "id": id });
             self.bus.publish(Topic::Dashboard, "removed", Some(id), &data);
             self.bus.publish(Topic::Service(id), "removed", None, &data);
@@ -187,6 +196,7 @@ impl Catalog {
 
     fn announce(&self, entry: &Entry) {
         let id = entry.service.id;
+        self.changed.notify_waiters();
         self.bus.publish(Topic::Dashboard, "service", Some(id), &entry.service);
         self.bus.publish_with(Topic::Service(id), "service", None, || entry.detail());
     }

@@ -13,6 +13,7 @@ pub mod events;
 mod feeds;
 pub mod logs;
 pub mod monitoring;
+pub mod references;
 pub mod runtime;
 pub mod services;
 pub mod store;

@@ -278,6 +278,7 @@ async fn a_worker_without_a_port_is_what_its_command_says() {
         source: api::Source::Command { command: ["sleep", "1000"].map(String::from).to_vec(), working_dir: folder.display().to_string() },
         port: None,
         environment: Default::default(),
+        depends_on: Vec::new(),
         health,
         description: None,
         restart: api::RestartPolicy::Never,
@@ -324,5 +325,62 @@ async fn a_second_pilothouse_on_the_same_database_is_refused() {
     let refused = second.spawn().await.expect_err("the first one has the lease");
     assert_eq!(refused.code, api::ErrorCode::Conflict);
     second.shutdown().await;
+    house.engine.shutdown().await;
+}
+
+const CONNECTS: &str = r#"
+import os, socket, time
+
+sock = socket.create_connection(("127.0.0.1", int(os.environ["DB_PORT"])))
+print("connected", flush=True)
+while not os.path.exists("close"):
+    time.sleep(0.02)
+sock.close()
+print("closed", flush=True)
+time.sleep(600)
+"#;
+
+/// Takes connections, and keeps them open.
+const KEEPER: &str = r#"
+import os, socket
+
+listener = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
+kept = []
+while True:
+    kept.append(listener.accept())
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_of_one_process_to_another_is_seen_while_it_is_open_and_remembered_after() {
+    let house = House::with(&[("keeper/main.py", KEEPER), ("caller/main.py", CONNECTS)]).await;
+    let services = house.engine.backend().services;
+    let keeper = house.started("keeper").await;
+    let port = house.until(keeper, Status::Running).await.service.port.unwrap();
+    let caller = house.named("caller").await;
+    let (environment, restart) = (Some([("DB_PORT".to_owned(), port.to_string())].into()), Some(api::RestartPolicy::Always));
+    let patch = api::ServicePatch { environment, restart, ..api::ServicePatch::default() };
+    services.change(&Caller::system(), caller, patch).await.unwrap();
+    house.started("caller").await;
+    // It may be tried before the other listens; it is started again then.
+    let seen = async |wanted_open: bool| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let detail = services.get(&Caller::system(), caller).await.unwrap();
+            let found = detail.dependencies.unwrap().into_iter().find(|one| one.service_id == Some(keeper));
+            if let Some(found) = found.filter(|one| one.sources[0].is_connected() == wanted_open) {
+                return found;
+            }
+            assert!(Instant::now() < deadline, "not seen: {:?}", detail.service);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let open = seen(true).await;
+    assert!(matches!(open.sources[..], [api::DependencySource::Connections { open: 1, .. }]), "{open:?}");
+    let needed_by = services.get(&Caller::system(), keeper).await.unwrap().dependents.unwrap();
+    assert_eq!(needed_by.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["caller"], "and the accepting end isn't a dependency");
+    fs::write(house.store.config.services_dir.as_ref().unwrap().join("caller/close"), "").unwrap();
+    seen(false).await;
+    house.stop(caller).await;
+    house.stop(keeper).await;
     house.engine.shutdown().await;
 }

@@ -1,8 +1,9 @@
 //! Services and their life cycle.
 
 use api::{
-    BulkReport, BulkRequest, DeletedService, DiscoveryReport, ErrorBody, HealthCheck, HealthReport, HealthTest, Incident, IncidentId,
-    IncidentSummary, NewService, Page, Restoration, Service, ServiceDetail, ServiceId, ServicePatch, ServiceQuery,
+    BulkReport, BulkRequest, DeletedService, DependencyGraph, DependencyQuery, DiscoveryReport, ErrorBody, HealthCheck, HealthReport,
+    HealthTest, Incident, IncidentId, IncidentSummary, NewService, Page, Restoration, Service, ServiceDetail, ServiceId, ServicePatch,
+    ServiceQuery,
 };
 use axum::Json;
 use axum::extract::State;
@@ -29,6 +30,7 @@ pub fn routes() -> OpenApiRouter<std::sync::Arc<Server>> {
         .routes(routes!(stop))
         .routes(routes!(restart))
         .routes(routes!(act))
+        .routes(routes!(dependencies))
         .routes(routes!(health))
         .routes(routes!(test_health))
         .routes(routes!(incidents))
@@ -159,6 +161,21 @@ async fn restart(State(server): Ports, SignedIn(caller): SignedIn, Id(id): Id<Se
     extensions(("x-permission" = json!("services:operate"))))]
 async fn act(State(server): Ports, SignedIn(caller): SignedIn, Body(request): Body<BulkRequest>) -> Answer<Json<BulkReport>> {
     json(server.backend.services.act(&caller, request).await?)
+}
+
+/// Shows which services need which, and how that is known.
+///
+/// Declared in their settings, from Compose, named by variables, and seen in TCP connections. Connections are looked at when somebody asks,
+/// at most every two seconds; an open one isn't a call. Of variables only names, schemes, hosts and ports are told.
+#[utoipa::path(get, path = "/api/dependencies", tag = "services", params(DependencyQuery),
+    responses((status = 200, body = DependencyGraph, description = "Services with what they need; with `service` only its part.")),
+    extensions(("x-permission" = json!("services:read"))))]
+async fn dependencies(
+    State(server): Ports,
+    SignedIn(caller): SignedIn,
+    Params(query): Params<DependencyQuery>,
+) -> Answer<Json<DependencyGraph>> {
+    json(server.backend.services.dependencies(&caller, query).await?)
 }
 
 /// Shows the health of a service with its last checks.

@@ -67,7 +67,8 @@ fn Many(
 ) -> impl IntoView {
     let (action, sent) = (asked.action, asked.sent);
     let rows: Vec<Row> = plan.items.into_iter().map(Row::new).collect();
-    let table = rows.iter().cloned().map(|row| row.show(action, sent)).collect_view();
+    let steps = rows.iter().map(|row| row.step).max().unwrap_or(1);
+    let table = rows.iter().cloned().map(|row| row.show(action, sent, steps)).collect_view();
     let rows = StoredValue::new(rows);
     follow(rows, move || reload.run(()));
     let count = Memo::new(move |_| rows.with_value(|rows| Count::of(rows, action, sent)));
@@ -139,10 +140,13 @@ fn Undo(
 /// What many services lose together.
 const fn loss(action: Action) -> &'static str {
     match action {
-        Action::Start => "They are started at the same time; each shows its own first start.",
-        Action::Stop => "Requests in flight get the time of the stop grace to finish. They stay stopped until somebody starts them.",
+        Action::Start => "What others need is started first and waited for until it is well; all else at the same time.",
+        Action::Stop => {
+            "What needs others is stopped first. Requests in flight get the time of the stop grace to finish. They stay stopped until somebody starts them."
+        }
         Action::Restart => {
-            "They don't answer until they are up again, all at the same time. Requests in flight get the time of the stop grace to finish."
+            "They don't answer until they are up again: what others need first, all else at the same time. Requests in flight get the time of the stop \
+             grace to finish."
         }
     }
 }
@@ -163,7 +167,7 @@ impl Count {
         for row in rows {
             match row.stand(action, sent) {
                 Stand::Planned => count.planned += 1,
-                Stand::UnderWay => count.under_way += 1,
+                Stand::UnderWay(_) => count.under_way += 1,
                 Stand::Done => count.done += 1,
                 Stand::Failed(_) => count.failed += 1,
                 Stand::Skipped(_) => {}

@@ -3,7 +3,7 @@
 use api::{Action, BulkItem, BulkOutcome, Service, ServiceId, Status, Timestamp, Topic};
 use leptos::prelude::*;
 
-use crate::components::StatusMark;
+use crate::components::{Icon, StatusMark, Symbol};
 use crate::erase::{Erase, Erased, text};
 use crate::live::{Incoming, use_feed};
 use crate::path;
@@ -16,6 +16,10 @@ pub struct Row {
     name: String,
     /// Why nothing can be done with it at all: it isn't there any more.
     lost: Option<String>,
+    /// The step that it is moved in, from 1.
+    pub step: u32,
+    /// What stays and depends on it.
+    warning: Option<String>,
     state: ArcRwSignal<State>,
 }
 
@@ -34,8 +38,8 @@ pub enum Stand {
     Planned,
     /// It stays as it is, for this reason.
     Skipped(String),
-    /// It is on its way.
-    UnderWay,
+    /// It is on its way, and perhaps waits for something.
+    UnderWay(Option<String>),
     /// It is as it should be.
     Done,
     /// It isn't, for this reason.
@@ -45,9 +49,10 @@ pub enum Stand {
 impl Row {
     /// As the server has said.
     pub fn new(item: BulkItem) -> Self {
+        let (step, warning) = (item.step, item.warning);
         let lost = item.message.filter(|_| item.outcome == BulkOutcome::Failed);
         let state = State { status: item.status, reason: item.status_reason, started_at: item.started_at };
-        Self { id: item.service_id, name: item.name, lost, state: ArcRwSignal::new(state) }
+        Self { id: item.service_id, name: item.name, lost, step, warning, state: ArcRwSignal::new(state) }
     }
 
     /// Where it stands with an action that was asked for at `sent`, or is only planned.
@@ -58,16 +63,25 @@ impl Row {
         }
     }
 
-    /// Its row of the table.
-    pub fn show(self, action: Action, sent: Option<Timestamp>) -> Erased {
+    /// Its row of the table; `steps` is how many there are.
+    pub fn show(self, action: Action, sent: Option<Timestamp>, steps: u32) -> Erased {
         let (state, row) = (self.state.clone(), self.clone());
         let stand = Memo::new(move |_| row.stand(action, sent));
         let status = Signal::derive(move || state.with(|state| state.status));
+        let step = (steps > 1 && sent.is_none()).then_some(self.step);
+        let words = move || match (stand.get(), step) {
+            (Stand::Planned, Some(step)) => format!("{}, step {step} of {steps}", Stand::Planned.words(action)),
+            (stand, _) => stand.words(action),
+        };
+        let warning = self
+            .warning
+            .filter(|_| sent.is_none())
+            .map(|text| view! { <span class="bulk-warning"><Icon symbol=Symbol::Warning />{text}</span> });
         view! {
             <tr>
                 <th scope="row" class="cell-name"><a class="service-link" href=path::service(self.id)>{self.name}</a></th>
                 <td class="cell-status"><StatusMark status=status /></td>
-                <td class="cell-stand" data-stand=text(move || stand.with(Stand::as_str))>{text(move || stand.with(|stand| stand.words(action)))}</td>
+                <td class="cell-stand" data-stand=text(move || stand.with(Stand::as_str))>{text(words)}{warning}</td>
             </tr>
         }
         .erase()
@@ -79,7 +93,7 @@ impl Stand {
         match self {
             Self::Planned => "planned",
             Self::Skipped(_) => "skipped",
-            Self::UnderWay => "under-way",
+            Self::UnderWay(_) => "under-way",
             Self::Done => "done",
             Self::Failed(_) => "failed",
         }
@@ -89,7 +103,8 @@ impl Stand {
         match self {
             Self::Planned => format!("will be {}", action.done()),
             Self::Skipped(why) => format!("stays as it is: {why}"),
-            Self::UnderWay => "under way".into(),
+            Self::UnderWay(None) => "under way".into(),
+            Self::UnderWay(Some(why)) => format!("under way: {why}"),
             Self::Done => format!("is {}", action.done()),
             Self::Failed(why) => format!("isn't {}: {why}", action.done()),
         }
@@ -102,7 +117,7 @@ fn stand(action: Action, sent: Option<Timestamp>, state: &State) -> Stand {
     };
     let is_new_run = state.started_at.is_some_and(|at| at >= sent);
     match (action, state.status) {
-        (_, Status::Starting | Status::Stopping) => Stand::UnderWay,
+        (_, Status::Starting | Status::Stopping) => Stand::UnderWay(state.reason.clone()),
         (Action::Stop, Status::Stopped) | (Action::Start, Status::Running) => Stand::Done,
         (Action::Restart, Status::Running) if is_new_run => Stand::Done,
         (_, status) => Stand::Failed(state.reason.clone().unwrap_or_else(|| format!("it is {}", status.label().to_lowercase()))),
@@ -144,7 +159,7 @@ mod tests {
         let cases = [
             (Action::Restart, Some(10), state(Status::Running, Some(9)), Stand::Failed("it is running".into())),
             (Action::Restart, Some(10), state(Status::Running, Some(11)), Stand::Done),
-            (Action::Restart, Some(10), state(Status::Stopping, Some(9)), Stand::UnderWay),
+            (Action::Restart, Some(10), state(Status::Stopping, Some(9)), Stand::UnderWay(None)),
             (Action::Start, Some(10), state(Status::Error, None), Stand::Failed("it is error".into())),
             (Action::Stop, Some(10), state(Status::Stopped, None), Stand::Done),
             (Action::Stop, None, state(Status::Running, Some(9)), Stand::Planned),

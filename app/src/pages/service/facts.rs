@@ -88,7 +88,8 @@ fn facts(watched: Watched) -> Vec<(&'static str, String, bool)> {
             _ => add("Health check", Some(health.asked(detail.service.port)), false),
         }
         add("Metrics", Some(detail.spec.metrics_path.clone()), true);
-        add("Depends on", Some(detail.dependencies.join(", ")), false);
+        let needs = detail.dependencies.iter().flatten().map(|need| need.name.as_str()).collect::<Vec<_>>().join(", ");
+        add("Needs", Some(needs), false);
         add("Stop grace", Some(format!("{} s", detail.spec.stop_grace_seconds)), false);
         add("Labels", Some(write_labels(&detail.spec.labels)), true);
         add("Limits", Some(detail.spec.limits.words()), false);

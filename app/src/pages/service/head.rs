@@ -78,6 +78,7 @@ fn HeadFacts(watched: Watched) -> impl IntoView {
     let port = Memo::new(move |_| service.with(|service| (service.port, service.status == Status::Running)));
     let process = Memo::new(move |_| watched.detail.with(|detail| (detail.pids.first().copied(), detail.pids.len())));
     let about = Memo::new(move |_| service.with(about));
+    let needed_by = Memo::new(move |_| watched.detail.with(|detail| detail.dependents.as_ref().map_or(0, Vec::len)));
     view! {
         <p class="service-head-facts">
             {move || service.with(|service| service.is_demonstration).then(|| view! { <span class="badge">"Demonstration"</span> })}
@@ -103,6 +104,14 @@ fn HeadFacts(watched: Watched) -> impl IntoView {
                 let (pid, count) = process.get();
                 let others = if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
                 pid.map(|pid| view! { <span>{format!("PID {pid}{others}")}</span> })
+            }}
+            {move || {
+                let label = match needed_by.get() {
+                    0 => return None,
+                    1 => "needed by 1 service".to_owned(),
+                    count => format!("needed by {count} services"),
+                };
+                Some(view! { <a href=path::service_tab(watched.id, "dependencies")>{label}</a> })
             }}
         </p>
     }

@@ -13,7 +13,7 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 use super::logs::Filter;
 use super::tab::Tab;
 use crate::pages::activity::event_query;
-use crate::rpc::{RpcError, RpcResult, Tried, get_health, get_logs, get_metrics, get_service, list_events, list_incidents};
+use crate::rpc::{RpcError, RpcResult, Tried, get_health, get_logs, get_metrics, get_service, list_events, list_incidents, list_names};
 
 /// Log lines at a glance.
 pub const PEEK: u32 = 12;
@@ -48,6 +48,8 @@ pub struct Loads {
     pub events: Wanted<Page<Event>>,
     /// The runs that ended by themselves; none where events are filtered.
     pub incidents: Wanted<Page<IncidentSummary>>,
+    /// Every service by name, to choose those that it needs from.
+    pub names: Wanted<Vec<(ServiceId, String)>>,
 }
 
 impl Loads {
@@ -95,6 +97,13 @@ impl Loads {
                     on(&[Tab::Overview, Tab::Activity]).filter(|_| !is_filtered)
                 },
                 |id| async move { Some(list_incidents(id?).await) },
+            ),
+            names: Resource::new(
+                move || on(&[Tab::Settings]),
+                |id| async move {
+                    id?;
+                    Some(list_names().await)
+                },
             ),
         }
     }

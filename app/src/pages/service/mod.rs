@@ -3,6 +3,7 @@
 mod check_form;
 mod check_test;
 mod checks;
+mod dependencies;
 mod diagnosis;
 mod facts;
 mod figures;
@@ -12,6 +13,7 @@ mod incidents;
 mod limits_form;
 mod loads;
 mod logs;
+mod needs_field;
 mod overview;
 mod settings;
 mod tab;
@@ -20,6 +22,7 @@ mod watch;
 use api::ServiceDetail;
 use leptos::prelude::*;
 
+use self::dependencies::DependenciesTab;
 use self::diagnosis::DiagnosisPanel;
 use self::figures::MetricsTab;
 use self::head::ServiceHead;
@@ -69,8 +72,9 @@ fn ServiceView(detail: ServiceDetail, loads: Loads) -> impl IntoView {
             Some(Tab::Overview) => view! { <OverviewTab watched loads /> }.erase(),
             Some(Tab::Metrics) => view! { <MetricsTab watched loads /> }.erase(),
             Some(Tab::Logs) => view! { <LogsTab watched loads /> }.erase(),
+            Some(Tab::Dependencies) => view! { <DependenciesTab watched /> }.erase(),
             Some(Tab::Activity) => view! { <ServiceEvents loads /> }.erase(),
-            Some(Tab::Settings) => view! { <SettingsTab watched tried=loads.tried.get_value() /> }.erase(),
+            Some(Tab::Settings) => view! { <SettingsTab watched loads /> }.erase(),
             None => view! { <NotFoundPage /> }.erase(),
         }}
     }

@@ -1,14 +1,16 @@
 //! The settings of a service: what it is told, how it is checked, what is done when it ends, and its deletion.
 
-use api::{Permission, RuntimeKind, ServiceDetail, Source};
+use api::{Permission, RuntimeKind, ServiceDetail, Source, depended_on};
 use leptos::prelude::*;
 
 use super::check_form::CheckForm;
 use super::check_test::CheckTest;
 use super::limits_form::LimitsForm;
+use super::loads::Loads;
+use super::needs_field::NeedsField;
 use super::watch::Watched;
-use crate::components::{Field, LiveForm, RestartField, Takes};
-use crate::erase::Erase;
+use crate::components::{Field, Icon, LiveForm, RestartField, Symbol, Takes};
+use crate::erase::{Erase, shown};
 use crate::rpc::{ServiceForm, Tried};
 use crate::viewer::Viewer;
 
@@ -17,14 +19,14 @@ use crate::viewer::Viewer;
 pub fn SettingsTab(
     /// The service.
     watched: Watched,
-    /// A form that was posted to this page.
-    tried: Option<Tried>,
+    /// What is loaded, and a form that was posted to this page.
+    loads: Loads,
 ) -> impl IntoView {
     let viewer = expect_context::<Viewer>();
-    let tried = tried.filter(|tried| tried.id == watched.id);
+    let tried = loads.tried.get_value().filter(|tried| tried.id == watched.id);
     let detail = watched.detail.get_untracked();
     let settings = if viewer.may(Permission::ServicesChange) {
-        view! { <SettingsForm detail tried /> }.erase()
+        view! { <SettingsForm detail tried loads /> }.erase()
     } else {
         view! { <p class="panel panel-empty">"Your role lets you see this service, not change it. Ask somebody who is a Developer or an Admin."</p> }.erase()
     };
@@ -35,7 +37,7 @@ pub fn SettingsTab(
 }
 
 #[component]
-fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>) -> impl IntoView {
+fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>, loads: Loads) -> impl IntoView {
     let ServiceDetail { service, spec, .. } = &detail;
     let (id, runtime) = (service.id, service.runtime);
     let is_foreign = matches!(spec.source, Source::Container { .. });
@@ -62,6 +64,7 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>) -> impl IntoView {
                 <Field name="form[metrics_path]" label="Path of its Prometheus metrics" takes=Takes::Line(1024, true) value=form.metrics_path />
                 {environment}
                 {files}
+                <NeedsField id chosen=form.depends_on loads />
                 <RestartField chosen=form.restart />
                 <Field name="form[stop_grace]" label="Seconds it has to stop" takes=Takes::Number(0, 600) value=form.stop_grace hint="After that it is killed, with all that it has started." />
                 {(!is_foreign).then(|| view! { <LimitsForm form=limits /> })}
@@ -87,12 +90,18 @@ fn DeletePanel(watched: Watched) -> impl IntoView {
             "For seven days it can be put back with its settings, logs, figures and container; volumes and the image stay."
         }
     };
+    let now = expect_context::<Viewer>().now;
+    let warning = move || {
+        let dependents = watched.detail.with(|detail| depended_on(detail.dependents.as_deref().unwrap_or_default(), now));
+        dependents.map(|text| view! { <p class="warning"><Icon symbol=Symbol::Warning />{text}</p> }.erase())
+    };
     let blocked = Memo::new(move |_| watched.service.with(|service| service.status.can_delete().err().map(|blocked| blocked.0)));
     view! {
         <section class="panel" aria-labelledby="service-delete">
             <header class="panel-head"><h2 class="panel-title" id="service-delete">"Delete"</h2></header>
             <LiveForm action="/rpc/delete_service">
                 <input type="hidden" name="id" value=watched.id.to_string() />
+                {shown(warning)}
                 <p>
                     {what_goes} " What happened stays in the activity. To go on, type its name: "
                     <strong>{name}</strong>

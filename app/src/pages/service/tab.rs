@@ -14,6 +14,8 @@ pub enum Tab {
     Metrics,
     /// Its log.
     Logs,
+    /// What it needs, and what needs it.
+    Dependencies,
     /// What happened to it.
     Activity,
     /// What it is told, and how it is checked.
@@ -21,7 +23,7 @@ pub enum Tab {
 }
 
 impl Tab {
-    const ALL: [Tab; 5] = [Tab::Overview, Tab::Metrics, Tab::Logs, Tab::Activity, Tab::Settings];
+    const ALL: [Tab; 6] = [Tab::Overview, Tab::Metrics, Tab::Logs, Tab::Dependencies, Tab::Activity, Tab::Settings];
 
     /// The tab of that name in the address; without a name it is the overview.
     pub fn named(name: &str) -> Option<Self> {
@@ -33,6 +35,7 @@ impl Tab {
             Tab::Overview => "",
             Tab::Metrics => "metrics",
             Tab::Logs => "logs",
+            Tab::Dependencies => "dependencies",
             Tab::Activity => "activity",
             Tab::Settings => "settings",
         }
@@ -43,6 +46,7 @@ impl Tab {
             Tab::Overview => "Overview",
             Tab::Metrics => "Metrics",
             Tab::Logs => "Logs",
+            Tab::Dependencies => "Dependencies",
             Tab::Activity => "Activity",
             Tab::Settings => "Settings",
         }

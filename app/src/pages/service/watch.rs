@@ -54,7 +54,8 @@ impl Watched {
         }
     }
 
-    fn reload(self) {
+    /// Asks the server for what it is now.
+    pub fn reload(self) {
         spawn_local(async move {
             match get_service(self.id).await {
                 Ok(detail) => self.show(detail),
@@ -78,6 +79,13 @@ impl Watched {
         if self.service.try_with_untracked(|service| *service != detail.service) == Some(true) {
             self.service.set(detail.service.clone());
         }
+        // Frames of the feed leave out what it needs and what needs it.
+        let with_ends = self.detail.try_with_untracked(|shown| ServiceDetail {
+            dependencies: detail.dependencies.clone().or_else(|| shown.dependencies.clone()),
+            dependents: detail.dependents.clone().or_else(|| shown.dependents.clone()),
+            ..detail
+        });
+        let Some(detail) = with_ends else { return };
         if self.detail.try_with_untracked(|shown| *shown != detail) == Some(true) {
             self.detail.set(detail);
         }

@@ -54,7 +54,6 @@ pub(crate) fn entry(id: ServiceId) -> Entry {
         checks: Arc::default(),
         metrics_hint: None,
         diagnosis: Vec::new(),
-        dependencies: Vec::new(),
         json: Default::default(),
     }
 }

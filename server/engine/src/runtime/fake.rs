@@ -9,7 +9,7 @@ use api::{Result, RuntimeKind, ServiceId};
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use super::{Capabilities, Ended, Found, Launch, Observation, ProcessLaunch, Runtime, Stats};
+use super::{Capabilities, Connection, Ended, Found, Launch, Observation, ProcessLaunch, Runtime, Stats, Wiring};
 use crate::Clock;
 
 /// Keeps in memory what a runtime would run. Starts and stops succeed at once, unless a test says otherwise.
@@ -29,6 +29,8 @@ struct State {
     stats: HashMap<ServiceId, Stats>,
     refusals: HashMap<ServiceId, String>,
     found: Vec<Found>,
+    wirings: HashMap<ServiceId, Wiring>,
+    connections: Vec<Connection>,
     refuses_stops: bool,
 }
 
@@ -73,6 +75,16 @@ impl FakeRuntime {
         self.lock().found = found;
     }
 
+    /// Says what the container of a service says of others.
+    pub fn set_wiring(&self, id: ServiceId, wiring: Wiring) {
+        self.lock().wirings.insert(id, wiring);
+    }
+
+    /// Says which connections are open.
+    pub fn set_connections(&self, open: Vec<Connection>) {
+        self.lock().connections = open;
+    }
+
     /// Lets stops fail; what runs goes on running.
     pub fn refuse_stops(&self, refuses: bool) {
         self.lock().refuses_stops = refuses;
@@ -104,6 +116,15 @@ impl Runtime for FakeRuntime {
 
     fn discover(&self) -> Option<Vec<Found>> {
         Some(self.lock().found.clone())
+    }
+
+    fn wiring(&self, id: ServiceId) -> Option<Wiring> {
+        self.lock().wirings.get(&id).cloned()
+    }
+
+    async fn connections(&self, trees: Vec<(ServiceId, Vec<u32>)>) -> Result<Vec<Connection>> {
+        let open = self.lock().connections.clone();
+        Ok(open.into_iter().filter(|one| trees.iter().any(|(id, _)| *id == one.from)).collect())
     }
 
     async fn probe(&self) -> Result<String> {

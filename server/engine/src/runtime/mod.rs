@@ -4,12 +4,15 @@
 //! [`Capabilities`], never an error found by clicking.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use api::{Container, Limits, ResourceUsage, Result, RuntimeKind, ServiceId, ServiceSpec, Timestamp};
 use async_trait::async_trait;
 use tokio::sync::mpsc;
+
+use crate::references::Reference;
 
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
@@ -57,6 +60,16 @@ pub trait Runtime: Send + Sync {
     /// The container of a service, when there is one.
     fn container(&self, _id: ServiceId) -> Option<Container> {
         None
+    }
+
+    /// What the container of a service says of others, when there is one.
+    fn wiring(&self, _id: ServiceId) -> Option<Wiring> {
+        None
+    }
+
+    /// The TCP connections that these processes have opened and that are open now; each is of the service beside it.
+    async fn connections(&self, _trees: Vec<(ServiceId, Vec<u32>)>) -> Result<Vec<Connection>> {
+        Ok(Vec::new())
     }
 
     /// Whether it works: a sentence with its version, or why not and what to do.
@@ -111,6 +124,32 @@ pub struct Found {
     pub port: Option<u16>,
     /// Labels that it shall have at first.
     pub labels: BTreeMap<String, String>,
+}
+
+/// What a container says of others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wiring {
+    /// Its name, which is also the name of a host for others of its network.
+    pub name: String,
+    /// The Compose project that it belongs to, and what it is called there.
+    pub compose: Option<(String, String)>,
+    /// What it needs of that project, each with the condition: `service_started`, `service_healthy`, ...
+    pub depends_on: Vec<(String, String)>,
+    /// The places that its variables name.
+    pub references: Vec<Reference>,
+    /// The TCP ports of the machine that lead to it.
+    pub ports: Vec<u16>,
+}
+
+/// A TCP connection from a process of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// The service that has opened it.
+    pub from: ServiceId,
+    /// Where it leads.
+    pub to: SocketAddr,
+    /// Whether that is this machine.
+    pub is_here: bool,
 }
 
 /// All that is needed to run a service, in the terms of its runtime.

@@ -8,7 +8,7 @@ use api::{Container, Error, Result, RuntimeKind, ServiceId, ServiceSpec};
 use futures::future::{join_all, select_all};
 use tokio::sync::mpsc;
 
-use super::{Found, Launch, Observation, Runtime, Stats};
+use super::{Connection, Found, Launch, Observation, Runtime, Stats, Wiring};
 
 /// The runtimes, and which of them each service has.
 pub struct Runtimes {
@@ -96,6 +96,30 @@ impl Runtimes {
     /// See [`Runtime::container`].
     pub fn container(&self, id: ServiceId) -> Option<Container> {
         self.of(id).ok()?.container(id)
+    }
+
+    /// See [`Runtime::wiring`].
+    pub fn wiring(&self, id: ServiceId) -> Option<Wiring> {
+        self.of(id).ok()?.wiring(id)
+    }
+
+    /// See [`Runtime::connections`]. What a runtime can't say now is left out and logged.
+    pub async fn connections(&self, trees: Vec<(ServiceId, Vec<u32>)>) -> Vec<Connection> {
+        let mut by_kind: HashMap<RuntimeKind, Vec<(ServiceId, Vec<u32>)>> = HashMap::new();
+        for (id, pids) in trees {
+            if let Ok(runtime) = self.of(id) {
+                by_kind.entry(runtime.kind()).or_default().push((id, pids));
+            }
+        }
+        let mut all = Vec::new();
+        for (kind, trees) in by_kind {
+            let Some(runtime) = self.all.iter().find(|runtime| runtime.kind() == kind) else { continue };
+            match runtime.connections(trees).await {
+                Ok(open) => all.extend(open),
+                Err(error) => tracing::warn!(%error, runtime = %kind, "connections_not_looked_at"),
+            }
+        }
+        all
     }
 
     /// What each of them has found; none of those that don't know.

@@ -1,10 +1,10 @@
-//! One action on many services: each is asked for by itself, with its own event and its own outcome.
+//! One action on many services: each is asked for by itself, with its own event and its own outcome, and moved when its turn comes.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use api::{
-    Action, BULK_MOST, BulkItem, BulkOutcome, BulkReport, BulkRequest, Caller, Error, ErrorCode, Limit, Permission, Result, Service,
-    ServiceId, ServiceQuery, Status,
+    Action, BULK_MOST, BulkItem, BulkOutcome, BulkReport, BulkRequest, Caller, DependencyGraph, Error, ErrorCode, Limit, Permission,
+    Result, Service, ServiceId, ServiceQuery, Status, Timestamp, Turn, depended_on,
 };
 use futures::StreamExt;
 
@@ -19,14 +19,42 @@ impl Services {
         caller.require(Permission::ServicesOperate)?;
         let (action, dry_run) = (request.action, request.dry_run);
         let (chosen, absent) = self.chosen(request)?;
+        if !dry_run {
+            self.may_act()?;
+        }
+        let graph = self.graph().await?;
+        // Only those that are moved are waited for, and depend on one another.
+        let moved: Vec<ServiceId> =
+            chosen.iter().filter(|service| action.allowed(service.status).is_ok()).map(|service| service.id).collect();
+        let mut turns = graph.turns(&moved, action);
         let mut items: Vec<BulkItem> = if dry_run {
             chosen.iter().map(|service| plan(caller, action, service)).collect()
         } else {
-            self.may_act()?;
-            futures::stream::iter(chosen).map(|service| self.act_on(caller, action, service)).buffered(AT_ONCE).collect().await
+            let rest = chosen.iter().filter(|service| !moved.contains(&service.id));
+            turns.extend(rest.map(|service| Turn { id: service.id, step: 1, after: Vec::new() }));
+            self.act_in_turn(caller, action, &chosen, &turns).await
         };
+        let places: HashMap<ServiceId, &Turn> = turns.iter().map(|turn| (turn.id, turn)).collect();
+        let staying = Staying::of(&graph, &moved, action, self.core.clock.now());
+        for item in &mut items {
+            item.step = places.get(&item.service_id).map_or(1, |turn| turn.step);
+            item.warning = staying.warning(item);
+        }
+        items.sort_by(|a, b| name_order(&a.name, &b.name));
         items.extend(absent.into_iter().map(missing));
         Ok(BulkReport { action, dry_run, items })
+    }
+
+    /// Asks for each when those before it have been asked for, so that it finds what it waits for under way.
+    async fn act_in_turn(&self, caller: &Caller, action: Action, chosen: &[Service], turns: &[Turn]) -> Vec<BulkItem> {
+        let services: HashMap<ServiceId, &Service> = chosen.iter().map(|service| (service.id, service)).collect();
+        let mut items = Vec::with_capacity(turns.len());
+        for step in turns.chunk_by(|a, b| a.step == b.step) {
+            let asked = step.iter().filter_map(|turn| Some(self.act_on(caller, action, services.get(&turn.id)?, &turn.after)));
+            let asked: Vec<_> = asked.collect();
+            items.extend(futures::stream::iter(asked).buffered(AT_ONCE).collect::<Vec<_>>().await);
+        }
+        items
     }
 
     /// The services by name, and the ids that are none.
@@ -62,12 +90,36 @@ impl Services {
         }
     }
 
-    async fn act_on(&self, caller: &Caller, action: Action, service: Service) -> BulkItem {
-        match self.ask(caller, service.id, action).await {
+    async fn act_on(&self, caller: &Caller, action: Action, service: &Service, after: &[ServiceId]) -> BulkItem {
+        match self.ask_after(caller, service.id, action, after).await {
             Ok(service) => BulkItem::new(&service, BulkOutcome::Accepted, None),
-            Err(error) if error.code == ErrorCode::Conflict => BulkItem::new(&service, BulkOutcome::Skipped, Some(error.message)),
-            Err(error) => BulkItem::new(&service, BulkOutcome::Failed, Some(error.message)),
+            Err(error) if error.code == ErrorCode::Conflict => BulkItem::new(service, BulkOutcome::Skipped, Some(error.message)),
+            Err(error) => BulkItem::new(service, BulkOutcome::Failed, Some(error.message)),
         }
+    }
+}
+
+/// What stays as it is and depends on what is stopped or restarted.
+struct Staying<'a> {
+    graph: &'a DependencyGraph,
+    moved: HashSet<ServiceId>,
+    is_start: bool,
+    now: Timestamp,
+}
+
+impl<'a> Staying<'a> {
+    fn of(graph: &'a DependencyGraph, moved: &[ServiceId], action: Action, now: Timestamp) -> Self {
+        Self { graph, moved: moved.iter().copied().collect(), is_start: action == Action::Start, now }
+    }
+
+    fn warning(&self, item: &BulkItem) -> Option<String> {
+        let is_moved = matches!(item.outcome, BulkOutcome::Planned | BulkOutcome::Accepted);
+        if self.is_start || !is_moved {
+            return None;
+        }
+        let mut dependents = self.graph.needed_by(item.service_id);
+        dependents.retain(|one| one.service_id.is_some_and(|id| !self.moved.contains(&id)));
+        depended_on(&dependents, self.now)
     }
 }
 
@@ -90,5 +142,7 @@ fn missing(id: ServiceId) -> BulkItem {
         started_at: None,
         outcome: BulkOutcome::Failed,
         message: Some(Error::not_found("service", id).message),
+        step: 1,
+        warning: None,
     }
 }

@@ -35,7 +35,10 @@ impl Services {
             return Err(taken(&new.name));
         }
         let now = self.core.clock.now();
+        let _declaring = self.wires.declaring.lock().await;
+        let depends_on = self.declared(before.as_ref().map(|row| row.id), &new.depends_on, &[])?;
         let mut spec = ServiceSpec::new(source);
+        spec.depends_on = depends_on;
         (spec.port, spec.environment, spec.health, spec.restart) = (new.port, new.environment, new.health, new.restart);
         (spec.limits, spec.labels, spec.environment_files) = (new.limits, new.labels, new.environment_files);
         if let Some(runtime) = new.runtime.filter(|runtime| *runtime != spec.runtime) {
@@ -67,6 +70,7 @@ impl Services {
         let shown = entry::entry(&row);
         let detail = shown.detail();
         self.core.catalog.insert(shown);
+        self.forget_look().await;
         Ok(detail)
     }
 
@@ -87,6 +91,14 @@ impl Services {
             check::allowed(caller, health, Some(&before.spec.health), before.spec.runtime, "/health")?;
         }
         let mut row = before.clone();
+        let _declaring = match &patch.depends_on {
+            Some(wanted) => {
+                let declaring = self.wires.declaring.lock().await;
+                row.spec.depends_on = self.declared(Some(id), wanted, &before.spec.depends_on)?;
+                Some(declaring)
+            }
+            None => None,
+        };
         if let Some(name) = patch.name {
             if self.is_name_taken(&name, Some(id)) {
                 return Err(taken(&name));
@@ -125,6 +137,7 @@ impl Services {
                 entry.service.last_updated = now;
             }
         });
+        self.forget_look().await;
         shown.map(|entry| entry.detail()).ok_or_else(|| Error::not_found("service", id))
     }
 
@@ -153,6 +166,7 @@ fn changed(before: &ServiceRow, after: &ServiceRow) -> Vec<&'static str> {
         ("description", before.description != after.description),
         ("port", before.spec.port != after.spec.port),
         ("environment", before.spec.environment != after.spec.environment),
+        ("depends_on", before.spec.depends_on != after.spec.depends_on),
         ("health", before.spec.health != after.spec.health),
         ("metrics_path", before.spec.metrics_path != after.spec.metrics_path),
         ("stop_grace_seconds", before.spec.stop_grace_seconds != after.spec.stop_grace_seconds),

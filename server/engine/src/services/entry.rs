@@ -50,7 +50,6 @@ pub(super) fn entry(row: &ServiceRow) -> Entry {
         checks: Arc::default(),
         metrics_hint: None,
         diagnosis: Vec::new(),
-        dependencies: Vec::new(),
         json: Default::default(),
     }
 }

@@ -56,10 +56,12 @@ impl Services {
             taken,
             has_requirements,
             others: &self.neighbours(id),
+            needs: &self.bad_needs(id).await,
             changed: self.last_change(id, before.service.started_at, ended.at).await,
             ran_seconds: before.service.started_at.map(|began| ended.at.seconds_since(began)),
             restarts,
             limits: before.spec.limits,
+            now: self.core.clock.now(),
             ..Facts::of(id)
         });
         let last = lines[lines.len().saturating_sub(LAST_LINES)..].to_vec();
@@ -116,7 +118,9 @@ impl Services {
         let changed = self.last_change(id, began, now).await;
         let probe = Probe::of(check, before.service.port, &before.listening_ports);
         let log = Log::of(&lines);
-        let diagnosis = diagnose(Facts { probe: Some(probe), log, others: &self.neighbours(id), changed, ..Facts::of(id) });
+        let needs = self.bad_needs(id).await;
+        let facts = Facts { probe: Some(probe), log, others: &self.neighbours(id), needs: &needs, changed, now, ..Facts::of(id) };
+        let diagnosis = diagnose(facts);
         self.core.catalog.update(id, |entry| {
             if entry.service.health_status == Health::Unhealthy && entry.service.started_at == began {
                 entry.diagnosis = diagnosis;

@@ -9,6 +9,11 @@ use crate::store::services::service_set_asked;
 impl Services {
     /// Records what is wanted, with its event, in one commit; shows it, and lets the reconciler act.
     pub(super) async fn ask(&self, caller: &Caller, id: ServiceId, action: Action) -> Result<Service> {
+        self.ask_after(caller, id, action, &[]).await
+    }
+
+    /// [`Services::ask`], to be acted on when `others` have been moved.
+    pub(super) async fn ask_after(&self, caller: &Caller, id: ServiceId, action: Action, others: &[ServiceId]) -> Result<Service> {
         caller.require_on(Permission::ServicesOperate, id)?;
         self.may_act()?;
         let _gate = self.gate(id).await;
@@ -39,6 +44,7 @@ impl Services {
             entry.service.restarts = Default::default();
             entry.diagnosis.clear();
         });
+        self.wait_for(id, others);
         self.wake(id, action);
         shown.map(|entry| entry.service.clone()).ok_or_else(|| Error::not_found("service", id))
     }

@@ -10,6 +10,7 @@ mod check;
 mod containers;
 mod deleted;
 mod demonstration;
+mod dependencies;
 mod diagnosis;
 pub mod discovery;
 mod entry;
@@ -23,6 +24,7 @@ mod reconciler;
 mod restart;
 mod sync;
 mod tail;
+mod turn;
 mod validate;
 
 use std::collections::HashMap;
@@ -30,9 +32,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use api::{
-    Action, BulkReport, BulkRequest, Caller, DeletedService, DiscoveryReport, Error, HealthCheck, HealthReport, HealthTest, Incident,
-    IncidentId, IncidentSummary, NewService, Page, Permission, Restoration, Result, Service, ServiceDetail, ServiceId, ServicePatch,
-    ServiceQuery, Timestamp, Uptime, uptime,
+    Action, BulkReport, BulkRequest, Caller, DeletedService, DependencyGraph, DependencyQuery, DiscoveryReport, Error, HealthCheck,
+    HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, NewService, Page, Permission, Restoration, Result, Service,
+    ServiceDetail, ServiceId, ServicePatch, ServiceQuery, Timestamp, Uptime, uptime,
 };
 use async_trait::async_trait;
 
@@ -70,7 +72,7 @@ pub struct Services {
     agents: Mutex<HashMap<ServiceId, Agent>>,
     /// Told when one of them has come to rest.
     rested: tokio::sync::Notify,
-    /// Why a running service hasn't the port that it says.
+    /// What people are told of a running service: why it hasn't the port that it says, what it was started without.
     notes: Mutex<HashMap<ServiceId, String>>,
     /// Told of each service that is deleted.
     on_delete: OnceLock<OnDelete>,
@@ -81,6 +83,9 @@ pub struct Services {
     discovery: tokio::sync::Mutex<Discovery>,
     /// Checks that people try out.
     tests: tokio::sync::Semaphore,
+    wires: dependencies::Wires,
+    /// Services whose turn comes when others have been moved.
+    turns: turn::Turns,
 }
 
 impl Services {
@@ -116,6 +121,8 @@ impl Services {
             choosing: tokio::sync::Mutex::default(),
             discovery: tokio::sync::Mutex::default(),
             tests: tokio::sync::Semaphore::new(check::TESTS),
+            wires: dependencies::Wires::default(),
+            turns: turn::Turns::default(),
         });
         Ok(services)
     }
@@ -183,17 +190,17 @@ impl api::ports::Services for Services {
 
     async fn get(&self, caller: &Caller, id: ServiceId) -> Result<ServiceDetail> {
         caller.require_on(Permission::ServicesRead, id)?;
-        Ok(self.core.catalog.get(id)?.detail())
+        self.with_dependencies(self.core.catalog.get(id)?.detail()).await
     }
 
     async fn create(&self, caller: &Caller, new: NewService) -> Result<ServiceDetail> {
         caller.require(Permission::ServicesCreate)?;
-        self.create_service(caller, new).await
+        self.with_dependencies(self.create_service(caller, new).await?).await
     }
 
     async fn change(&self, caller: &Caller, id: ServiceId, patch: ServicePatch) -> Result<ServiceDetail> {
         caller.require_on(Permission::ServicesChange, id)?;
-        self.change_service(caller, id, patch).await
+        self.with_dependencies(self.change_service(caller, id, patch).await?).await
     }
 
     async fn delete(&self, caller: &Caller, id: ServiceId) -> Result<()> {
@@ -230,6 +237,10 @@ impl api::ports::Services for Services {
 
     async fn act(&self, caller: &Caller, request: BulkRequest) -> Result<BulkReport> {
         self.act_on_many(caller, request).await
+    }
+
+    async fn dependencies(&self, caller: &Caller, query: DependencyQuery) -> Result<DependencyGraph> {
+        self.list_dependencies(caller, query).await
     }
 
     async fn health(&self, caller: &Caller, id: ServiceId) -> Result<HealthReport> {
@@ -281,6 +292,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod bulk_tests;
 #[cfg(test)]
 mod deleted_tests;
+#[cfg(test)]
+mod dependency_tests;
 #[cfg(test)]
 mod others_tests;
 #[cfg(test)]

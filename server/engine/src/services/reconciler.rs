@@ -49,6 +49,8 @@ impl Services {
         let mut agents = lock(&self.agents);
         if let Some(agent) = agents.get_mut(&id) {
             agent.next = Some(action);
+            // It may wait for its turn.
+            self.rested.notify_waiters();
             return;
         }
         let Some(services) = self.me.upgrade() else { return };
@@ -152,11 +154,15 @@ impl Services {
     async fn act(&self, id: ServiceId) {
         self.core.store.lease.held().await;
         while let Some(action) = self.next(id) {
-            if matches!(action, Action::Stop | Action::Restart) && !self.end(id, action == Action::Restart).await {
+            let said = self.wait_for_turn(id, action).await;
+            if self.is_overtaken(id) {
+                continue;
+            }
+            if matches!(action, Action::Stop | Action::Restart) && !self.end(id, action == Action::Restart, said.as_deref()).await {
                 continue;
             }
             if matches!(action, Action::Start | Action::Restart) && !self.is_overtaken(id) {
-                self.begin(id).await;
+                self.begin(id, said).await;
             }
         }
         // What others did with it meanwhile was not looked at.
@@ -193,7 +199,7 @@ impl Services {
         let _ = tokio::time::timeout(SETTLE, rest).await;
     }
 
-    fn is_overtaken(&self, id: ServiceId) -> bool {
+    pub(super) fn is_overtaken(&self, id: ServiceId) -> bool {
         lock(&self.agents).get(&id).is_some_and(|agent| agent.next.is_some())
     }
 
@@ -207,10 +213,11 @@ impl Services {
         lock(&self.agents).get(&id).map(|agent| agent.phase)
     }
 
-    async fn begin(&self, id: ServiceId) {
+    /// Begins a run. `said` is what people are told of it.
+    async fn begin(&self, id: ServiceId, said: Option<String>) {
         self.enter(id, Phase::Planning);
         self.core.catalog.update(id, |entry| (entry.service.status, entry.service.status_reason) = (Status::Starting, None));
-        match self.launch(id).await {
+        match self.launch(id, said).await {
             Ok(true) => match self.runtimes.observe(id).await {
                 Ok(seen) => self.show(id, seen).await,
                 Err(error) => tracing::warn!(%error, service = %id, "service_not_observed"),
@@ -225,7 +232,7 @@ impl Services {
     }
 
     /// Plans a run and lets the runtime begin it. Answers whether it did: not when something else has been asked for meanwhile.
-    async fn launch(&self, id: ServiceId) -> Result<bool> {
+    async fn launch(&self, id: ServiceId, said: Option<String>) -> Result<bool> {
         let row = self.row(id)?;
         let planned = {
             let _choosing = self.choosing.lock().await;
@@ -257,9 +264,10 @@ impl Services {
             })
         });
         write.await?;
-        match planned.note {
-            Some(note) => lock(&self.notes).insert(id, note),
-            None => lock(&self.notes).remove(&id),
+        let note: Vec<String> = planned.note.into_iter().chain(said).collect();
+        match note.is_empty() {
+            false => lock(&self.notes).insert(id, note.join("; ")),
+            true => lock(&self.notes).remove(&id),
         };
         if let Ok(row) = self.row(id) {
             self.core.catalog.update(id, |entry| entry::refresh(entry, &row));
@@ -269,8 +277,8 @@ impl Services {
         Ok(true)
     }
 
-    /// Ends what runs. Answers whether nothing of it is left.
-    async fn end(&self, id: ServiceId, is_restart: bool) -> bool {
+    /// Ends what runs. Answers whether nothing of it is left. `said` goes into what is recorded of it.
+    async fn end(&self, id: ServiceId, is_restart: bool, said: Option<&str>) -> bool {
         self.enter(id, Phase::Stopping);
         self.core.catalog.update(id, |entry| (entry.service.status, entry.service.status_reason) = (Status::Stopping, None));
         let was_up = matches!(self.runtimes.observe(id).await, Ok(Observation::Running { .. } | Observation::Preparing { .. }));
@@ -303,7 +311,8 @@ impl Services {
             }
         });
         let name = self.row(id).map(|row| row.name).unwrap_or_default();
-        let event = NewEvent::new(EventKind::ServiceStopped, format!("{name} stopped")).on(id, name);
+        let said = said.map(|said| format!("; {said}")).unwrap_or_default();
+        let event = NewEvent::new(EventKind::ServiceStopped, format!("{name} stopped{said}")).on(id, name);
         self.record(id, kept, (was_up && !is_restart).then_some(event)).await;
         true
     }

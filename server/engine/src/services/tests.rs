@@ -136,7 +136,7 @@ pub(super) fn caller(role: Role) -> Caller {
     Caller { user_id: None, name: role.as_str().into(), role, session_id: None }
 }
 
-fn command(name: &str, working_dir: PathBuf) -> NewService {
+pub(super) fn command(name: &str, working_dir: PathBuf) -> NewService {
     let source = Source::Command { command: vec!["/bin/serve".into()], working_dir: working_dir.display().to_string() };
     NewService {
         name: name.into(),
@@ -144,6 +144,7 @@ fn command(name: &str, working_dir: PathBuf) -> NewService {
         source,
         port: None,
         environment: Default::default(),
+        depends_on: Vec::new(),
         health: Default::default(),
         description: None,
         restart: RestartPolicy::OnFailure,

@@ -28,7 +28,7 @@ use self::host::Host;
 use self::seen::{Known, project};
 use self::stats::Cpu;
 use super::process::{log_folder, run_folder};
-use super::{Capabilities, Ended, Found, Launch, NewContainer, Observation, Runtime, Stats};
+use super::{Capabilities, Ended, Found, Launch, NewContainer, Observation, Runtime, Stats, Wiring};
 use crate::Core;
 
 /// How long it is waited for who has killed a container.
@@ -179,7 +179,7 @@ impl Runtime for DockerRuntime {
                 Observation::Ended(ended) => ended.at,
                 _ => Timestamp::default(),
             },
-            port: known.ports.first().copied(),
+            port: known.wiring.ports.first().copied(),
             // What Compose made together is found together.
             labels: known.container.compose.as_deref().and_then(project).into_iter().collect(),
         });
@@ -192,6 +192,10 @@ impl Runtime for DockerRuntime {
 
     fn container(&self, id: ServiceId) -> Option<Container> {
         self.shared.lock().of(id).map(|known| known.container.clone())
+    }
+
+    fn wiring(&self, id: ServiceId) -> Option<Wiring> {
+        self.shared.lock().of(id).map(|known| known.wiring.clone())
     }
 
     async fn probe(&self) -> Result<String> {
@@ -304,7 +308,7 @@ impl Runtime for DockerRuntime {
             Err(_) if !self.shared.lock().services.contains_key(&id) => return Ok(None),
             found => found?,
         };
-        let Some(Known { container, observation: Observation::Running { pid, .. }, ports, .. }) = known else { return Ok(None) };
+        let Some(Known { container, observation: Observation::Running { pid, .. }, wiring, .. }) = known else { return Ok(None) };
         let options = StatsOptions { stream: false, one_shot: true };
         let answer = tokio::time::timeout(LIMIT, docker.stats(&container.id, Some(options)).next()).await;
         let stats = match answer {
@@ -317,7 +321,7 @@ impl Runtime for DockerRuntime {
         let mut state = self.shared.lock();
         let (usage, cpu) = stats::usage(&stats, state.cpu.get(&id).copied(), Instant::now());
         state.cpu.extend(cpu.map(|cpu| (id, cpu)));
-        Ok(Some(Stats { usage, pids: vec![pid], listening_ports: ports }))
+        Ok(Some(Stats { usage, pids: vec![pid], listening_ports: wiring.ports }))
     }
 
     fn take_events(&self) -> Option<mpsc::UnboundedReceiver<(ServiceId, Observation)>> {
@@ -459,7 +463,7 @@ impl Shared {
         };
         let Some(mut known) = Known::read(inspected, was_asked) else { return true };
         if !self.host.is_local() {
-            known.ports.clear();
+            known.wiring.ports.clear();
         }
         let is_killed = matches!(&known.observation, Observation::Ended(Ended { signal: Some(9 | 15), oom: false, was_asked: false, .. }));
         let is_news = before.as_ref().is_none_or(|before| before.observation != known.observation);

@@ -3,7 +3,8 @@
 use api::{Container, Health, OwnHealth, Timestamp, label_faults};
 use bollard::models::{ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, HealthStatusEnum};
 
-use crate::runtime::{Ended, Observation};
+use crate::references::references;
+use crate::runtime::{Ended, Observation, Wiring};
 
 /// Marks the containers that Pilothouse has made: the id of the service.
 pub const OWN_LABEL: &str = "pilothouse.service";
@@ -23,8 +24,8 @@ pub struct Known {
     pub container: Container,
     /// What it does.
     pub observation: Observation,
-    /// The TCP ports of the machine that lead to it, smallest first.
-    pub ports: Vec<u16>,
+    /// What it says of others, and its ports, smallest first.
+    pub wiring: Wiring,
     /// What it was made from, when Pilothouse made it.
     pub launch: Option<String>,
     /// Whether it has run at all: what hasn't, wrote nothing.
@@ -45,6 +46,11 @@ impl Known {
         let is_half_renamed = compose.is_some() && name.split_once('_').is_some_and(|(head, _)| is_short_id(head));
         let own_health = own_health(&state);
         let has_run = state.status != Some(ContainerStateStatusEnum::CREATED);
+        let depends_on = depends_on(labels.get("com.docker.compose.depends_on").map_or("", String::as_str));
+        let variables = config.env.unwrap_or_default();
+        let references = references(variables.iter().filter_map(|variable| variable.split_once('=')));
+        let own = compose.clone().zip(label("com.docker.compose.service"));
+        let mut wiring = Wiring { name: name.clone(), compose: own, depends_on, references, ports: Vec::new() };
         let container = Container {
             id: inspected.id?,
             image: config.image.unwrap_or_default(),
@@ -68,8 +74,9 @@ impl Known {
             .collect();
         ports.sort_unstable();
         ports.dedup();
+        wiring.ports = ports;
         let is_free = !labels.contains_key(OWN_LABEL) && !is_half_renamed && !FOREIGN.iter().any(|name| labels.contains_key(*name));
-        Some(Self { container, observation: observation(&state, was_asked), ports, launch: label(LAUNCH_LABEL), has_run, is_free })
+        Some(Self { container, observation: observation(&state, was_asked), wiring, launch: label(LAUNCH_LABEL), has_run, is_free })
     }
 }
 
@@ -107,6 +114,16 @@ fn own_health(state: &ContainerState) -> Option<OwnHealth> {
     Some(OwnHealth { health: verdict, failing, message })
 }
 
+/// What Compose writes of what a service needs: `db:service_healthy:false,cache:service_started:true`; older ones leave out the rest.
+fn depends_on(label: &str) -> Vec<(String, String)> {
+    let needed = |part: &str| {
+        let mut words = part.trim().split(':');
+        let (name, condition) = (words.next()?, words.next().unwrap_or("service_started"));
+        (!name.is_empty()).then(|| (name.to_owned(), condition.to_owned()))
+    };
+    label.split(',').filter_map(needed).collect()
+}
+
 /// Whether it is what Compose puts before the name of a container that it is about to replace.
 fn is_short_id(head: &str) -> bool {
     head.len() == 12 && head.bytes().all(|byte| byte.is_ascii_hexdigit())
@@ -127,7 +144,9 @@ mod tests {
     fn read(state: serde_json::Value, was_asked: bool) -> Known {
         let inspected = serde_json::json!({
             "Id": "ab", "Name": "/shop-web-1", "Image": "sha256:1", "State": state,
-            "Config": { "Image": "web:2", "Labels": { "com.docker.compose.project": "shop", "com.docker.compose.service": "web" } },
+            "Config": { "Image": "web:2", "Env": ["PATH=/bin", "DATABASE_URL=postgres://app:secret@db/shop"],
+                "Labels": { "com.docker.compose.project": "shop", "com.docker.compose.service": "web",
+                    "com.docker.compose.depends_on": "db:service_healthy:false,cache:service_started:false,old" } },
             "HostConfig": { "RestartPolicy": { "Name": "unless-stopped" } },
             "NetworkSettings": { "Ports": { "80/tcp": [{ "HostIp": "0.0.0.0", "HostPort": "8080" }, { "HostIp": "::", "HostPort": "8080" }],
                 "53/udp": [{ "HostPort": "53" }], "81/tcp": null } }
@@ -152,7 +171,15 @@ mod tests {
         assert!(
             matches!(known.observation, Observation::Running { pid: 7, started_at } if started_at.to_string().starts_with("2026-11-26T04:19:42"))
         );
-        assert_eq!((known.ports.as_slice(), known.is_free), (&[8080][..], true));
+        assert_eq!((known.wiring.ports.as_slice(), known.is_free), (&[8080][..], true));
+        let needed = [("db", "service_healthy"), ("cache", "service_started"), ("old", "service_started")];
+        assert_eq!(known.wiring.depends_on, needed.map(|(name, condition)| (name.to_owned(), condition.to_owned())));
+        let named = &known.wiring.references[0];
+        assert_eq!(
+            (named.variable.as_str(), named.host.as_str(), named.port, known.wiring.references.len()),
+            ("DATABASE_URL", "db", 5432, 1)
+        );
+        assert!(!format!("{:?}", known.wiring).contains("secret"), "a password isn't kept");
         let container = known.container;
         assert_eq!((container.name.as_str(), container.compose.as_deref()), ("shop-web-1", Some("shop / web")));
         assert_eq!(container.restart_policy.as_deref(), Some("unless-stopped"));

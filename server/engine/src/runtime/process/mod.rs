@@ -7,6 +7,7 @@ mod aside;
 mod cgroup;
 mod folder;
 mod procfs;
+mod sockets;
 mod state;
 mod stats;
 pub mod supervisor;
@@ -29,7 +30,7 @@ use self::procfs::{Kin, boot_id};
 use self::state::{Ask, Phase, State};
 use self::stats::Sampler;
 use self::unit::{Shared, Unit, starting};
-use super::{Capabilities, Launch, Observation, Runtime, Stats};
+use super::{Capabilities, Connection, Launch, Observation, Runtime, Stats};
 use crate::Core;
 
 /// How much longer than its grace a stop may take.
@@ -206,6 +207,20 @@ impl Runtime for ProcessRuntime {
             _ => return Ok(None),
         };
         self.sampler.stats(id, kin).await
+    }
+
+    async fn connections(&self, trees: Vec<(ServiceId, Vec<u32>)>) -> Result<Vec<Connection>> {
+        blocking(move || {
+            let opened = sockets::opened();
+            let of_tree = |from: ServiceId, pids: Vec<u32>| {
+                // A process shares its sockets with those that it has forked: each counts once.
+                let own: HashMap<u64, sockets::Open> = pids.into_iter().flat_map(|pid| sockets::of_process(pid, &opened)).collect();
+                own.into_values().map(move |open| Connection { from, to: open.remote, is_here: open.is_here() }).collect::<Vec<_>>()
+            };
+            let has_any = !opened.is_empty();
+            Ok(trees.into_iter().filter(|_| has_any).flat_map(|(from, pids)| of_tree(from, pids)).collect())
+        })
+        .await
     }
 
     fn take_events(&self) -> Option<mpsc::UnboundedReceiver<(ServiceId, Observation)>> {

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use api::{ResourceUsage, ServiceId};
 
-use super::procfs::{Kin, Snapshot, descriptors, snapshot};
+use super::procfs::{Kin, Snapshot, snapshot};
+use super::sockets::{listening, of_process};
 use crate::runtime::Stats;
 
 /// How old a look may be.
@@ -133,39 +134,6 @@ impl Sampler {
 /// The TCP ports that these processes listen on.
 fn ports(look: &Look, pids: &[u32]) -> Vec<u16> {
     let listening = look.listening.get_or_init(listening);
-    let mut ports = BTreeSet::new();
-    for target in pids.iter().flat_map(|pid| descriptors(*pid)) {
-        let inode = target.to_str().and_then(|target| target.strip_prefix("socket:[")?.strip_suffix(']')?.parse::<u64>().ok());
-        ports.extend(inode.and_then(|inode| listening.get(&inode)));
-    }
+    let ports: BTreeSet<u16> = pids.iter().flat_map(|pid| of_process(*pid, listening)).map(|(_, port)| port).collect();
     ports.into_iter().collect()
-}
-
-fn listening() -> HashMap<u64, u16> {
-    let mut listening = HashMap::new();
-    for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
-        let text = std::fs::read_to_string(table).unwrap_or_default();
-        listening.extend(text.lines().skip(1).filter_map(socket));
-    }
-    listening
-}
-
-/// Inode and local port of one line of `/proc/net/tcp`, when it listens.
-fn socket(line: &str) -> Option<(u64, u16)> {
-    let mut fields = line.split_ascii_whitespace();
-    let port = fields.nth(1)?.rsplit_once(':')?.1;
-    if fields.nth(1)? != "0A" {
-        return None;
-    }
-    Some((fields.nth(5)?.parse().ok()?, u16::from_str_radix(port, 16).ok()?))
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_listening_socket_is_read_from_its_line() {
-        let line = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4242 1 0000 100 0 0 10 0";
-        assert_eq!(super::socket(line), Some((4242, 8080)));
-        assert_eq!(super::socket(&line.replace(" 0A ", " 01 ")), None);
-    }
 }

@@ -1,6 +1,6 @@
 //! What is known when a run has ended, a start has failed, or a service that runs isn't well.
 
-use api::{Limits, Restarts, ServiceId, Status};
+use api::{Dependency, Limits, Restarts, ServiceId, Status, Timestamp};
 
 use super::log::Log;
 use crate::runtime::Ended;
@@ -23,6 +23,8 @@ pub(in crate::services) struct Facts<'a> {
     pub has_requirements: bool,
     /// The other services.
     pub others: &'a [Neighbour],
+    /// What it needs that doesn't run, isn't well or isn't there any more.
+    pub needs: &'a [Dependency],
     /// The last change of its settings before the run.
     pub changed: Option<Change>,
     /// Seconds that the run lasted.
@@ -31,6 +33,8 @@ pub(in crate::services) struct Facts<'a> {
     pub restarts: Restarts,
     /// What it may use at most.
     pub limits: Limits,
+    /// The time.
+    pub now: Timestamp,
 }
 
 /// A check that failed.
@@ -76,18 +80,21 @@ impl<'a> Facts<'a> {
     /// Nothing but which service it is.
     pub fn of(id: ServiceId) -> Self {
         let (log, restarts, limits) = (Log::default(), Restarts::default(), Limits::default());
-        let others: &'a [Neighbour] = &[];
+        let (others, needs): (&'a [Neighbour], &'a [Dependency]) = (&[], &[]);
+        let (has_requirements, now) = (false, Timestamp::default());
         Self {
             id,
             ended: None,
             probe: None,
             log,
             taken: None,
-            has_requirements: false,
+            has_requirements,
             others,
+            needs,
             changed: None,
             ran_seconds: None,
             restarts,
+            now,
             limits,
         }
     }

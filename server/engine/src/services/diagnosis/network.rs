@@ -1,11 +1,14 @@
 //! Ports that can't be had, and things that can't be reached.
 
-use api::{Fix, Status};
+use api::{Dependency, Fix, NodeKind, Status};
 
 use super::facts::{Facts, Neighbour};
-use super::log::{Line, Log};
+use super::log::{EVIDENCE, Line, Log, clean};
 use super::rule::Weight::{Exact, Known, Likely};
 use super::rule::{AGAIN, Finding, LOGS, Offer, Rule, SAYS, SETTINGS, Says, part};
+
+/// Dependencies that one cause names.
+const NEEDS: usize = 3;
 
 /// What is said when nothing listens where one connects to.
 const REFUSED: &[&str] =
@@ -100,6 +103,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     Rule::facts("dependency-stopped", Known, "dependency", AGAIN, stopped),
     Rule::facts("dependency-refused", Likely, "dependency", AGAIN, refused),
+    Rule::facts("dependency-down", Likely, "needs", AGAIN, down),
     Rule::facts("name-not-found", Exact, "dependency-name", SETTINGS, no_name),
     Rule::line(
         "network-unreachable",
@@ -339,6 +343,47 @@ fn refused(facts: &Facts<'_>) -> Option<Finding> {
         ),
     };
     Some(found.by(Some(line)))
+}
+
+/// What it is known to need doesn't run or isn't well, whatever its log says.
+fn down(facts: &Facts<'_>) -> Option<Finding> {
+    // What others have ended, and what has never run, isn't down for that.
+    let is_told_already = facts.start_failure().is_some() || facts.was_ended_from_outside() || stopped(facts).is_some();
+    let first = facts.needs.first().filter(|_| !is_told_already)?;
+    let state = |need: &Dependency| match (need.kind, need.status) {
+        (NodeKind::Missing, _) => "has been deleted",
+        (_, Some(Status::Running)) => "isn't healthy",
+        (_, Some(Status::Stopped)) => "is stopped",
+        _ => "doesn't run",
+    };
+    let (names, more) = (facts.needs.iter().take(NEEDS), facts.needs.len().saturating_sub(NEEDS));
+    let names = names.map(|need| format!("'{}' {}", need.name, state(need))).collect::<Vec<_>>().join(", ");
+    let (cause, action) = match (facts.needs.len(), more) {
+        (1, _) => (format!("the service {names}, and this one depends on it"), mend(first)),
+        (_, 0) => (format!("services that it depends on aren't well: {names}"), "see to these first, then start it again".into()),
+        _ => {
+            (format!("services that it depends on aren't well: {names}, and {more} more"), "see to these first, then start it again".into())
+        }
+    };
+    let mut found = Finding::new(cause, action);
+    for need in facts.needs.iter().take(NEEDS) {
+        found.evidence.push(clean(&format!("{}: {}", need.name, api::how_known(&need.sources, facts.now)), EVIDENCE));
+        let Some(service_id) = need.service_id.filter(|_| need.kind == NodeKind::Service) else { continue };
+        if need.status.is_some_and(|status| status.can_start().is_ok()) {
+            found = found.fix(Fix::Start { label: format!("Start {}", need.name), service_id });
+        }
+        found = found.fix(Fix::Service { label: format!("Look at {}", need.name), service_id });
+    }
+    Some(found)
+}
+
+fn mend(need: &Dependency) -> String {
+    let name = &need.name;
+    match (need.kind, need.status) {
+        (NodeKind::Missing, _) => "take it out of the dependencies in the settings, or make it again".into(),
+        (_, Some(Status::Running)) => format!("see why '{name}' isn't healthy; this one may mend by itself then"),
+        _ => format!("start '{name}', then start this one again"),
+    }
 }
 
 fn no_name(facts: &Facts<'_>) -> Option<Finding> {

@@ -8,7 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
-use api::{Diagnosis, Fix, Health, HealthResult, Restarts, ServiceId, Status, Timestamp};
+use api::{Dependency, DependencySource, Diagnosis, Fix, Health, HealthResult, NodeKind, Restarts, ServiceId, Status, Timestamp};
 use regex::Regex;
 
 use super::log::EVIDENCE;
@@ -149,6 +149,7 @@ fn every_rule_is_covered_and_has_an_id_of_its_own() {
         "port-taken",
         "port-reserved",
         "dependency-stopped",
+        "dependency-down",
         "out-of-memory",
         "memory-limit",
         "changed-before",
@@ -302,6 +303,40 @@ fn a_dependency_that_is_a_service_here_is_named_with_its_start() {
     let found = diagnose(Facts { ended: Some(&exit), log: Log::of(&log), others: &[neighbour(Status::Running)], ..Facts::of(id(1)) });
     assert_eq!(found[0].rule, "name-not-found");
     assert!(found[0].actions[0].contains("127.0.0.1:8002"), "{found:#?}");
+}
+
+#[test]
+fn what_it_is_known_to_need_is_told_when_it_is_down_whatever_the_log_says() {
+    let need = |n, name: &str, kind, status, sources| {
+        let (health_status, health) = (None, api::DependencyHealth::Down);
+        Dependency { kind, service_id: Some(id(n)), name: name.into(), status, health_status, health, sources }
+    };
+    let variable = DependencySource::Environment { variable: "DATABASE_URL".into(), scheme: Some("postgres".into()) };
+    let stopped = need(2, "payments", NodeKind::Service, Some(Status::Stopped), vec![DependencySource::Declared, variable]);
+    let unwell = need(3, "cart", NodeKind::Service, Some(Status::Running), vec![DependencySource::Declared]);
+    let gone = need(4, "old", NodeKind::Missing, None, vec![DependencySource::Declared]);
+    let with = |needs: &[Dependency], end, log: &str| {
+        let (ended, log) = (ended(end), lines(log));
+        diagnose(Facts { ended: Some(&ended), log: Log::of(&log), others: &[neighbour(Status::Stopped)], needs, ..Facts::of(id(1)) })
+    };
+    let found = with(std::slice::from_ref(&stopped), End::Code(3), "it gave up");
+    assert_eq!((found.len(), found[0].rule.as_str()), (1, "dependency-down"), "{found:#?}");
+    assert_eq!(found[0].cause, "the service 'payments' is stopped, and this one depends on it");
+    assert_eq!(found[0].evidence, ["payments: declared in the settings · the variable DATABASE_URL names it (postgres)"]);
+    assert_eq!(found[0].fixes[0], Fix::Start { label: "Start payments".into(), service_id: id(2) });
+    let both = with(&[stopped.clone(), unwell, gone], End::Code(3), "it gave up");
+    assert_eq!(
+        both[0].cause,
+        "services that it depends on aren't well: 'payments' is stopped, 'cart' isn't healthy, 'old' has been deleted"
+    );
+    assert_eq!(both[0].evidence.len(), 3);
+    // The log says it more exactly; somebody has killed it; it has never run.
+    let said = with(std::slice::from_ref(&stopped), End::Code(1), "connect ECONNREFUSED 127.0.0.1:8002");
+    assert_eq!(said.iter().map(|one| one.rule.as_str()).collect::<Vec<_>>(), ["dependency-stopped"]);
+    assert_eq!(with(std::slice::from_ref(&stopped), End::Signal(9), "")[0].rule, "killed");
+    let refused = not_started("'x' was not found");
+    let found = diagnose(Facts { ended: Some(&refused), needs: &[stopped], ..Facts::of(id(1)) });
+    assert!(found.iter().all(|one| one.rule != "dependency-down"), "{found:#?}");
 }
 
 #[test]
