@@ -94,6 +94,13 @@ export class Pilothouse {
     return this.said.join('');
   }
 
+  /** Makes a service and deletes it, so that it can be put back. */
+  async deleted(name: string): Promise<void> {
+    const source = { command: ['sleep', '1000'], working_dir: '/tmp' };
+    const { id } = await this.call<{ id: string }>('POST', '/api/services', { name, source, health: { kind: 'none' } });
+    await this.call('DELETE', `/api/services/${id}`);
+  }
+
   /** Calls the REST API as the admin. */
   async call<T>(method: string, path: string, body?: unknown): Promise<T> {
     const send = () =>

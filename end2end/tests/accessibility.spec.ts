@@ -29,12 +29,14 @@ for (const theme of ['dark', 'light'] as const) {
 
     test(`has no fault that axe finds (${theme})`, async ({ page, pilothouse, signIn }) => {
       const { id } = await pilothouse.running('orders');
+      await pilothouse.deleted(`gone-${theme}`);
+      await pilothouse.call('PATCH', `/api/services/${id}`, { labels: { team: 'shop' } });
       const payments = await pilothouse.service('payments');
       await pilothouse.call('PATCH', `/api/services/${payments.id}`, { depends_on: [id], environment: { CACHE_URL: 'redis://cache.internal' } });
       await page.goto('/sign-in');
       expect.soft(await violations(page), 'sign-in').toEqual([]);
       await signIn('admin');
-      for (const path of ['/', '/services', `/services/${id}`, `/services/${id}/metrics`, `/services/${id}/logs`, `/services/${id}/dependencies`, `/services/${id}/activity`, `/services/${id}/settings`, '/services/new', '/services/bulk?action=restart', '/dependencies', '/activity']) {
+      for (const path of ['/', '/services', `/services/${id}`, `/services/${id}/metrics`, `/services/${id}/logs`, `/services/${id}/dependencies`, `/services/${id}/activity`, `/services/${id}/settings`, '/services/new', '/services/bulk?action=restart', '/services/deleted', '/services?label=team', '/dependencies', '/activity']) {
         await page.goto(path);
         await alive(page);
         await expect(page.getByRole('heading', { level: 1 })).toBeVisible();

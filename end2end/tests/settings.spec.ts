@@ -16,16 +16,32 @@ test('a developer changes what a service is told; what is refused keeps what was
 
   await page.getByLabel('Variables').fill('GREETING=hello world');
   await page.getByLabel('Start it again').selectOption('Never: it stays down');
+  await page.getByLabel('Memory').fill('much');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByRole('alert')).toContainText('An amount of memory is a number with a unit, such as 512 MiB or 2 GB.');
+  await page.getByLabel('Memory').fill('0.5 GiB');
+  await page.getByLabel('Labels').fill('team=shop');
   await page.getByRole('button', { name: 'Save' }).click();
   await expect(page.getByRole('main').getByRole('status').filter({ hasText: 'Saved' })).toBeVisible();
   const saved = await pilothouse.call<{ description: string; spec: unknown }>('GET', `/api/services/${id}`);
-  expect(saved).toMatchObject({ description: 'Takes cards', spec: { restart: 'never', environment: { GREETING: 'hello world' } } });
+  expect(saved).toMatchObject({
+    description: 'Takes cards',
+    spec: { restart: 'never', environment: { GREETING: 'hello world' }, limits: { memory_bytes: 512 * 1024 * 1024, cpu_percent: null } },
+  });
   await page.reload();
   await expect(page.getByLabel('Variables')).toHaveValue('GREETING=hello world');
+  await expect(page.getByLabel('Memory')).toHaveValue('512 MiB');
   await expect(page.getByRole('button', { name: 'Delete this service' }), 'deleting takes an Admin').toHaveCount(0);
+
+  await open(page, '/services');
+  await row(page, 'payments').getByRole('link', { name: 'team=shop' }).click();
+  await expect(row(page, 'orders'), 'only those with the label are left').toHaveCount(0);
+  await expect(row(page, 'payments')).toBeVisible();
+  await page.getByRole('link', { name: 'Any label, not only team=shop' }).click();
+  await expect(row(page, 'orders')).toBeVisible();
 });
 
-test('an admin makes a service from a command, starts it, and deletes it after typing its name', async ({ page, signIn }) => {
+test('an admin makes a service from a command, starts it, deletes it after typing its name, and puts it back', async ({ page, signIn }) => {
   await signIn('admin');
   await open(page, '/services');
   await page.getByRole('link', { name: 'New service' }).click();
@@ -54,6 +70,18 @@ test('an admin makes a service from a command, starts it, and deletes it after t
   await remove.click();
   await expect(page.getByRole('heading', { name: 'Services' })).toBeVisible();
   await expect(row(page, 'files')).toHaveCount(0);
+
+  await page.getByRole('link', { name: 'Put it back' }).click();
+  await expect(page.getByRole('heading', { name: 'Deleted services', level: 1 })).toBeVisible();
+  await expect(page.getByRole('main')).toContainText('by admin · Process · removed for good in 6 days');
+  await page.getByText('Remove for good', { exact: true }).first().click();
+  await page.getByLabel('Its logs, figures and settings go now').fill('fils');
+  await page.getByRole('button', { name: 'Remove for good files' }).click();
+  await expect(page.getByRole('alert')).toContainText('type its name as it is: files');
+  await page.getByLabel('Name', { exact: true }).fill('files-2');
+  await page.getByRole('button', { name: 'Put back files' }).click();
+  await expect(page.getByRole('heading', { name: 'files-2', level: 1 })).toBeVisible();
+  await expect(page.getByRole('main')).toContainText('The service is back as it was.');
 });
 
 test('a service that crashes is started again by itself', async ({ page, pilothouse, signIn }) => {

@@ -58,7 +58,7 @@ fn Row(service: DeletedService) -> impl IntoView {
     let DeletedService { id, name, runtime, deleted_at, deleted_by, kept_until } = service;
     let left = left(kept_until.seconds_since(expect_context::<Viewer>().now));
     let (name_id, typed_id) = (format!("name-{id}"), format!("typed-{id}"));
-    let (put_back, remove, typed) = (format!("Put {name} back"), format!("Remove {name} for good"), name.clone());
+    let (put_back, remove, typed) = (format!("Put back {name}"), format!("Remove for good {name}"), name.clone());
     view! {
         <li class="panel deleted-service">
             <header class="deleted-what">
