@@ -111,7 +111,7 @@ impl DependencyGraph {
         let id = id.to_string();
         let mut kept: HashSet<&str> = self.nodes.iter().filter(|node| node.id == id).map(|node| node.id.as_str()).collect();
         let start = kept.clone();
-        let (mut needs, mut needed_by): (HashMap<&str, Vec<&str>>, HashMap<&str, Vec<&str>>) = Default::default();
+        let (mut needs, mut needed_by) = (HashMap::<&str, Vec<&str>>::new(), HashMap::<&str, Vec<&str>>::new());
         for edge in &self.edges {
             needs.entry(&edge.from).or_default().push(&edge.to);
             needed_by.entry(&edge.to).or_default().push(&edge.from);

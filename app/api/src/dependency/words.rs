@@ -91,8 +91,8 @@ mod tests {
         let reports = dependent("reports", Status::Stopped, vec![DependencySource::Declared, seen(0, 9_000)]);
         let mails = dependent("mails", Status::Running, vec![DependencySource::Declared]);
         assert_eq!(depended_on(&[], NOW), None);
-        assert_eq!(depended_on(&[mails.clone()], NOW).as_deref(), Some("1 service depends on it: mails."));
-        let all = [cart, orders, reports, mails.clone()];
+        assert_eq!(depended_on(std::slice::from_ref(&mails), NOW).as_deref(), Some("1 service depends on it: mails."));
+        let all = [cart, orders, reports, mails];
         let sentence =
             "4 services depend on it: cart (2 connections open now), orders (last seen connected 4 s ago), reports (stopped) and mails.";
         assert_eq!(depended_on(&all, NOW).as_deref(), Some(sentence));

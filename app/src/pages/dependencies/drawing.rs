@@ -14,7 +14,7 @@ use crate::erase::{Erase, Erased, text};
 use crate::path;
 
 /// Characters of a name that fit into a node.
-const NAME: usize = 20;
+const NAME: usize = 18;
 
 /// The drawing of a graph.
 #[component]
@@ -73,8 +73,8 @@ fn draw(
     let inside = view! {
         <rect class="graph-box" x=x.to_string() y=y.to_string() width=WIDTH.to_string() height=HEIGHT.to_string() rx="8"></rect>
         <svg class="graph-shape" x=(x + 13).to_string() y=(y + 17).to_string() width="12" height="12" viewBox="0 0 12 12" inner_html=move || stand.get().shape></svg>
-        <text class="graph-name" x=(x + 36).to_string() y=(y + 20).to_string()>{short(&name)}</text>
-        <text class="graph-word" x=(x + 36).to_string() y=(y + 36).to_string()>{text(move || stand.get().word)}</text>
+        <text class="graph-name" x=(x + 34).to_string() y=(y + 20).to_string()>{short(&name)}</text>
+        <text class="graph-word" x=(x + 34).to_string() y=(y + 36).to_string()>{text(move || stand.get().word)}</text>
     };
     let (data_state, data_health) = (text(move || stand.get().state), text(move || stand.get().health));
     match node.service_id.filter(|_| kind == NodeKind::Service) {
@@ -162,6 +162,6 @@ mod tests {
     #[test]
     fn a_long_name_is_cut_between_its_letters() {
         assert_eq!(short("orders"), "orders");
-        assert_eq!(short(&"ä".repeat(25)), format!("{}…", "ä".repeat(19)));
+        assert_eq!(short(&"ä".repeat(25)), format!("{}…", "ä".repeat(17)));
     }
 }

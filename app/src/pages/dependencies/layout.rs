@@ -8,11 +8,11 @@ pub const NODES_MOST: usize = 120;
 pub const EDGES_MOST: usize = 300;
 
 /// The width of a node.
-pub const WIDTH: i32 = 184;
+pub const WIDTH: i32 = 170;
 /// The height of a node.
 pub const HEIGHT: i32 = 46;
 /// Between two layers.
-const ACROSS: i32 = 76;
+const ACROSS: i32 = 62;
 /// Between two nodes of a layer.
 const DOWN: i32 = 18;
 /// What an edge takes that passes a layer.
@@ -132,8 +132,9 @@ impl Layered {
         for (from, to) in edges {
             let (start, end) = if layer_of[*from] <= layer_of[*to] { (*from, *to) } else { (*to, *from) };
             let mut way = vec![start];
-            for layer in layer_of[start] + 1..layer_of[end] {
-                layers[layer].push(layer_of.len());
+            let between = layer_of[start] + 1..layer_of[end];
+            for (layer, vertices) in layers.iter_mut().enumerate().take(between.end).skip(between.start) {
+                vertices.push(layer_of.len());
                 way.push(layer_of.len());
                 layer_of.push(layer);
             }

@@ -33,13 +33,14 @@ impl Seen {
             let is_there = is_known(*from) && !matches!(need, Need::Service(id) if !is_known(*id));
             is_there && now.seconds_since(sight.last) < SEEN_SECONDS as f64
         });
-        let mut places: BTreeMap<ServiceId, Vec<(Reverse<u32>, Reverse<i64>, Need)>> = BTreeMap::new();
+        let mut places: BTreeMap<ServiceId, Vec<_>> = BTreeMap::new();
         for ((from, need), sight) in self.0.iter().filter(|((_, need), _)| matches!(need, Need::Place(_))) {
-            places.entry(*from).or_default().push((Reverse(sight.open), Reverse(sight.last.micros()), need.clone()));
+            let used = Reverse((sight.open, sight.last.micros()));
+            places.entry(*from).or_default().push((used, need.clone()));
         }
         for (from, mut all) in places {
             all.sort();
-            for (.., need) in all.into_iter().skip(PLACES_MOST) {
+            for (_, need) in all.into_iter().skip(PLACES_MOST) {
                 self.0.remove(&(from, need));
             }
         }
