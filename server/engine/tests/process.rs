@@ -383,7 +383,7 @@ async fn more_memory_than_the_limit_is_killed_and_the_reason_known() {
     house.until_said(id, "small").await;
     assert!(!house.output(id).iter().any(|line| line == "large"));
     assert!(house.lines(id).iter().any(|(_, text)| text.contains("48 MiB of memory")), "{:?}", house.lines(id));
-    assert_eq!(groups(id), [PathBuf::new(); 0], "nothing is left behind");
+    assert!(groups(id).is_empty(), "nothing is left behind");
 }
 
 #[tokio::test]
@@ -413,7 +413,7 @@ async fn a_share_of_a_core_is_all_that_a_busy_loop_gets() {
     house.until_said(id, "little").await;
     assert_eq!(house.output(id)[0], "(77, 77)", "from its very start");
     house.runtime.stop(id, Duration::from_secs(5)).await.unwrap();
-    assert_eq!(groups(id), [PathBuf::new(); 0]);
+    assert!(groups(id).is_empty(), "nothing is left behind");
 }
 
 #[tokio::test]
@@ -434,7 +434,7 @@ async fn what_left_a_service_is_still_in_its_group_when_a_new_supervisor_stops_i
     assert!(is_alive(left));
     runtime.stop(id, Duration::from_secs(5)).await.unwrap();
     assert!(!is_alive(left));
-    assert_eq!(groups(id), [PathBuf::new(); 0]);
+    assert!(groups(id).is_empty(), "nothing is left behind");
 }
 
 /// A small disk in place of the run folders; goes with the test.

@@ -154,6 +154,7 @@ pub struct Connection {
 
 /// All that is needed to run a service, in the terms of its runtime.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is never kept in a list")]
 pub enum Launch {
     /// As a process.
     Process(ProcessLaunch),

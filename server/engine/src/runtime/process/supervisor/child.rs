@@ -90,7 +90,7 @@ fn lowered<T>(limits: &[(Resource, u64)], work: impl FnOnce() -> T) -> io::Resul
     let before: Vec<_> = limits.iter().map(|(resource, _)| (*resource, getrlimit(*resource))).collect();
     for ((resource, limit), (_, before)) in limits.iter().zip(&before) {
         let current = Some(before.maximum.map_or(*limit, |maximum| maximum.min(*limit)));
-        setrlimit(*resource, Rlimit { current, ..before.clone() })?;
+        setrlimit(*resource, Rlimit { current, ..*before })?;
     }
     let done = work();
     for (resource, before) in before {
