@@ -44,7 +44,7 @@ async fn the_graph_is_drawn_and_told_in_words_to_everybody() {
         "Who needs what",
         "declared in the settings",
         "the variable DATABASE_URL names it (postgres) · 2 connections open now",
-        r#"aria-label="payments: Stopped""#,
+        "<title>payments: Stopped",
         "Not a service here, connected",
         "1 more service has none that are known.",
     ];

@@ -80,8 +80,8 @@ fn draw(
     match node.service_id.filter(|_| kind == NodeKind::Service) {
         Some(id) => view! {
             <g>
-                <a class="graph-node" href=path::service_tab(id, "dependencies") on:click=move |event| follow(&event, id, go) data-chosen=is_chosen.then_some("") data-state=data_state data-health=data_health aria-label=text(label)>
-                    <title>{name}</title>
+                <a class="graph-node" href=path::service_tab(id, "dependencies") on:click=move |event| follow(&event, id, go) data-chosen=is_chosen.then_some("") data-state=data_state data-health=data_health>
+                    <title>{text(label)}</title>
                     {inside}
                 </a>
             </g>

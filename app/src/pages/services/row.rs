@@ -44,8 +44,8 @@ pub fn ServiceRow(
                     <ChoiceBox id name />
                     <a class="service-link" id=name_id href=href>{move || service.with(|service| service.name.clone())}</a>
                     {move || service.with(|service| service.is_demonstration).then(|| view! { <span class="badge">"Demonstration"</span> })}
+                    {shown(move || label_links(&labels.get()))}
                 </span>
-                {shown(move || label_links(&labels.get()))}
                 <span class="service-about">{move || service.with(|service| service.description.clone())}</span>
                 <span class="row-failure" role="alert">{move || failure.get()}</span>
             </th>
