@@ -50,7 +50,7 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>, loads: Loads) -> im
         .erase()
     };
     let files = spec.source.folder().is_some().then(|| {
-        view! { <Field name="form[environment_files]" label="Files with more variables" takes=Takes::Line(2600, false) value=form.environment_files example=".env.production" hint="In its folder, besides .env; of two the later counts, and the variables above over both." /> }
+        view! { <Field name="form[environment_files]" label="Environment files" takes=Takes::Line(2600, false) value=form.environment_files example=".env.production" hint="In its folder, besides .env; of two the later counts, and the variables above over both." /> }
     });
     view! {
         <section class="panel" aria-labelledby="service-settings">
