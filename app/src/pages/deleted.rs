@@ -4,8 +4,8 @@ use api::{DeletedService, Permission};
 use leptos::prelude::*;
 
 use super::wait::wait;
-use crate::components::{Ago, Done, Empty, Failure, LiveForm, PageHead, Skeleton, Symbol};
-use crate::erase::{Erase, Erased};
+use crate::components::{Ago, Clock, Done, Empty, Failure, LiveForm, PageHead, Skeleton, Symbol};
+use crate::erase::{Erase, Erased, text};
 use crate::path;
 use crate::rpc::list_deleted;
 use crate::viewer::Viewer;
@@ -56,14 +56,15 @@ fn list(services: Vec<DeletedService>) -> Erased {
 #[component]
 fn Row(service: DeletedService) -> impl IntoView {
     let DeletedService { id, name, runtime, deleted_at, deleted_by, kept_until } = service;
-    let left = left(kept_until.seconds_since(expect_context::<Viewer>().now));
+    let now = expect_context::<Clock>().0;
+    let remaining = text(move || left(kept_until.seconds_since(now.get())));
     let (name_id, typed_id) = (format!("name-{id}"), format!("typed-{id}"));
     let (put_back, remove, typed) = (format!("Put back {name}"), format!("Remove for good {name}"), name.clone());
     view! {
         <li class="panel deleted-service">
             <header class="deleted-what">
                 <h2>{name.clone()}</h2>
-                <p>"Deleted "<Ago at=deleted_at />" by "{deleted_by}" · "{runtime.label()}" · "{left}</p>
+                <p>"Deleted "<Ago at=deleted_at />" by "{deleted_by}" · "{runtime.label()}" · "{remaining}</p>
             </header>
             <LiveForm action="/rpc/restore_service">
                 <input type="hidden" name="id" value=id.to_string() />
