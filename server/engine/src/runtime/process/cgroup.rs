@@ -73,8 +73,10 @@ impl Controller {
     }
 }
 
-/// Makes room for groups of services, where there is version 2: what is in the group of this process goes into one below it. Call it
-/// before supervisors are started.
+/// Makes room for groups of services, where there is version 2: limits are passed on to what is beside the group of this process, when that
+/// is [`LEAF`]. In a container, where nothing outlives it, it goes into one of that name first. Elsewhere the group is left alone: one with
+/// limits below it takes no process any more, and so systemd couldn't start Pilothouse again while services live on. Call it before
+/// supervisors are started.
 ///
 /// # Errors
 /// When this process may not do that, or shares its group with others.
@@ -85,6 +87,9 @@ pub fn make_room() -> io::Result<()> {
     let names = Controller::ALL.map(Controller::name).into_iter();
     let names: Vec<_> = names.filter(|name| offered.split_ascii_whitespace().any(|offer| offer == *name)).collect();
     if home == parent && !names.is_empty() {
+        if std::process::id() != 1 {
+            return Err(io::Error::other(format!("its group isn't one of its own named '{LEAF}' (DelegateSubgroup={LEAF})")));
+        }
         let leaf = home.join(LEAF);
         make_folder(&leaf)?;
         write(&leaf, "cgroup.procs", "0")?;
