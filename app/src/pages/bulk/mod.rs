@@ -27,13 +27,16 @@ pub fn BulkPage() -> impl IntoView {
     let asked = Memo::new(move |_| params.with(Asked::read));
     let plan = async |asked: api::Result<Asked>| plan_services(asked.map_err(RpcError)?.request()).await;
     let report = Resource::new_blocking(move || asked.get(), plan);
+    // Here and not where they are shown: each new subscription asks for a reload, which would show them anew without end.
+    let rows = StoredValue::new(Vec::new());
+    follow(rows, move || report.refetch());
     view! {
         <Transition fallback=|| view! { <Skeleton lines=12 /> }.erase()>
             {move || Suspend::new(async move {
                 let asked = asked.get_untracked();
                 match (wait(report).await, asked) {
                     (Ok(report), Ok(_)) if report.items.is_empty() => view! { <NoneChosen /> }.erase(),
-                    (Ok(plan), Ok(asked)) => view! { <Many plan asked reload=Callback::new(move |()| report.refetch()) /> }.erase(),
+                    (Ok(plan), Ok(asked)) => view! { <Many plan asked rows /> }.erase(),
                     (Err(RpcError(error)), _) | (_, Err(error)) => {
                         view! { <PageHead title="Many services" /><Failure error=error /><BackLink /> }.erase()
                     }
@@ -62,15 +65,14 @@ fn Many(
     plan: BulkReport,
     /// What is asked for.
     asked: Asked,
-    /// Loads them again.
-    reload: Callback<()>,
+    /// Where they are kept as they are now.
+    rows: StoredValue<Vec<Row>>,
 ) -> impl IntoView {
     let (action, sent) = (asked.action, asked.sent);
-    let rows: Vec<Row> = plan.items.into_iter().map(Row::new).collect();
-    let steps = rows.iter().map(|row| row.step).max().unwrap_or(1);
-    let table = rows.iter().cloned().map(|row| row.show(action, sent, steps)).collect_view();
-    let rows = StoredValue::new(rows);
-    follow(rows, move || reload.run(()));
+    let made: Vec<Row> = plan.items.into_iter().map(Row::new).collect();
+    let steps = made.iter().map(|row| row.step).max().unwrap_or(1);
+    let table = made.iter().cloned().map(|row| row.show(action, sent, steps)).collect_view();
+    rows.set_value(made);
     let count = Memo::new(move |_| rows.with_value(|rows| Count::of(rows, action, sent)));
     let ids = move |is_wanted: fn(&Stand) -> bool| {
         rows.with_value(|rows| {
