@@ -84,12 +84,15 @@ pub async fn delete_service(id: ServiceId, typed: String, #[server(default)] for
     let context = RequestContext::current();
     context.check_form_token(&form_token)?;
     let (caller, services) = (context.caller()?, &context.backend.services);
-    let name = services.get(caller, id).await?.service.name;
+    let detail = services.get(caller, id).await?;
+    let name = detail.service.name;
     if typed.trim() != name {
         Err(api::Error::invalid("/typed", format!("to delete it, type its name as it is: {name}")))?;
     }
     services.delete(caller, id).await?;
-    leptos_axum::redirect(&format!("{}?done=deleted", crate::path::SERVICES));
+    // What others have made is gone at once: nothing shall promise a way back.
+    let done = if matches!(detail.spec.source, api::Source::Container { .. }) { "purged" } else { "deleted" };
+    leptos_axum::redirect(&format!("{}?done={done}", crate::path::SERVICES));
     Ok(())
 }
 

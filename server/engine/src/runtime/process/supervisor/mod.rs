@@ -313,11 +313,15 @@ impl Supervisor {
         self.output.take_in()?;
         let code = status.and_then(WaitStatus::exit_status);
         let signal = status.and_then(WaitStatus::terminating_signal);
-        let of_group = self.state.group.oom_kills() > 0;
+        // A worker that was killed long ago is no reason for an end with success.
+        let of_group = code != Some(0) && self.state.group.oom_kills() > 0;
         let oom = !self.state.stop_asked && (of_group || signal == Some(9) && oom_kills() > self.oom_kills);
         let (level, text) = match (code, signal) {
             (Some(0), _) => (Level::Info, "ended with exit code 0".into()),
-            (_, _) if oom && of_group => (Level::Error, format!("ended: the kernel killed what went over {}", self.state.limits.words())),
+            (_, _) if oom && of_group => {
+                let limit = self.state.limits.memory_bytes.map(api::write_bytes).unwrap_or_default();
+                (Level::Error, format!("ended: the kernel killed what needed more than its limit of {limit} of memory"))
+            }
             (Some(code), _) => (Level::Error, format!("ended with exit code {code}")),
             (None, Some(signal)) if self.state.stop_asked => (Level::Info, format!("ended by signal {signal}, as asked")),
             (None, Some(_)) if oom => (Level::Error, "was killed by the kernel: the machine was out of memory".into()),
