@@ -34,6 +34,8 @@ pub struct BulkFilter {
     pub status: Option<Status>,
     /// This health.
     pub health: Option<Health>,
+    /// This label: `team=shop`, or `team` with any value.
+    pub label: Option<String>,
     /// This in their name or description, in any case; at most 200 characters.
     pub q: Option<String>,
 }
@@ -108,7 +110,7 @@ impl BulkItem {
 
 impl From<BulkFilter> for ServiceQuery {
     fn from(filter: BulkFilter) -> Self {
-        let BulkFilter { status, health, q } = filter;
-        Self { status, health, q, ..Self::default() }
+        let BulkFilter { status, health, label, q } = filter;
+        Self { status, health, label, q, ..Self::default() }
     }
 }

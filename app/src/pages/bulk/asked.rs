@@ -31,6 +31,7 @@ impl Asked {
             filter: BulkFilter {
                 status: text("status").map(str::parse).transpose()?,
                 health: text("health").map(str::parse).transpose()?,
+                label: text("label").map(str::to_owned),
                 q: text("q").map(str::to_owned),
             },
             sent: text("sent").and_then(|text| text.parse().ok()).map(Timestamp::from_micros),
@@ -46,10 +47,11 @@ impl Asked {
 
 #[cfg(test)]
 mod tests {
-    use api::{Action, ServiceId, Status};
+    use api::{Action, Health, ServiceId, ServiceQuery, Status};
     use leptos_router::params::ParamsMap;
 
     use super::Asked;
+    use crate::pages::services::ListQuery;
     use crate::path;
 
     const ID: &str = "00000000-0000-7000-8000-000000000001";
@@ -71,5 +73,19 @@ mod tests {
             assert!(read(wrong).is_err(), "{wrong:?}");
         }
         assert_eq!(path::bulk(Action::Stop, [id]), format!("/services/bulk?action=stop&id={ID}"));
+    }
+    #[test]
+    fn whatever_narrows_the_list_narrows_what_all_that_match_are() {
+        let list = ServiceQuery {
+            status: Some(Status::Stopped),
+            health: Some(Health::Unknown),
+            label: Some("team=shop & co".into()),
+            q: Some("50 %".into()),
+            ..ServiceQuery::default()
+        };
+        let href = ListQuery(list.clone()).bulk_href(Action::Stop);
+        let url = leptos_router::location::RequestUrl::new(&href).parse().unwrap();
+        let asked = Asked::read(url.search_params()).unwrap();
+        assert_eq!(asked.request().filter.map(ServiceQuery::from), Some(list));
     }
 }

@@ -11,7 +11,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use self::filter::ServiceFilter;
-use self::query::ListQuery;
+pub use self::query::ListQuery;
 use self::table::ServiceTable;
 use crate::components::{DiscoverButton, Done, Empty, Failure, Icon, PageHead, Skeleton, Symbol};
 use crate::erase::Erase;

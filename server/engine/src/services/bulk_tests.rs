@@ -1,7 +1,7 @@
 //! One action on many services, on both databases and as each role.
 
 use api::ports::Services as _;
-use api::{Action, BulkFilter, BulkOutcome, BulkReport, BulkRequest, ErrorCode, EventKind, Role, ServiceId, Status};
+use api::{Action, BulkFilter, BulkOutcome, BulkReport, BulkRequest, ErrorCode, EventKind, Role, ServiceId, ServicePatch, Status};
 
 use super::tests::{Life, caller};
 use crate::on_each_store;
@@ -72,5 +72,19 @@ async fn what_is_moved_is_said_once_and_not_by_everybody() {
         assert_eq!(refused.code, ErrorCode::Forbidden);
     }
     assert_eq!(life.named("a").await.status, Status::Stopped);
+    life.end().await;
+}
+
+#[tokio::test]
+async fn a_label_chooses_what_is_moved() {
+    let mut test = TestStore::new(crate::testing::StoreKind::Sqlite).await;
+    let life = Life::begin(&mut test, &[("a/main.py", MAIN), ("b/main.py", MAIN)]).await;
+    let labels = ServicePatch { labels: Some([("team".to_owned(), "shop".to_owned())].into()), ..ServicePatch::default() };
+    life.services.change(&life.admin, life.named("b").await.id, labels).await.expect("it has a label");
+    for (label, moved) in [("team", &["b"][..]), ("team=shop", &["b"]), ("team=other", &[])] {
+        let filter = Some(BulkFilter { label: Some(label.into()), ..BulkFilter::default() });
+        let plan = life.services.act(&life.admin, BulkRequest { filter, ..request(Action::Start, &[], true) }).await.expect("a plan");
+        assert_eq!(plan.items.iter().map(|item| item.name.as_str()).collect::<Vec<_>>(), moved, "{label}");
+    }
     life.end().await;
 }
