@@ -20,7 +20,7 @@ test('a developer changes what a service is told; what is refused keeps what was
   await page.getByRole('button', { name: 'Save' }).click();
   await expect(page.getByRole('alert')).toContainText('An amount of memory is a number with a unit, such as 512 MiB or 2 GB.');
   await page.getByLabel('Memory').fill('0.5 GiB');
-  await page.getByLabel('Labels').fill('team=shop');
+  await page.getByLabel('Labels').fill('team=cards');
   await page.getByRole('button', { name: 'Save' }).click();
   await expect(page.getByRole('main').getByRole('status').filter({ hasText: 'Saved' })).toBeVisible();
   const saved = await pilothouse.call<{ description: string; spec: unknown }>('GET', `/api/services/${id}`);
@@ -34,10 +34,10 @@ test('a developer changes what a service is told; what is refused keeps what was
   await expect(page.getByRole('button', { name: 'Delete this service' }), 'deleting takes an Admin').toHaveCount(0);
 
   await open(page, '/services');
-  await row(page, 'payments').getByRole('link', { name: 'team=shop' }).click();
+  await row(page, 'payments').getByRole('link', { name: 'team=cards' }).click();
   await expect(row(page, 'orders'), 'only those with the label are left').toHaveCount(0);
   await expect(row(page, 'payments')).toBeVisible();
-  await page.getByRole('link', { name: 'Any label, not only team=shop' }).click();
+  await page.getByRole('link', { name: 'Any label, not only team=cards' }).click();
   await expect(row(page, 'orders')).toBeVisible();
 });
 
