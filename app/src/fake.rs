@@ -29,6 +29,8 @@ pub struct Fake {
     pub incidents: Vec<Incident>,
     /// The deleted services that can be put back.
     pub deleted: Vec<DeletedService>,
+    /// What becomes of every Compose file.
+    pub composed: ComposeReport,
     /// Which services need which.
     pub graph: DependencyGraph,
     /// Whether there is no user yet.
@@ -135,6 +137,14 @@ impl Services for Fake {
 
     async fn create(&self, _: &Caller, _: NewService) -> Result<ServiceDetail> {
         Err(Error::unavailable("the fake makes nothing"))
+    }
+
+    async fn compose(&self, caller: &Caller, request: ComposeRequest) -> Result<ComposeReport> {
+        caller.require(Permission::ServicesCreate)?;
+        if request.compose.is_empty() {
+            return Err(Error::invalid("/compose", "give a Compose file, or the folder that it is in"));
+        }
+        Ok(ComposeReport { dry_run: request.dry_run, ..self.composed.clone() })
     }
 
     async fn change(&self, _: &Caller, id: ServiceId, patch: ServicePatch) -> Result<ServiceDetail> {

@@ -8,6 +8,8 @@ pub const OVERVIEW: &str = "/";
 pub const SERVICES: &str = "/services";
 /// Where a service is made.
 pub const NEW_SERVICE: &str = "/services/new";
+/// Where services are made from a Compose file.
+pub const COMPOSE: &str = "/services/compose";
 /// One action on many services; takes `action`, and `id` for each of them or a filter as the list does.
 pub const BULK: &str = "/services/bulk";
 /// Deleted services that can be put back.

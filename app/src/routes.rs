@@ -32,6 +32,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("") ssr=SsrMode::Async view=Page::Overview />
                     <Route path=path!("services") ssr=SsrMode::Async view=Page::Services />
                     <Route path=path!("services/new") ssr=SsrMode::Async view=Page::NewService />
+                    <Route path=path!("services/compose") ssr=SsrMode::Async view=Page::Compose />
                     <Route path=path!("services/bulk") ssr=SsrMode::Async view=Page::Bulk />
                     <Route path=path!("services/deleted") ssr=SsrMode::Async view=Page::Deleted />
                     <Route path=path!("services/:id/:tab?") ssr=SsrMode::Async view=Page::Service />

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use api::{Error, ErrorCode};
 use app::context::RequestContext;
-use app::rpc::{RpcError, TestHealth, Tried};
+use app::path::COMPOSE;
+use app::rpc::{PlanCompose, PlannedCompose, RpcError, TestHealth, Tried};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -27,7 +28,7 @@ pub fn routes() -> Router<Arc<Server>> {
     let options = LeptosOptions::builder().output_name("pilothouse").build();
     let pages = generate_route_list(app::App).into_iter().filter(|page| !page.path().contains('*')).collect();
     let pages = Router::new().leptos_routes_with_context(&options, pages, context, app::shell);
-    pages.route("/services/{id}/{tab}", post(tried)).with_state(options)
+    pages.route("/services/{id}/{tab}", post(tried)).route(COMPOSE, post(planned)).with_state(options)
 }
 
 /// The settings of a service, posted without JavaScript to try out its health check: they come back as they were typed, with what was found.
@@ -35,21 +36,34 @@ async fn tried(request: Request) -> Response {
     if !request.uri().path().ends_with("/settings") {
         return method_not_allowed().await.into_response();
     }
+    come_back(request, async |posted: TestHealth, context| Tried::posted(posted, &context).await).await
+}
+
+/// A Compose file, posted without JavaScript to see the plan of it.
+async fn planned(request: Request) -> Response {
+    come_back(request, async |posted: PlanCompose, context| PlannedCompose::posted(posted, &context).await).await
+}
+
+/// Answers a posted form by its page, which finds in its context what `look` has made of the form.
+async fn come_back<F, T>(request: Request, look: impl AsyncFnOnce(F, RequestContext) -> T) -> Response
+where
+    F: FromReq<PostUrl, Request, RpcError>,
+    T: Clone + Send + Sync + 'static,
+{
     let (mut parts, body) = request.into_parts();
     let Some(request_context) = parts.extensions.get::<RequestContext>().cloned() else {
         return Failure(Error::internal()).into_response();
     };
-    let posted = <TestHealth as FromReq<PostUrl, Request, RpcError>>::from_req(Request::from_parts(parts.clone(), body)).await;
-    let tried = match posted {
-        Ok(posted) => Tried::posted(posted, &request_context).await,
+    let found = match F::from_req(Request::from_parts(parts.clone(), body)).await {
+        Ok(posted) => look(posted, request_context).await,
         Err(error) => return Failure(error.0).into_response(),
     };
     parts.method = Method::GET;
-    let with_tried = move || {
+    let with_found = move || {
         context();
-        provide_context(tried.clone());
+        provide_context(found.clone());
     };
-    render_app_async_with_context(with_tried, app::shell)(Request::from_parts(parts, Body::empty())).await
+    render_app_async_with_context(with_found, app::shell)(Request::from_parts(parts, Body::empty())).await
 }
 
 /// What no other route takes: a file of the site, or the page that says that there is nothing.

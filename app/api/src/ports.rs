@@ -8,10 +8,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    BulkReport, BulkRequest, Caller, Credentials, DeletedService, DependencyGraph, DependencyQuery, DiscoveryReport, Error, Event,
-    EventQuery, HealthCheck, HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, LogLine, LogQuery, Me, MetricsQuery,
-    MetricsSeries, NewService, NewUser, Origin, Page, Restoration, Result, Secret, Service, ServiceDetail, ServiceId, ServicePatch,
-    ServiceQuery, Session, SessionId, Setup, SystemReport, SystemSeries, Tokens, User, UserId, UserPatch,
+    BulkReport, BulkRequest, Caller, ComposeReport, ComposeRequest, Credentials, DeletedService, DependencyGraph, DependencyQuery,
+    DiscoveryReport, Error, Event, EventQuery, HealthCheck, HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, LogLine,
+    LogQuery, Me, MetricsQuery, MetricsSeries, NewService, NewUser, Origin, Page, Restoration, Result, Secret, Service, ServiceDetail,
+    ServiceId, ServicePatch, ServiceQuery, Session, SessionId, Setup, SystemReport, SystemSeries, Tokens, User, UserId, UserPatch,
 };
 
 /// All ports together: what pages and handlers take from their context.
@@ -50,6 +50,10 @@ pub trait Services: Send + Sync {
 
     /// Makes a service; it is stopped. Needs `services:create`, and `services:command` for a command or a folder outside the services folder.
     async fn create(&self, caller: &Caller, new: NewService) -> Result<ServiceDetail>;
+
+    /// Makes the services of a Compose file, at rest; `dry_run` only says what would become of each. Needs `services:create`, and
+    /// `services:command` for a folder outside the services folder. One that can't be made doesn't hold up the others.
+    async fn compose(&self, caller: &Caller, request: ComposeRequest) -> Result<ComposeReport>;
 
     /// Changes a service; takes effect at its next start. Needs `services:change`.
     async fn change(&self, caller: &Caller, id: ServiceId, patch: ServicePatch) -> Result<ServiceDetail>;

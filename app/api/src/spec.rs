@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{HealthCheck, Limits, RestartPolicy, RuntimeKind, ServiceId};
+use crate::{ContainerOptions, HealthCheck, Limits, RestartPolicy, RuntimeKind, ServiceId};
 
 /// What a service is, independent of the runtime that runs it. Each runtime renders it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -117,6 +117,9 @@ pub enum Source {
         /// The TCP port that it listens on in its container; none takes the one that the image exposes, when it is one.
         #[serde(default)]
         container_port: Option<u16>,
+        /// How it is run otherwise than the image says.
+        #[serde(default, skip_serializing_if = "ContainerOptions::is_empty")]
+        options: Box<ContainerOptions>,
     },
     /// A container that was there before Pilothouse knew of it. It is found; it can't be made.
     Container {

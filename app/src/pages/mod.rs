@@ -2,6 +2,7 @@
 
 mod activity;
 mod bulk;
+mod compose;
 mod deleted;
 mod dependencies;
 mod health;
@@ -19,6 +20,7 @@ mod wait;
 
 use activity::ActivityPage;
 use bulk::BulkPage;
+use compose::ComposePage;
 use deleted::DeletedPage;
 use dependencies::DependenciesPage;
 use health::HealthPage;

@@ -13,7 +13,11 @@ use crate::viewer::Viewer;
 pub fn NewServicePage() -> impl IntoView {
     let viewer = expect_context::<Viewer>();
     let content = if viewer.may(Permission::ServicesCreate) {
-        view! { <NewServiceForm may_command=viewer.may(Permission::ServicesCommand) /> }.erase()
+        view! {
+            <p class="to-compose">"Many at once, or with volumes and a network: " <a href=path::COMPOSE>"from a Compose file"</a></p>
+            <NewServiceForm may_command=viewer.may(Permission::ServicesCommand) />
+        }
+        .erase()
     } else {
         view! {
             <Empty symbol=Symbol::Warning title="Not allowed" text=view! {

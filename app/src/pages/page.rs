@@ -7,8 +7,8 @@ use leptos_router::ChooseView;
 use leptos_router::components::Outlet;
 
 use super::{
-    ActivityPage, BulkPage, DeletedPage, DependenciesPage, HealthPage, IncidentPage, NewServicePage, OverviewPage, ServicePage,
-    ServicesPage, SettingsPage,
+    ActivityPage, BulkPage, ComposePage, DeletedPage, DependenciesPage, HealthPage, IncidentPage, NewServicePage, OverviewPage,
+    ServicePage, ServicesPage, SettingsPage,
 };
 #[cfg(feature = "ssr")]
 use super::{SetupPage, SignInPage};
@@ -27,6 +27,8 @@ pub enum Page {
     Services,
     /// Where a service is made.
     NewService,
+    /// Where services are made from a Compose file.
+    Compose,
     /// One action on many services.
     Bulk,
     /// Deleted services.
@@ -56,6 +58,7 @@ impl Page {
             path::OVERVIEW => Some(Self::Overview),
             path::SERVICES => Some(Self::Services),
             path::NEW_SERVICE => Some(Self::NewService),
+            path::COMPOSE => Some(Self::Compose),
             path::BULK => Some(Self::Bulk),
             path::DELETED => Some(Self::Deleted),
             path::DEPENDENCIES => Some(Self::Dependencies),
@@ -73,9 +76,14 @@ impl Page {
     /// The part of the bundle that it is in; none when that is what every page needs.
     pub const fn part(self) -> Option<&'static str> {
         match self {
-            Self::Services | Self::NewService | Self::Bulk | Self::Deleted | Self::Activity | Self::Health | Self::Settings => {
-                Some("pages")
-            }
+            Self::Services
+            | Self::NewService
+            | Self::Compose
+            | Self::Bulk
+            | Self::Deleted
+            | Self::Activity
+            | Self::Health
+            | Self::Settings => Some("pages"),
             Self::Service | Self::Incident => Some("service"),
             Self::Dependencies => Some("dependencies"),
             Self::Frame | Self::Overview | Self::SignIn | Self::Setup => None,
@@ -99,9 +107,14 @@ impl ChooseView for Page {
         let view = match self {
             Self::Frame => view! { <Frame page=|| view! { <Outlet /> }.erase() /> }.erase(),
             Self::Overview => view! { <OverviewPage /> }.erase(),
-            Self::Services | Self::NewService | Self::Bulk | Self::Deleted | Self::Activity | Self::Health | Self::Settings => {
-                pages(self).await
-            }
+            Self::Services
+            | Self::NewService
+            | Self::Compose
+            | Self::Bulk
+            | Self::Deleted
+            | Self::Activity
+            | Self::Health
+            | Self::Settings => pages(self).await,
             Self::Service | Self::Incident => service(self).await,
             Self::Dependencies => dependencies().await,
             Self::SignIn | Self::Setup => entry(self),
@@ -119,6 +132,7 @@ fn pages(page: Page) -> Erased {
     match page {
         Page::Services => view! { <ServicesPage /> }.erase(),
         Page::NewService => view! { <NewServicePage /> }.erase(),
+        Page::Compose => view! { <ComposePage /> }.erase(),
         Page::Bulk => view! { <BulkPage /> }.erase(),
         Page::Deleted => view! { <DeletedPage /> }.erase(),
         Page::Activity => view! { <ActivityPage /> }.erase(),

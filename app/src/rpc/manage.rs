@@ -114,7 +114,7 @@ impl NewServiceForm {
         }
         numbers.refuse()?;
         let source = match (image.is_empty(), command.is_empty()) {
-            (false, _) => api::Source::Image { image, container_port },
+            (false, _) => api::Source::Image { image, container_port, options: Default::default() },
             (true, true) => api::Source::Folder { folder },
             (true, false) => api::Source::Command { command, working_dir: folder },
         };
@@ -163,7 +163,7 @@ mod tests {
         let both = NewServiceForm { image: "nginx:1.27".into(), ..new };
         assert_eq!(both.clone().new_service().unwrap_err().details[0].field, "/source/image");
         let image = NewServiceForm { folder: " ".into(), command: String::new(), container_port: "80".into(), ..both };
-        let Source::Image { image, container_port } = image.new_service().unwrap().source else { panic!("an image") };
+        let Source::Image { image, container_port, .. } = image.new_service().unwrap().source else { panic!("an image") };
         assert_eq!((image.as_str(), container_port), ("nginx:1.27", Some(80)));
     }
 }

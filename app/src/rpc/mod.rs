@@ -8,6 +8,7 @@ mod account;
 mod activity;
 #[cfg(feature = "ssr")]
 mod answer;
+mod compose;
 mod deleted;
 mod dependencies;
 mod error;
@@ -25,6 +26,7 @@ pub use account::*;
 pub use activity::*;
 #[cfg(feature = "ssr")]
 pub use answer::*;
+pub use compose::*;
 pub use deleted::*;
 pub use dependencies::*;
 pub use error::*;

@@ -1,9 +1,9 @@
 //! Services and their life cycle.
 
 use api::{
-    BulkReport, BulkRequest, DeletedService, DependencyGraph, DependencyQuery, DiscoveryReport, ErrorBody, HealthCheck, HealthReport,
-    HealthTest, Incident, IncidentId, IncidentSummary, NewService, Page, Restoration, Service, ServiceDetail, ServiceId, ServicePatch,
-    ServiceQuery,
+    BulkReport, BulkRequest, ComposeReport, ComposeRequest, DeletedService, DependencyGraph, DependencyQuery, DiscoveryReport, ErrorBody,
+    HealthCheck, HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, NewService, Page, Restoration, Service, ServiceDetail,
+    ServiceId, ServicePatch, ServiceQuery,
 };
 use axum::Json;
 use axum::extract::State;
@@ -22,6 +22,7 @@ pub fn routes() -> OpenApiRouter<std::sync::Arc<Server>> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(discover))
+        .routes(routes!(compose))
         .routes(routes!(deleted))
         .routes(routes!(purge))
         .routes(routes!(get, change, delete))
@@ -62,6 +63,17 @@ async fn create(State(server): Ports, SignedIn(caller): SignedIn, Body(new): Bod
     extensions(("x-permission" = json!("services:create"))))]
 async fn discover(State(server): Ports, SignedIn(caller): SignedIn) -> Answer<Json<DiscoveryReport>> {
     json(server.backend.services.discover(&caller).await?)
+}
+
+/// Makes the services of a Compose file, at rest.
+///
+/// With `dry_run` it only says what would become of each, and what of the file can't be honoured. A folder outside the services folder also
+/// needs `services:command`.
+#[utoipa::path(post, path = "/api/services/compose", tag = "services", request_body = ComposeRequest,
+    responses((status = 200, body = ComposeReport, description = "What becomes of each service of the file.")),
+    extensions(("x-permission" = json!("services:create"))))]
+async fn compose(State(server): Ports, SignedIn(caller): SignedIn, Body(request): Body<ComposeRequest>) -> Answer<Json<ComposeReport>> {
+    json(server.backend.services.compose(&caller, request).await?)
 }
 
 /// Shows one service with all that is known of it.

@@ -57,7 +57,10 @@ fn facts(watched: Watched) -> Vec<(&'static str, String, bool)> {
             facts.extend(value.filter(|value| !value.is_empty()).map(|value| (name, value, is_code)))
         };
         match &detail.spec.source {
-            Source::Image { image, .. } => add("Image", Some(image.clone()), true),
+            Source::Image { image, options, .. } => {
+                add("Image", Some(image.clone()), true);
+                options.facts().into_iter().for_each(|(name, value)| add(name, Some(value), true));
+            }
             Source::Container { container } => add("Container", Some(container.clone()), true),
             Source::Folder { .. } | Source::Command { .. } | Source::Demonstration { .. } => {}
         }

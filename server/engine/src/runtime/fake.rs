@@ -96,7 +96,7 @@ impl FakeRuntime {
     }
 
     fn ended(&self) -> Ended {
-        Ended { code: None, signal: None, oom: false, at: self.clock.now(), was_asked: false, start_failure: None }
+        Ended { code: None, signal: None, oom: false, began: None, at: self.clock.now(), was_asked: false, start_failure: None }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

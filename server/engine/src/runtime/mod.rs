@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use api::{Container, Limits, ResourceUsage, Result, RuntimeKind, ServiceId, ServiceSpec, Timestamp};
+use api::{Container, ContainerOptions, Limits, ResourceUsage, Result, RuntimeKind, ServiceId, ServiceSpec, Timestamp};
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
@@ -182,6 +182,9 @@ pub struct NewContainer {
     /// What it may use at most.
     #[serde(skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
+    /// How it is run otherwise than the image says.
+    #[serde(skip_serializing_if = "ContainerOptions::is_empty")]
+    pub options: ContainerOptions,
 }
 
 /// All that is needed to run a service as a process. Built by the services manager from specification and folder.
@@ -262,6 +265,8 @@ pub struct Ended {
     pub signal: Option<i32>,
     /// Whether the kernel killed it for want of memory.
     pub oom: bool,
+    /// When it began, when that is known without having been seen.
+    pub began: Option<Timestamp>,
     /// When.
     pub at: Timestamp,
     /// Whether it ended because `stop` was called.

@@ -4,26 +4,14 @@ use api::{
     Caller, Desired, Error, EventKind, NewService, RestartPolicy, Result, ServiceDetail, ServiceId, ServicePatch, ServiceSpec, Source,
 };
 
-use super::validate::{self, Faults};
-use super::{Services, check, entry, lock, taken};
+use super::{Services, check, entry, lock, taken, validate};
 use crate::events::NewEvent;
 use crate::store::services::{ServiceRow, service_put};
 
 impl Services {
     pub(super) async fn create_service(&self, caller: &Caller, new: NewService) -> Result<ServiceDetail> {
         self.may_act()?;
-        let mut faults = Faults::none();
-        faults.name(&new.name);
-        faults.check("/port", new.port != Some(0), "a port is 1 to 65535; leave it out to let Pilothouse choose");
-        faults.environment(&new.environment);
-        faults.health(&new.health);
-        faults.environment_files(&new.environment_files, &new.source);
-        faults.limits(&new.limits);
-        faults.labels(&new.labels);
-        faults.description(new.description.as_deref().unwrap_or_default());
-        faults.refuse()?;
-        validate::variables_allowed(caller, &new.environment)?;
-        check::allowed(caller, &new.health, None, new.source.runtime(), "/health")?;
+        validate::new_service(caller, &new)?;
         let (source, found) = validate::source(caller, new.source, self.root.as_deref()).await?;
 
         let folder = found.as_ref().and_then(|_| source.folder().map(String::from));

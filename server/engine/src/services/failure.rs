@@ -27,7 +27,7 @@ impl Services {
         if is_known && before.service.status == Status::Error {
             return;
         }
-        let lines = if has_run { self.lines(id, before.service.started_at, INCIDENT_LINES).await } else { Vec::new() };
+        let lines = if has_run { self.lines(id, ended.began.or(before.service.started_at), INCIDENT_LINES).await } else { Vec::new() };
         let found = self.row(id).ok().and_then(|row| row.found);
         let searched = &lines[lines.len().saturating_sub(SEARCHED_LINES)..];
         let taken = match port_in_use(searched) {
@@ -159,6 +159,6 @@ impl Services {
     }
 
     pub(super) fn ended_now(&self) -> Ended {
-        Ended { code: None, signal: None, oom: false, at: self.core.clock.now(), was_asked: false, start_failure: None }
+        Ended { code: None, signal: None, oom: false, began: None, at: self.core.clock.now(), was_asked: false, start_failure: None }
     }
 }

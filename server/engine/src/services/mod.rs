@@ -7,6 +7,8 @@
 mod bulk;
 mod change;
 mod check;
+mod compose;
+mod composed;
 mod containers;
 mod deleted;
 mod demonstration;
@@ -32,9 +34,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use api::{
-    Action, BulkReport, BulkRequest, Caller, DeletedService, DependencyGraph, DependencyQuery, DiscoveryReport, Error, HealthCheck,
-    HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, NewService, Page, Permission, Restoration, Result, Service,
-    ServiceDetail, ServiceId, ServicePatch, ServiceQuery, Timestamp, Uptime, uptime,
+    Action, BulkReport, BulkRequest, Caller, ComposeReport, ComposeRequest, DeletedService, DependencyGraph, DependencyQuery,
+    DiscoveryReport, Error, HealthCheck, HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, NewService, Page, Permission,
+    Restoration, Result, Service, ServiceDetail, ServiceId, ServicePatch, ServiceQuery, Timestamp, Uptime, uptime,
 };
 use async_trait::async_trait;
 
@@ -196,6 +198,11 @@ impl api::ports::Services for Services {
     async fn create(&self, caller: &Caller, new: NewService) -> Result<ServiceDetail> {
         caller.require(Permission::ServicesCreate)?;
         self.with_dependencies(self.create_service(caller, new).await?).await
+    }
+
+    async fn compose(&self, caller: &Caller, request: ComposeRequest) -> Result<ComposeReport> {
+        caller.require(Permission::ServicesCreate)?;
+        self.compose_services(caller, request).await
     }
 
     async fn change(&self, caller: &Caller, id: ServiceId, patch: ServicePatch) -> Result<ServiceDetail> {

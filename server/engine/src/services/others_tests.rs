@@ -32,7 +32,7 @@ fn runs(life: &Life, id: ServiceId) {
 }
 
 fn ended(at: Timestamp) -> Observation {
-    Observation::Ended(Ended { code: Some(0), signal: None, oom: false, at, was_asked: true, start_failure: None })
+    Observation::Ended(Ended { code: Some(0), signal: None, oom: false, began: None, at, was_asked: true, start_failure: None })
 }
 
 #[tokio::test]

@@ -56,7 +56,8 @@ mod tests {
 
     #[test]
     fn each_end_has_its_words() {
-        let ended = Ended { code: None, signal: None, oom: false, at: Timestamp::default(), was_asked: false, start_failure: None };
+        let ended =
+            Ended { code: None, signal: None, oom: false, began: None, at: Timestamp::default(), was_asked: false, start_failure: None };
         assert_eq!(reason(&Ended { code: Some(1), ..ended.clone() }), "exited with code 1");
         assert_eq!(reason(&Ended { signal: Some(9), ..ended.clone() }), "killed by SIGKILL");
         assert_eq!(reason(&Ended { signal: Some(50), ..ended.clone() }), "killed by signal 50");

@@ -331,7 +331,7 @@ on_each_store! {
         let ended = life.clock.now();
         let life = life.again(&test, |runtime| {
             let exit = crate::runtime::Ended {
-                code: Some(1), signal: None, oom: false, at: ended, was_asked: false, start_failure: None,
+                code: Some(1), signal: None, oom: false, began: None, at: ended, was_asked: false, start_failure: None,
             };
             runtime.set(crashed, Observation::Ended(exit));
         }).await;
@@ -348,7 +348,7 @@ on_each_store! {
             .expect("it is written");
         let ended = life.clock.now();
         let life = life.again(&test, |runtime| {
-            let exit = crate::runtime::Ended { code: None, signal: None, oom: false, at: ended, was_asked: false, start_failure: None };
+            let exit = crate::runtime::Ended { code: None, signal: None, oom: false, began: None, at: ended, was_asked: false, start_failure: None };
             runtime.set(id, Observation::Ended(exit));
         }).await;
         life.until(id, Status::Running).await;
@@ -459,8 +459,8 @@ async fn each_wrong_field_of_a_new_service_is_named() {
         (Source::Command { command: vec!["x".into()], working_dir: "/etc/passwd".into() }, "/source/working_dir"),
         (Source::Demonstration { demonstration: true }, "/source"),
         (Source::Container { container: "x".into() }, "/source"),
-        (Source::Image { image: "-v /:/host".into(), container_port: None }, "/source/image"),
-        (Source::Image { image: "nginx:1.27".into(), container_port: Some(0) }, "/source/container_port"),
+        (Source::Image { image: "-v /:/host".into(), container_port: None, options: Default::default() }, "/source/image"),
+        (Source::Image { image: "nginx:1.27".into(), container_port: Some(0), options: Default::default() }, "/source/container_port"),
     ] {
         let error = life.services.create(&life.admin, NewService { source: source.clone(), ..command("x", "/".into()) }).await;
         let error = error.expect_err("it is wrong");

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use api::{
-    Caller, Detail, Error, HealthCheck, Limits, Permission, Result, ServicePatch, Source, is_file_name, is_http_path, is_image_name,
-    is_service_name, is_variable_name, label_faults,
+    Caller, Detail, Error, HealthCheck, Limits, NewService, Permission, Result, ServicePatch, Source, is_file_name, is_http_path,
+    is_image_name, is_service_name, is_variable_name, label_faults,
 };
 
+use super::check;
 use super::discovery::{Found, read_folder};
 use super::launch::blocking;
 
@@ -84,6 +85,22 @@ impl Faults {
     pub fn refuse(self) -> Result<()> {
         Error::invalid_fields(self.0)
     }
+}
+
+/// What is wrong with a new service, or not allowed to the caller, that shows without looking at its source.
+pub(super) fn new_service(caller: &Caller, new: &NewService) -> Result<()> {
+    let mut faults = Faults::none();
+    faults.name(&new.name);
+    faults.check("/port", new.port != Some(0), "a port is 1 to 65535; leave it out to let Pilothouse choose");
+    faults.environment(&new.environment);
+    faults.health(&new.health);
+    faults.environment_files(&new.environment_files, &new.source);
+    faults.limits(&new.limits);
+    faults.labels(&new.labels);
+    faults.description(new.description.as_deref().unwrap_or_default());
+    faults.refuse()?;
+    variables_allowed(caller, &new.environment)?;
+    check::allowed(caller, &new.health, None, new.source.runtime(), "/health")
 }
 
 /// What is wrong with a change.
@@ -165,14 +182,15 @@ pub(super) async fn source(caller: &Caller, source: Source, root: Option<&Path>)
         Source::Container { .. } => {
             Err(Error::invalid("/source", "containers that are there are found by themselves; give an image to have one made"))
         }
-        Source::Image { image, container_port } => {
+        Source::Image { image, container_port, options } => {
             let mut faults = Faults::none();
+            faults.0.extend(options.faults("/source/options"));
             let image = image.trim().to_owned();
             let named = "an image is a name as docker run takes it, like nginx:1.27: letters, digits and . _ - / : @, at most 512";
             faults.check("/source/image", is_image_name(&image), named);
             faults.check("/source/container_port", container_port != Some(0), "a port is 1 to 65535; leave it out to take the image's own");
             faults.refuse()?;
-            Ok((Source::Image { image, container_port }, None))
+            Ok((Source::Image { image, container_port, options }, None))
         }
         Source::Folder { folder } => {
             let path = folder_at("/source/folder", &folder).await?;
@@ -203,7 +221,7 @@ pub(super) async fn source(caller: &Caller, source: Source, root: Option<&Path>)
 }
 
 /// The folder at an absolute path, without links on the way.
-async fn folder_at(field: &'static str, path: &str) -> Result<PathBuf> {
+pub(super) async fn folder_at(field: &'static str, path: &str) -> Result<PathBuf> {
     let shown: String = path.chars().take(200).collect();
     let fits = path.len() <= 4096 && !path.contains('\0') && Path::new(path).is_absolute();
     if !fits {

@@ -1,20 +1,17 @@
-//! Making containers: the image is pulled when it isn't there, and a container is made of nothing but what is named here.
+//! Making containers: the image is pulled and the network made when they aren't there.
 
 use std::collections::HashMap;
 
-use api::{Error, Result, ServiceId};
+use api::{Error, NetworkPlace, Result, ServiceId};
 use bollard::Docker;
-use bollard::models::{ContainerCreateBody, HostConfig, PortBinding, ResourcesUlimits};
+use bollard::models::NetworkCreateRequest;
 use bollard::query_parameters::{CreateContainerOptions, CreateImageOptions, RemoveContainerOptions};
 use futures::StreamExt;
-use sha2::{Digest, Sha256};
 
-use super::seen::{LAUNCH_LABEL, OWN_LABEL};
+use super::body::{body, launch, network_name};
+use super::seen::{LAUNCH_LABEL, NETWORK_LABEL};
 use super::{failed, is_absent, words};
 use crate::runtime::NewContainer;
-
-/// The address of this machine that published ports are bound to.
-const LOOPBACK: &str = "127.0.0.1";
 
 /// The name of the container of a service.
 pub fn name(id: ServiceId) -> String {
@@ -31,10 +28,18 @@ pub async fn make(docker: &Docker, id: ServiceId, new: &NewContainer, tell: &(dy
     let inside = new.container_port.or_else(|| image.only_port());
     let launch = launch(new, inside, &image.digest);
     let name = name(id);
+    let network = match &new.options.network {
+        Some(place) => Some((network_name(&place.name), network(docker, place).await?)),
+        None => None,
+    };
     match docker.inspect_container(&name, None).await {
         Ok(there) => {
             let made_from = there.config.and_then(|config| config.labels?.get(LAUNCH_LABEL).cloned());
-            if made_from.as_deref() == Some(&launch) {
+            let networks = there.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
+            let joined = |name: &String| networks.get(name).and_then(|place| place.network_id.as_deref()).filter(|id| !id.is_empty());
+            // A container keeps to the very network that it has been in, also when another one has that name now.
+            let is_astray = network.as_ref().is_some_and(|(name, id)| joined(name).is_some_and(|joined| joined != id));
+            if made_from.as_deref() == Some(&launch) && !is_astray {
                 return Ok(());
             }
             // Volumes stay: a database may be in one that has no name.
@@ -50,54 +55,32 @@ pub async fn make(docker: &Docker, id: ServiceId, new: &NewContainer, tell: &(dy
     made.map(drop).map_err(|error| failed("its container can't be made", &error))
 }
 
-/// The allow-list of what a container gets.
-fn body(id: ServiceId, new: &NewContainer, inside: Option<u16>, launch: String) -> ContainerCreateBody {
-    let mut environment: Vec<String> = new.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    environment.extend(inside.map(|port| format!("PORT={port}")));
-    let published = new.port.zip(inside).map(|(outside, inside)| {
-        let binding = PortBinding { host_ip: Some(LOOPBACK.into()), host_port: Some(outside.to_string()) };
-        (format!("{inside}/tcp"), Some(vec![binding]))
-    });
-    let limits = &new.limits;
-    ContainerCreateBody {
-        image: Some(new.image.clone()),
-        cmd: (!new.command.is_empty()).then(|| new.command.clone()),
-        env: Some(environment),
-        labels: Some(HashMap::from([
-            (OWN_LABEL.to_owned(), id.to_string()),
-            ("pilothouse.name".to_owned(), new.name.clone()),
-            (LAUNCH_LABEL.to_owned(), launch),
-        ])),
-        exposed_ports: published.as_ref().map(|(port, _)| vec![port.clone()]),
-        host_config: Some(HostConfig {
-            memory: limits.memory_bytes.map(whole),
-            // With swap: the same is none of it.
-            memory_swap: limits.memory_bytes.map(whole),
-            nano_cpus: limits.cpu_percent.map(|percent| i64::from(percent) * 10_000_000),
-            pids_limit: limits.processes.map(i64::from),
-            ulimits: limits.open_files.map(|count| vec![open_files(count)]),
-            port_bindings: published.map(|published| HashMap::from([published])),
-            privileged: Some(false),
-            security_opt: Some(vec!["no-new-privileges".into()]),
-            ..HostConfig::default()
-        }),
-        ..ContainerCreateBody::default()
+/// Makes sure that there is that network; answers its id.
+async fn network(docker: &Docker, place: &NetworkPlace) -> Result<String> {
+    // Docker lets two networks have one name, and services of one network are started at the same time.
+    static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let name = network_name(&place.name);
+    match docker.inspect_network(&name, None).await {
+        Ok(network) => return Ok(network.id.unwrap_or_default()),
+        Err(error) if is_absent(&error) => {}
+        Err(error) => return Err(failed("its network can't be looked at", &error)),
     }
+    let labels = Some(HashMap::from([(NETWORK_LABEL.to_owned(), place.name.clone())]));
+    let request = NetworkCreateRequest { name, labels, ..NetworkCreateRequest::default() };
+    let made = docker.create_network(request).await.map_err(|error| failed("its network can't be made", &error))?;
+    Ok(made.id)
 }
 
-fn whole(bytes: u64) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
-}
-
-fn open_files(count: u32) -> ResourcesUlimits {
-    let count = Some(i64::from(count));
-    ResourcesUlimits { name: Some("nofile".into()), soft: count, hard: count }
-}
-
-/// Names what a container is made from.
-fn launch(new: &NewContainer, inside: Option<u16>, digest: &str) -> String {
-    let text = serde_json::to_vec(&(new, inside, digest)).unwrap_or_default();
-    Sha256::digest(text).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+/// Removes a network of Pilothouse's own that no container is left in.
+pub async fn remove_network(docker: &Docker, name: &str) {
+    let name = network_name(name);
+    if let Err(error) = docker.remove_network(&name).await
+        && !is_absent(&error)
+    {
+        // Somebody else has put a container into it; it isn't in anybody's way.
+        tracing::info!(%error, network = name, "network_not_removed");
+    }
 }
 
 struct Image {
@@ -158,48 +141,4 @@ async fn pull(docker: &Docker, name: &str, tell: &(dyn Fn(String) + Sync)) -> Re
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use api::{Limits, ServiceId};
-
-    use super::{body, launch};
-    use crate::runtime::NewContainer;
-
-    #[test]
-    fn a_container_gets_what_is_on_the_list_and_nothing_else() {
-        let id = ServiceId(uuid::Uuid::from_u128(1));
-        let environment = [("A".to_owned(), "1".to_owned())].into();
-        let new = NewContainer { name: "web".into(), image: "web:1".into(), environment, port: Some(8080), ..NewContainer::default() };
-        let made = body(id, &new, Some(80), "x".into());
-        let json = serde_json::to_value(&made).expect("as Docker reads it");
-        assert_eq!(json["Env"], serde_json::json!(["A=1", "PORT=80"]));
-        assert_eq!(json["HostConfig"]["PortBindings"]["80/tcp"], serde_json::json!([{ "HostIp": "127.0.0.1", "HostPort": "8080" }]));
-        let given: Vec<_> = json["HostConfig"].as_object().expect("an object").keys().map(String::as_str).collect();
-        assert_eq!(given, ["PortBindings", "Privileged", "SecurityOpt"]);
-        let unpublished = serde_json::to_value(body(id, &new, None, "x".into())).expect("as Docker reads it");
-        assert!(unpublished["HostConfig"]["PortBindings"].is_null() && unpublished["Cmd"].is_null());
-    }
-
-    #[test]
-    fn limits_are_told_in_the_words_of_docker_and_none_changes_no_container() {
-        let limits = Limits { memory_bytes: Some(64 << 20), cpu_percent: Some(150), processes: Some(20), open_files: Some(256) };
-        let new = NewContainer { image: "web:1".into(), limits, ..NewContainer::default() };
-        let json = serde_json::to_value(body(ServiceId(uuid::Uuid::nil()), &new, None, "x".into())).expect("as Docker reads it");
-        let told = ["Memory", "MemorySwap", "NanoCpus", "PidsLimit"].map(|name| json["HostConfig"][name].as_i64());
-        assert_eq!(told, [Some(64 << 20), Some(64 << 20), Some(1_500_000_000), Some(20)]);
-        assert_eq!(json["HostConfig"]["Ulimits"], serde_json::json!([{ "Name": "nofile", "Soft": 256, "Hard": 256 }]));
-        // As it was named before there were limits, so that none is made anew for nothing.
-        let without = NewContainer { limits: Limits::default(), ..new.clone() };
-        assert!(!serde_json::to_string(&without).expect("JSON").contains("limits"));
-        assert_ne!(launch(&without, None, ""), launch(&new, None, ""));
-    }
-
-    #[test]
-    fn another_image_of_the_same_name_makes_another_container() {
-        let new = NewContainer { image: "web:1".into(), ..NewContainer::default() };
-        assert_eq!(launch(&new, None, "sha256:1"), launch(&new, None, "sha256:1"));
-        assert_ne!(launch(&new, None, "sha256:1"), launch(&new, None, "sha256:2"));
-    }
 }

@@ -4,6 +4,7 @@
 //! nothing, and asks anew after each break. Logs are taken into the logs of the services ([`logs`]), so that they are searched like
 //! all others and outlive the containers.
 
+mod body;
 mod host;
 mod logs;
 mod make;
@@ -271,6 +272,9 @@ impl Runtime for DockerRuntime {
                 Err(error) if !is_absent(&error) => return Err(failed("its container can't be removed", &error)),
                 _ => self.shared.gone(&known.container.id),
             }
+            if let Some(network) = known.network.filter(|network| !self.shared.lock().is_used(network)) {
+                make::remove_network(&docker, &network).await;
+            }
         }
         self.shared.forget(id);
         let folder = run_folder(&self.shared.core, id);
@@ -332,6 +336,11 @@ impl Runtime for DockerRuntime {
 impl State {
     fn of(&self, id: ServiceId) -> Option<&Known> {
         self.known.get(self.names.get(self.services.get(&id)?)?)
+    }
+
+    /// Whether a container was made for that network.
+    fn is_used(&self, network: &str) -> bool {
+        self.known.values().any(|known| known.network.as_deref() == Some(network))
     }
 
     fn is_making(&self, id: ServiceId) -> bool {
@@ -450,6 +459,9 @@ impl Shared {
                 return true;
             }
         };
+        // It may have been asked for by its name.
+        let container = inspected.id.clone().unwrap_or_else(|| container.to_owned());
+        let container = container.as_str();
         let mut state = self.lock();
         let before = state.known.get(container).cloned();
         let is_watched = matches!(state.link, Link::Up(_));
@@ -586,7 +598,7 @@ impl Shared {
     }
 
     fn ended(&self) -> Ended {
-        Ended { code: None, signal: None, oom: false, at: self.core.clock.now(), was_asked: false, start_failure: None }
+        Ended { code: None, signal: None, oom: false, began: None, at: self.core.clock.now(), was_asked: false, start_failure: None }
     }
 
     /// Looks at the container that Pilothouse has made for a service, of which no event may have come yet.

@@ -10,6 +10,12 @@ use crate::runtime::{Ended, Observation, Wiring};
 pub const OWN_LABEL: &str = "pilothouse.service";
 /// What such a container was made from.
 pub const LAUNCH_LABEL: &str = "pilothouse.launch";
+/// The network that it is in, as Pilothouse calls it.
+pub const NETWORK_LABEL: &str = "pilothouse.network";
+/// What leads to it there.
+pub const ALIAS_LABEL: &str = "pilothouse.alias";
+/// Marks the volumes that were made for such containers.
+pub const VOLUME_LABEL: &str = "pilothouse.volume";
 
 /// Labels of containers that another system moves.
 const FOREIGN: [&str; 2] = ["io.kubernetes.pod.name", "com.docker.swarm.task.id"];
@@ -28,6 +34,8 @@ pub struct Known {
     pub wiring: Wiring,
     /// What it was made from, when Pilothouse made it.
     pub launch: Option<String>,
+    /// The network of Pilothouse's own that it was made for.
+    pub network: Option<String>,
     /// Whether it has run at all: what hasn't, wrote nothing.
     pub has_run: bool,
     /// Whether it may become a service by being there: nobody else moves it, and Pilothouse hasn't made it.
@@ -49,7 +57,7 @@ impl Known {
         let depends_on = depends_on(labels.get("com.docker.compose.depends_on").map_or("", String::as_str));
         let variables = config.env.unwrap_or_default();
         let references = references(variables.iter().filter_map(|variable| variable.split_once('=')));
-        let own = compose.clone().zip(label("com.docker.compose.service"));
+        let own = compose.clone().zip(label("com.docker.compose.service")).or_else(|| label(NETWORK_LABEL).zip(label(ALIAS_LABEL)));
         let mut wiring = Wiring { name: name.clone(), compose: own, depends_on, references, ports: Vec::new() };
         let container = Container {
             id: inspected.id?,
@@ -76,7 +84,15 @@ impl Known {
         ports.dedup();
         wiring.ports = ports;
         let is_free = !labels.contains_key(OWN_LABEL) && !is_half_renamed && !FOREIGN.iter().any(|name| labels.contains_key(*name));
-        Some(Self { container, observation: observation(&state, was_asked), wiring, launch: label(LAUNCH_LABEL), has_run, is_free })
+        Some(Self {
+            container,
+            observation: observation(&state, was_asked),
+            wiring,
+            launch: label(LAUNCH_LABEL),
+            network: label(NETWORK_LABEL),
+            has_run,
+            is_free,
+        })
     }
 }
 
@@ -95,7 +111,9 @@ fn observation(state: &ContainerState, was_asked: impl FnOnce(&Ended) -> bool) -
     };
     let start_failure = state.error.clone().filter(|error| never_ran && !error.is_empty());
     let at = time(&state.finished_at).unwrap_or_default();
-    let mut ended = Ended { code, signal, oom: state.oom_killed == Some(true), at, was_asked: false, start_failure };
+    // What ends at once may never be seen running.
+    let began = time(&state.started_at).filter(|_| !never_ran);
+    let mut ended = Ended { code, signal, oom: state.oom_killed == Some(true), began, at, was_asked: false, start_failure };
     ended.was_asked = never_ran && ended.start_failure.is_none() || was_asked(&ended);
     Observation::Ended(ended)
 }

@@ -78,6 +78,7 @@ impl State {
             Phase::Ended { code, signal, oom, at, start_failure } => Observation::Ended(Ended {
                 code: *code,
                 signal: *signal,
+                began: None,
                 oom: *oom,
                 at: *at,
                 was_asked: self.stop_asked,

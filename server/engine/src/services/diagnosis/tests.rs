@@ -34,7 +34,7 @@ fn ended(end: End) -> Ended {
         End::Code(code) => (Some(code), None),
         End::Signal(signal) => (None, Some(signal)),
     };
-    Ended { code, signal, oom: false, at: Timestamp::from_micros(5_000_000), was_asked: false, start_failure: None }
+    Ended { code, signal, oom: false, began: None, at: Timestamp::from_micros(5_000_000), was_asked: false, start_failure: None }
 }
 
 fn not_started(failure: &str) -> Ended {

@@ -10,6 +10,7 @@ mod port;
 mod python;
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use api::SkippedFolder;
@@ -70,7 +71,7 @@ impl Discovery {
         scan
     }
 
-    fn look(&self, root: &Guarded, name: &std::ffi::OsStr, path: &Path) -> Result<Option<(Fingerprint, Found)>, String> {
+    fn look(&self, root: &Guarded, name: &OsStr, path: &Path) -> Result<Option<(Fingerprint, Found)>, String> {
         if name.to_str().is_none() {
             return Err("its name isn't UTF-8; rename it".into());
         }
@@ -93,6 +94,19 @@ pub fn read_folder(path: &Path) -> Result<Option<Found>, String> {
 /// The text of the file `name` of the folder `path`, such as its `.env`, read with the same care.
 pub(crate) fn read_environment(path: &Path, name: &str) -> Option<String> {
     Guarded::root(path).ok()?.read(name)
+}
+
+/// The text of the file at `relative` below the folder `path`, read with the same care all the way. Fails with why it isn't read.
+pub(crate) fn read_below(path: &Path, relative: &str) -> Result<String, String> {
+    let mut parts: Vec<_> = relative.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    let Some(name) = parts.pop().filter(|_| !relative.starts_with('/') && !relative.contains("..") && !relative.contains('\0')) else {
+        return Err("it isn't below that folder".into());
+    };
+    let mut folder = Guarded::root(path)?;
+    for part in parts {
+        folder = folder.folder(OsStr::new(part))?;
+    }
+    folder.read(name).ok_or_else(|| "it isn't there, is a link, or is closed to Pilothouse".into())
 }
 
 /// A valid service name made of `name`, and different from all that `is_taken` knows.

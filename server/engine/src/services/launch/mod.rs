@@ -7,7 +7,7 @@ mod python;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use api::{Error, Result, ServiceSpec, Source};
+use api::{ContainerOptions, Error, Result, ServiceSpec, Source};
 
 pub use environment::Inherited;
 pub use port::{Holder, holder};
@@ -66,7 +66,7 @@ impl Planner {
                 let port = plan.spec.port.or(plan.last_port);
                 return Ok(Planned { launch: Launch::Container, port, note: None, found: None });
             }
-            Source::Image { image, container_port } => return Self::container(&plan, image, *container_port).await,
+            Source::Image { image, container_port, options } => return Self::container(&plan, image, *container_port, options).await,
             source => self.folder(source).await?,
         };
         let (port, note) = port::choose(plan.spec.port, found.as_ref().and_then(|found| found.port), plan.last_port, plan.reserved).await?;
@@ -127,7 +127,7 @@ impl Planner {
         }
     }
 
-    async fn container(plan: &Plan<'_>, image: &str, container_port: Option<u16>) -> Result<Planned> {
+    async fn container(plan: &Plan<'_>, image: &str, container_port: Option<u16>, options: &ContainerOptions) -> Result<Planned> {
         let (port, note) = port::choose(plan.spec.port, None, plan.last_port, plan.reserved).await?;
         let container = NewContainer {
             name: plan.name.to_owned(),
@@ -137,6 +137,7 @@ impl Planner {
             port: Some(port),
             container_port,
             limits: plan.spec.limits,
+            options: options.clone(),
         };
         Ok(Planned { launch: Launch::NewContainer(Box::new(container)), port: Some(port), note, found: None })
     }
