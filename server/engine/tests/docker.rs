@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "docker/compose.rs"]
+mod compose;
+
 use std::collections::HashSet;
 use std::path::Path;
 use std::process::Command;
@@ -351,6 +354,7 @@ impl Whole {
         let services = Services::open(core.clone(), runtimes.clone(), Inherited::of_process(), lines).await.unwrap();
         runtimes.spawn();
         services.spawn();
+        engine::monitoring::Manager::new(core.clone(), runtimes).spawn();
         let admin = Caller { role: Role::Admin, ..Caller::system() };
         Self { _store: store, core, services, admin }
     }

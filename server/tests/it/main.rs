@@ -3,6 +3,7 @@
 #![recursion_limit = "256"]
 
 mod app;
+mod compose;
 mod dependencies;
 mod doors;
 mod headers;
