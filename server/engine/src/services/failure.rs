@@ -1,6 +1,8 @@
 //! A run that ended by itself: shown with its causes, recorded, and what comes next.
 
-use api::{EventKind, EventQuery, Health, Incident, IncidentId, IncidentSummary, Limit, Restarts, ServiceId, Status, Timestamp};
+use api::{
+    EventKind, EventQuery, Health, Incident, IncidentId, IncidentSummary, Limit, Restarts, RuntimeKind, ServiceId, Status, Timestamp,
+};
 
 use super::diagnosis::{Change, Facts, Log, Neighbour, Probe, diagnose, port_in_use};
 use super::launch::{blocking, holder};
@@ -19,6 +21,9 @@ const INCIDENT_LINES: usize = 500;
 /// Lines older than this don't say why a service that runs isn't well.
 const EXPLAINED_SECONDS: i64 = 300;
 
+/// Seconds that Docker may need to start a container that runs already.
+const DOCKER_SECONDS: i64 = 5;
+
 impl Services {
     /// Shows that a service that should run doesn't, with why, records it once, and lets it be started again as its policy says.
     pub(super) async fn show_failure(&self, id: ServiceId, ended: &Ended, has_run: bool) {
@@ -27,7 +32,11 @@ impl Services {
         if is_known && before.service.status == Status::Error {
             return;
         }
-        let lines = if has_run { self.lines(id, ended.began.or(before.service.started_at), INCIDENT_LINES).await } else { Vec::new() };
+        let lines = if has_run {
+            self.lines(id, ended.began.or(before.service.started_at), Some(ended.at), INCIDENT_LINES).await
+        } else {
+            Vec::new()
+        };
         let found = self.row(id).ok().and_then(|row| row.found);
         let searched = &lines[lines.len().saturating_sub(SEARCHED_LINES)..];
         let taken = match port_in_use(searched) {
@@ -114,7 +123,7 @@ impl Services {
         let Some(check) = before.checks.last().filter(|check| check.health == Health::Unhealthy) else { return };
         let (now, began) = (self.core.clock.now(), before.service.started_at);
         let since = began.unwrap_or_default().max(now.plus_seconds(-EXPLAINED_SECONDS));
-        let lines = self.lines(id, Some(since), SEARCHED_LINES).await;
+        let lines = self.lines(id, Some(since), None, SEARCHED_LINES).await;
         let changed = self.last_change(id, began, now).await;
         let probe = Probe::of(check, before.service.port, &before.listening_ports);
         let log = Log::of(&lines);
@@ -151,11 +160,22 @@ impl Services {
         Some(Change { fields, by: event.actor, seconds_before: ended.seconds_since(event.at) })
     }
 
-    /// The last lines of the run that has ended, at most so many: since it began, or since it was asked for when it hasn't.
-    pub(super) async fn lines(&self, id: ServiceId, began: Option<Timestamp>, most: usize) -> Vec<String> {
+    /// The last lines of a run, at most so many: since it began, or since it was asked for when it hasn't. `ended` is when it did.
+    pub(super) async fn lines(&self, id: ServiceId, began: Option<Timestamp>, ended: Option<Timestamp>, most: usize) -> Vec<String> {
         let read = self.last_lines.clone();
-        let since = began.or_else(|| Some(self.row(id).ok()?.desired_at)).unwrap_or_default();
+        let row = self.row(id).ok();
+        let is_docker = row.as_ref().is_some_and(|row| row.spec.runtime == RuntimeKind::Docker);
+        let began = began.map(|began| if is_docker { self.wrote_from(id, began, ended) } else { began });
+        let since = began.or_else(|| Some(row?.desired_at)).unwrap_or_default();
         blocking(move || read(id, since, most)).await.unwrap_or_default()
+    }
+
+    /// From when on lines are of the run of a container that began at `began`: Docker says that only when it has been started, and what
+    /// ends at once has written all before. What was written before the end of the run before isn't of this one.
+    fn wrote_from(&self, id: ServiceId, began: Timestamp, ended: Option<Timestamp>) -> Timestamp {
+        let before = self.core.catalog.find(id).and_then(|entry| entry.last_exit.as_ref().map(|exit| exit.at));
+        let early = began.plus_seconds(-DOCKER_SECONDS);
+        before.filter(|before| *before < began && Some(*before) != ended).map_or(early, |before| before.max(early))
     }
 
     pub(super) fn ended_now(&self) -> Ended {

@@ -299,7 +299,7 @@ impl Services {
             _ => None,
         };
         let kept = match &ended {
-            Some(ended) => Some(last_exit(ended, self.lines(id, ended.began.or(began), LAST_LINES).await)),
+            Some(ended) => Some(last_exit(ended, self.lines(id, ended.began.or(began), Some(ended.at), LAST_LINES).await)),
             None => None,
         };
         self.core.catalog.update(id, |entry| {
