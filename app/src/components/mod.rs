@@ -1,6 +1,7 @@
 //! The parts that pages are made of. Each is named by a noun, and its style has the same name in kebab case.
 
 mod ago;
+mod asked;
 mod confirm;
 mod discover_button;
 mod done;
@@ -21,6 +22,9 @@ mod theme_switch;
 mod user_menu;
 
 pub use ago::{Ago, Clock, provide_clock, whole};
+#[cfg(feature = "hydrate")]
+pub use asked::ask;
+pub use asked::{Asked, reason_list, reasons};
 pub use confirm::{Confirm, ConfirmPlace, Question};
 pub use discover_button::DiscoverButton;
 pub use done::Done;

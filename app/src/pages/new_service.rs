@@ -4,7 +4,7 @@ use api::{Permission, RestartPolicy};
 use leptos::prelude::*;
 
 use crate::components::{Empty, Field, LiveForm, PageHead, RestartField, Symbol, Takes};
-use crate::erase::Erase;
+use crate::erase::{Erase, Erased};
 use crate::path;
 use crate::viewer::Viewer;
 
@@ -19,16 +19,21 @@ pub fn NewServicePage() -> impl IntoView {
         }
         .erase()
     } else {
-        view! {
-            <Empty symbol=Symbol::Warning title="Not allowed" text=view! {
-                <p>"Your role lets you see services, not make them. Ask somebody who is a Developer or an Admin."</p>
-                <p><a href=path::SERVICES>"Back to the services"</a></p>
-            }.erase() />
-        }
-        .erase()
+        may_not_make()
     };
     view! { <PageHead title="New service" about="It is made at rest; its page starts it and shows its first start.".erase() /> {content} }
         .erase()
+}
+
+/// What those see who may not make services.
+pub(super) fn may_not_make() -> Erased {
+    view! {
+        <Empty symbol=Symbol::Warning title="Not allowed" text=view! {
+            <p>"Your role lets you see services, not make them. Ask somebody who is a Developer or an Admin."</p>
+            <p><a href=path::SERVICES>"Back to the services"</a></p>
+        }.erase() />
+    }
+    .erase()
 }
 
 #[component]

@@ -104,20 +104,13 @@ impl Page {
 /// A route waits for the part of its page, and shows the page before until it has come.
 impl ChooseView for Page {
     async fn choose(self) -> AnyView {
-        let view = match self {
-            Self::Frame => view! { <Frame page=|| view! { <Outlet /> }.erase() /> }.erase(),
-            Self::Overview => view! { <OverviewPage /> }.erase(),
-            Self::Services
-            | Self::NewService
-            | Self::Compose
-            | Self::Bulk
-            | Self::Deleted
-            | Self::Activity
-            | Self::Health
-            | Self::Settings => pages(self).await,
-            Self::Service | Self::Incident => service(self).await,
-            Self::Dependencies => dependencies().await,
-            Self::SignIn | Self::Setup => entry(self),
+        let view = match (self, self.part()) {
+            (Self::Frame, _) => view! { <Frame page=|| view! { <Outlet /> }.erase() /> }.erase(),
+            (Self::Overview, _) => view! { <OverviewPage /> }.erase(),
+            (_, Some("pages")) => pages(self).await,
+            (_, Some("dependencies")) => dependencies().await,
+            (_, Some(_)) => service(self).await,
+            (_, None) => entry(self),
         };
         view.into_any()
     }

@@ -5,27 +5,18 @@ mod plan;
 use api::Permission;
 use leptos::prelude::*;
 
-use self::plan::{Outcome, PlanButtons, PlanView, outcome};
-use crate::components::{Empty, Field, LiveForm, PageHead, Symbol, Takes};
+use self::plan::{PlanButtons, PlanView};
+use super::new_service::may_not_make;
+use crate::components::{Field, LiveForm, PageHead, Takes, reasons};
 use crate::erase::Erase;
-use crate::path;
 use crate::rpc::PlannedCompose;
 use crate::viewer::Viewer;
 
 /// The page of a Compose file.
 #[component]
 pub fn ComposePage() -> impl IntoView {
-    let content = if expect_context::<Viewer>().may(Permission::ServicesCreate) {
-        view! { <ComposeForm /> }.erase()
-    } else {
-        view! {
-            <Empty symbol=Symbol::Warning title="Not allowed" text=view! {
-                <p>"Your role lets you see services, not make them. Ask somebody who is a Developer or an Admin."</p>
-                <p><a href=path::SERVICES>"Back to the services"</a></p>
-            }.erase() />
-        }
-        .erase()
-    };
+    let content =
+        if expect_context::<Viewer>().may(Permission::ServicesCreate) { view! { <ComposeForm /> }.erase() } else { may_not_make() };
     view! { <PageHead title="Services from Compose" about="Each service of the file becomes one here, made at rest. First you see what becomes of it.".erase() /> {content} }
         .erase()
 }
@@ -35,7 +26,7 @@ pub fn ComposePage() -> impl IntoView {
 fn ComposeForm() -> impl IntoView {
     let posted = SharedValue::new(use_context::<PlannedCompose>).into_inner();
     let (form, plan) = posted.map_or_else(Default::default, |posted| (posted.form, Some(posted.plan)));
-    let found: RwSignal<Option<Outcome>> = RwSignal::new(plan.map(outcome));
+    let found = RwSignal::new(plan.map(|plan| plan.map_err(|error| reasons(error.0))));
     // A plan is of what was typed then.
     let forget = move |_: leptos::ev::Event| found.set(None);
     view! {

@@ -3,27 +3,14 @@
 use api::{ComposeItem, ComposeNote, ComposeOutcome, ComposeReport, Source};
 use leptos::prelude::*;
 
-use crate::components::{Icon, Symbol, sentence};
+#[cfg(feature = "hydrate")]
+use crate::components::ask;
+use crate::components::{Asked, Icon, Symbol, reason_list};
 use crate::erase::{Erase, Erased, shown, text};
 use crate::path;
-use crate::rpc::RpcResult;
 
-/// What planning has come to: the plan, or why there is none.
-pub type Outcome = Result<ComposeReport, Vec<String>>;
-
-/// The outcome of a plan that was asked for.
-pub fn outcome(plan: RpcResult<ComposeReport>) -> Outcome {
-    plan.map_err(|error| reasons(error.0))
-}
-
-fn reasons(error: api::Error) -> Vec<String> {
-    if error.details.is_empty() {
-        return vec![sentence(&error.message)];
-    }
-    error.details.iter().map(|detail| sentence(&detail.message)).collect()
-}
-
-fn planned(found: Option<&Outcome>) -> usize {
+/// How many services would be made.
+fn planned(found: Option<&Asked<ComposeReport>>) -> usize {
     let items = found.and_then(|found| found.as_ref().ok()).map(|report| report.services.as_slice()).unwrap_or_default();
     items.iter().filter(|item| item.outcome == ComposeOutcome::Planned).count()
 }
@@ -32,11 +19,11 @@ fn planned(found: Option<&Outcome>) -> usize {
 #[component]
 pub fn PlanButtons(
     /// The plan.
-    found: RwSignal<Option<Outcome>>,
+    found: RwSignal<Option<Asked<ComposeReport>>>,
 ) -> impl IntoView {
     let is_busy = RwSignal::new(false);
     #[cfg(feature = "hydrate")]
-    let click = move |event: leptos::ev::MouseEvent| sending::send(&event, found, is_busy);
+    let click = move |event: leptos::ev::MouseEvent| ask::<ComposeReport>(&event, "/rpc/plan_compose", found, is_busy);
     #[cfg(not(feature = "hydrate"))]
     let click = |_: leptos::ev::MouseEvent| {};
     let label = text(move || if is_busy.get() { "Reading…" } else { "Show the plan" });
@@ -59,15 +46,12 @@ pub fn PlanButtons(
 #[component]
 pub fn PlanView(
     /// The plan.
-    found: RwSignal<Option<Outcome>>,
+    found: RwSignal<Option<Asked<ComposeReport>>>,
 ) -> impl IntoView {
     let plan = shown(move || {
         found.get().map(|found| match found {
             Ok(report) => show(report),
-            Err(reasons) => {
-                let reasons = reasons.into_iter().map(|reason| view! { <li>{reason}</li> }.erase()).collect_view();
-                view! { <ul class="form-faults">{reasons}</ul> }.erase()
-            }
+            Err(reasons) => reason_list(reasons),
         })
     });
     view! { <div class="compose-plan" role="status">{plan}</div> }.erase()
@@ -139,40 +123,4 @@ fn notes(notes: Vec<ComposeNote>, at: &str) -> Erased {
         view! { <li><code>{place}</code> " " {note.message}</li> }.erase()
     });
     view! { <ul class="compose-notes">{lines.collect_view()}</ul> }.erase()
-}
-
-#[cfg(feature = "hydrate")]
-mod sending {
-    use api::ComposeReport;
-    use leptos::ev::MouseEvent;
-    use leptos::prelude::*;
-    use leptos::task::spawn_local;
-    use wasm_bindgen::JsCast;
-    use web_sys::{Element, HtmlFormElement};
-
-    use super::{Outcome, reasons};
-    use crate::components::post_form;
-
-    pub fn send(event: &MouseEvent, found: RwSignal<Option<Outcome>>, is_busy: RwSignal<bool>) {
-        let button = event.target().and_then(|target| target.dyn_into::<Element>().ok());
-        let form = button.and_then(|button| button.closest("form").ok().flatten()).and_then(|form| form.dyn_into::<HtmlFormElement>().ok());
-        let Some(form) = form else { return };
-        event.prevent_default();
-        if is_busy.get_untracked() {
-            return;
-        }
-        is_busy.set(true);
-        found.set(None);
-        spawn_local(async move {
-            let plan = match post_form("/rpc/plan_compose", &form).await {
-                Ok(answer) => {
-                    serde_json::from_str::<ComposeReport>(&answer).map_err(|_| vec!["The answer can't be read; reload the page.".into()])
-                }
-                Err(error) => Err(reasons(error)),
-            };
-            // The page may have been left meanwhile.
-            is_busy.try_set(false);
-            found.try_set(Some(plan));
-        });
-    }
 }
