@@ -19,12 +19,12 @@ test('a developer sees what becomes of a Compose file, has its services made, an
   await signIn('developer');
   await open(page, '/services/new');
   await page.getByRole('link', { name: 'from a Compose file' }).click();
-  await page.getByLabel('Compose file', { exact: true }).fill('services: 7');
+  await page.getByRole('textbox', { name: 'Compose file' }).fill('services: 7');
   await page.getByRole('button', { name: 'Show the plan' }).click();
   await expect(page.getByRole('status').filter({ hasText: 'services' })).toBeVisible();
   await expect(page.getByRole('button', { name: /^Make/ })).toHaveCount(0);
 
-  await page.getByLabel('Compose file', { exact: true }).fill(FILE);
+  await page.getByRole('textbox', { name: 'Compose file' }).fill(FILE);
   await page.getByLabel('Project').fill('shop');
   await page.getByLabel('Variables').fill('TAG=17');
   await page.getByRole('button', { name: 'Show the plan' }).click();

@@ -30,7 +30,7 @@ fn ComposeForm() -> impl IntoView {
     // A plan is of what was typed then.
     let forget = move |_: leptos::ev::Event| found.set(None);
     view! {
-        <section class="panel settings compose" aria-label="Compose file" on:input=forget>
+        <section class="panel settings compose" aria-label="What services are made from" on:input=forget>
             <LiveForm action="/rpc/make_compose" is_wide=true>
                 <Field name="form[compose]" label="Compose file" takes=Takes::Lines value=form.compose example="services:\n  web:\n    image: nginx:1.27\n    ports: [\"8080:80\"]" hint="Its text, or leave it empty and name its folder below." />
                 <Field name="form[folder]" label="Or its folder" takes=Takes::Line(4096, false) value=form.folder example="/srv/shop" hint="An absolute path on this machine, below the services folder unless you are an Admin. Its .env and the files that it names are read too." />
