@@ -1,5 +1,8 @@
 import { expect, open, row, test } from '../fixtures.ts';
 
+// The browser notes each refusal on its console.
+test.use({ expectedErrors: [/status of 422/] });
+
 const FILE = `services:
   web:
     image: nginx:1.27
