@@ -87,7 +87,9 @@ export class Pilothouse {
 
   /** Stops its services, ends it, and removes its folder. Returns what it logged. */
   async end(): Promise<string> {
-    for (const service of this.setUpLink ? [] : await this.services()) await this.stopped(service.name);
+    // What is unknown has no runtime here that could run it.
+    const services = this.setUpLink ? [] : (await this.services()).filter(({ status }) => status !== 'unknown');
+    for (const service of services) await this.stopped(service.name);
     this.program.kill('SIGTERM');
     if (this.program.exitCode === null) await once(this.program, 'exit');
     await rm(this.folder, { recursive: true, force: true });
