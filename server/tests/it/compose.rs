@@ -91,6 +91,11 @@ async fn a_folder_is_read_where_its_reader_may_look() {
     assert_eq!(plan["project"], "shop", "{plan:#}");
     assert!(!plan.to_string().contains("STOLEN"), "{plan:#}");
     assert!(plan.to_string().contains("outside.env"), "and it is said: {plan:#}");
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let open = admin.post("/api/services/compose", json!({"folder": folder.display().to_string()})).await;
+    let why = open.fails_with(422, "validation_failed")["details"][0]["message"].as_str().unwrap().to_owned();
+    assert!(why.contains("chmod"), "it is said why the file isn't read: {why}");
     let both = json!({"folder": "/srv", "compose": "services: {}"});
     admin.post("/api/services/compose", both).await.fails_with(422, "validation_failed");
     admin.post("/api/services/compose", json!({"folder": "/nowhere/at/all"})).await.fails_with(422, "validation_failed");

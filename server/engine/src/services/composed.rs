@@ -113,8 +113,9 @@ fn read(request: &ComposeRequest, folder: Option<PathBuf>) -> Result<ComposeRepo
         None => request.compose.clone(),
         Some(folder) => {
             known.extend(variables(&read_below(folder, ".env").unwrap_or_default()));
-            let found = FILES.iter().find_map(|name| read_below(folder, name).ok());
-            found.ok_or_else(|| Error::invalid("/folder", format!("'{}' has no compose.yaml that can be read", folder.display())))?
+            let mut why = String::new();
+            let found = FILES.iter().find_map(|name| read_below(folder, name).map_err(|reason| why = reason).ok());
+            found.ok_or_else(|| Error::invalid("/folder", format!("'{}' has no compose.yaml that can be read: {why}", folder.display())))?
         }
     };
     known.extend(variables(&request.variables));
