@@ -9,6 +9,7 @@
 #[macro_use]
 mod ids;
 mod auth;
+mod build;
 mod bulk;
 mod caller;
 mod check;
@@ -37,6 +38,7 @@ pub mod uptime;
 mod variables;
 
 pub use auth::*;
+pub use build::*;
 pub use bulk::*;
 pub use caller::*;
 pub use check::*;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ContainerOptions, HealthCheck, Limits, RestartPolicy, RuntimeKind, ServiceId};
+use crate::{ContainerOptions, HealthCheck, ImageBuild, Limits, RestartPolicy, RuntimeKind, ServiceId};
 
 /// What a service is, independent of the runtime that runs it. Each runtime renders it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -96,7 +96,10 @@ impl ServiceSpec {
 /// Where the code of a service comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(untagged, expecting = "a source is {\"folder\": path}, {\"command\": [program, ..], \"working_dir\": path} or {\"image\": name}")]
+#[serde(
+    untagged,
+    expecting = "a source is {\"folder\": path}, {\"command\": [program, ..], \"working_dir\": path}, {\"image\": name} or {\"build\": {\"folder\": path}}"
+)]
 pub enum Source {
     /// A folder; how it is run is found by reading it.
     Folder {
@@ -114,6 +117,18 @@ pub enum Source {
     Image {
         /// Its name as `docker run` takes it: `nginx:1.27`, `registry.example/shop/orders@sha256:..`. Pulled when it isn't there.
         image: String,
+        /// The TCP port that it listens on in its container; none takes the one that the image exposes, when it is one.
+        #[serde(default)]
+        container_port: Option<u16>,
+        /// How it is run otherwise than the image says.
+        #[serde(default, skip_serializing_if = "ContainerOptions::is_empty")]
+        options: Box<ContainerOptions>,
+    },
+    /// A folder with a Dockerfile, of which an image is built, and of that a container is made at each start. It is built again when
+    /// something in the folder has changed.
+    Build {
+        /// What it is built of.
+        build: Box<ImageBuild>,
         /// The TCP port that it listens on in its container; none takes the one that the image exposes, when it is one.
         #[serde(default)]
         container_port: Option<u16>,
@@ -139,14 +154,14 @@ impl Source {
         match self {
             Source::Folder { folder } => Some(folder),
             Source::Command { working_dir, .. } => Some(working_dir),
-            Source::Image { .. } | Source::Container { .. } | Source::Demonstration { .. } => None,
+            Source::Image { .. } | Source::Build { .. } | Source::Container { .. } | Source::Demonstration { .. } => None,
         }
     }
 
     /// What runs services of this source.
     pub const fn runtime(&self) -> RuntimeKind {
         match self {
-            Source::Image { .. } | Source::Container { .. } => RuntimeKind::Docker,
+            Source::Image { .. } | Source::Build { .. } | Source::Container { .. } => RuntimeKind::Docker,
             Source::Folder { .. } | Source::Command { .. } | Source::Demonstration { .. } => RuntimeKind::Process,
         }
     }

@@ -94,7 +94,11 @@ fn row(item: ComposeItem) -> Erased {
 
 /// What a service gets, in a few words each.
 fn facts(service: &api::NewService) -> Vec<String> {
-    let Source::Image { image, container_port, options } = &service.source else { return Vec::new() };
+    let (made, container_port, options) = match &service.source {
+        Source::Image { image, container_port, options } => (format!("image {image}"), container_port, options),
+        Source::Build { build, container_port, options } => (format!("built of {}", build.folder), container_port, options),
+        _ => return Vec::new(),
+    };
     let port = match (service.port, container_port) {
         (Some(outside), Some(inside)) => Some(format!("port {outside} to {inside} inside")),
         (None, Some(inside)) => Some(format!("a port of its own to {inside} inside")),
@@ -112,7 +116,7 @@ fn facts(service: &api::NewService) -> Vec<String> {
         _ => "health check of its own".to_owned(),
     });
     let limits = Some(service.limits.words()).filter(|words| !words.is_empty()).map(|words| format!("at most {words}"));
-    let facts = [Some(format!("image {image}")), port, variables].into_iter().flatten();
+    let facts = [Some(made), port, variables].into_iter().flatten();
     facts.chain(volumes).chain(check).chain(limits).collect()
 }
 

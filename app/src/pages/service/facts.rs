@@ -61,6 +61,9 @@ fn facts(watched: Watched) -> Vec<(&'static str, String, bool)> {
                 add("Image", Some(image.clone()), true);
                 options.facts().into_iter().for_each(|(name, value)| add(name, Some(value), true));
             }
+            Source::Build { build, options, .. } => {
+                build.facts().into_iter().chain(options.facts()).for_each(|(name, value)| add(name, Some(value), true));
+            }
             Source::Container { container } => add("Container", Some(container.clone()), true),
             Source::Folder { .. } | Source::Command { .. } | Source::Demonstration { .. } => {}
         }

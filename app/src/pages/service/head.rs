@@ -172,6 +172,7 @@ fn about(service: &Service) -> String {
         "python" => "Python",
         "command" => "Command",
         "demonstration" => "Built in",
+        "dockerfile" => "Dockerfile",
         other => other,
     };
     let version = service.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use api::{Container, ContainerOptions, Limits, ResourceUsage, Result, RuntimeKind, ServiceId, ServiceSpec, Timestamp};
+use api::{Container, ContainerOptions, ImageBuild, Limits, ResourceUsage, Result, RuntimeKind, ServiceId, ServiceSpec, Timestamp};
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
@@ -169,8 +169,11 @@ pub enum Launch {
 pub struct NewContainer {
     /// The service's name, for a label.
     pub name: String,
-    /// The image, pulled when it isn't there.
+    /// The image, pulled when it isn't there. Empty when it is built.
     pub image: String,
+    /// What the image is built of, when it isn't one that is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build: Option<ImageBuild>,
     /// In place of what the image runs; empty runs that.
     pub command: Vec<String>,
     /// Variables over those of the image.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use api::{
-    COMPOSE_BYTES, Caller, ComposeItem, ComposeOutcome, ComposeReport, ComposeRequest, Error, Permission, Result, ServiceId,
+    COMPOSE_BYTES, Caller, ComposeItem, ComposeOutcome, ComposeReport, ComposeRequest, Error, Permission, Result, ServiceId, Source,
     is_service_name,
 };
 
@@ -32,7 +32,7 @@ impl Services {
         let mut missing = Vec::new();
         for item in &mut report.services {
             let needed = item.needs.iter().find(|need| missing.contains(*need)).cloned();
-            self.judge(caller, &report.project, item, needed);
+            self.judge(caller, &report.project, item, needed).await;
             if item.outcome == ComposeOutcome::Impossible {
                 missing.push(item.key.clone());
             }
@@ -68,7 +68,7 @@ impl Services {
     }
 
     /// Says of a planned service what is in its way: `missing` is one that it needs and that can't be made.
-    fn judge(&self, caller: &Caller, project: &str, item: &mut ComposeItem, missing: Option<String>) {
+    async fn judge(&self, caller: &Caller, project: &str, item: &mut ComposeItem, missing: Option<String>) {
         let (ComposeOutcome::Planned, Some(new)) = (item.outcome, &item.service) else { return };
         let same = lock(&self.rows).values().find(|row| !row.is_deleted && row.name.eq_ignore_ascii_case(&new.name)).cloned();
         let is_of_project = same.as_ref().is_some_and(|row| row.spec.labels.get(PROJECT_LABEL).is_some_and(|label| label == project));
@@ -78,7 +78,14 @@ impl Services {
         }
         let needs = missing.map_or(Ok(()), |need| Err(Error::conflict(format!("it needs '{need}', which can't be made"))));
         let is_free = if same.is_some() { Err(taken(&new.name)) } else { Ok(()) };
-        if let Err(error) = validate::new_service(caller, new).and(is_free).and(needs) {
+        let allowed = match validate::new_service(caller, new).and(is_free).and(needs) {
+            // Whether it can be built shows only in its folder.
+            Ok(()) if matches!(new.source, Source::Build { .. }) => {
+                validate::source(caller, new.source.clone(), self.root.as_deref()).await.map(drop)
+            }
+            allowed => allowed,
+        };
+        if let Err(error) = allowed {
             refuse(item, &error);
         }
     }
@@ -126,7 +133,12 @@ fn read(request: &ComposeRequest, folder: Option<PathBuf>) -> Result<ComposeRepo
     // Compose calls a project like the folder that it is in.
     let of_folder = folder.as_ref().and_then(|folder| project_name(&folder.file_name()?.to_string_lossy()));
     let given = request.project.as_deref().map(str::trim).filter(|project| !project.is_empty());
-    let read = |project| compose::read(&text, &Given { project, variables: &known, profiles: &request.profiles, env_file: &env_file });
+    let read = |project| {
+        compose::read(
+            &text,
+            &Given { project, variables: &known, profiles: &request.profiles, folder: folder.as_deref(), env_file: &env_file },
+        )
+    };
     match (given, of_folder) {
         (None, Some(name)) => read(None).or_else(|error| if is_nameless(&error) { read(Some(&name)) } else { Err(error) }),
         (given, _) => read(given),

@@ -48,6 +48,7 @@ pub(crate) use diagnosis::unhealthy;
 use discovery::Discovery;
 pub use launch::Inherited;
 use launch::Planner;
+pub(crate) use launch::blocking;
 use reconciler::Agent;
 pub use tail::last_lines;
 
@@ -295,6 +296,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+#[cfg(test)]
+mod build_tests;
 #[cfg(test)]
 mod bulk_tests;
 #[cfg(test)]

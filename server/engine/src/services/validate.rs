@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use api::{
-    Caller, Detail, Error, HealthCheck, Limits, NewService, Permission, Result, ServicePatch, Source, is_file_name, is_http_path,
-    is_image_name, is_service_name, is_variable_name, label_faults,
+    Caller, Detail, Error, HealthCheck, ImageBuild, Limits, NewService, Permission, Result, ServicePatch, Source, is_file_name,
+    is_http_path, is_image_name, is_service_name, is_variable_name, label_faults,
 };
 
 use super::check;
-use super::discovery::{Found, read_folder};
+use super::discovery::{Found, read_below, read_folder};
 use super::launch::blocking;
 
 /// Characters of a description.
@@ -178,7 +178,9 @@ fn runs_code(name: &str) -> bool {
 /// The source of a new service with its paths made plain, and what reading its folder has found.
 pub(super) async fn source(caller: &Caller, source: Source, root: Option<&Path>) -> Result<(Source, Option<Found>)> {
     match source {
-        Source::Demonstration { .. } => Err(Error::invalid("/source", "the demonstration comes by itself; give a folder or a command")),
+        Source::Demonstration { .. } => {
+            Err(Error::invalid("/source", "the demonstration comes by itself; give a folder, a command or an image"))
+        }
         Source::Container { .. } => {
             Err(Error::invalid("/source", "containers that are there are found by themselves; give an image to have one made"))
         }
@@ -191,6 +193,24 @@ pub(super) async fn source(caller: &Caller, source: Source, root: Option<&Path>)
             faults.check("/source/container_port", container_port != Some(0), "a port is 1 to 65535; leave it out to take the image's own");
             faults.refuse()?;
             Ok((Source::Image { image, container_port, options }, None))
+        }
+        Source::Build { build, container_port, options } => {
+            let mut faults = Faults::none();
+            faults.0.extend(build.faults("/source/build"));
+            faults.0.extend(options.faults("/source/options"));
+            faults.check("/source/container_port", container_port != Some(0), "a port is 1 to 65535; leave it out to take the image's own");
+            faults.refuse()?;
+            let path = folder_at("/source/build/folder", &build.folder).await?;
+            if !root.is_some_and(|root| path.starts_with(root) && path != root) {
+                caller.require(Permission::ServicesCommand)?;
+            }
+            let (looked, dockerfile) = (path.clone(), build.dockerfile().to_owned());
+            blocking(move || read_below(&looked, &dockerfile)).await?.map_err(|reason| {
+                let (folder, dockerfile) = (&build.folder, build.dockerfile());
+                Error::invalid("/source/build/folder", format!("'{dockerfile}' can't be taken from '{folder}': {reason}"))
+            })?;
+            let build = ImageBuild { folder: text(&path, "/source/build/folder")?, ..*build };
+            Ok((Source::Build { build: Box::new(build), container_port, options }, None))
         }
         Source::Folder { folder } => {
             let path = folder_at("/source/folder", &folder).await?;

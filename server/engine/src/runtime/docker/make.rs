@@ -1,16 +1,17 @@
-//! Making containers: the image is pulled and the network made when they aren't there.
+//! Making containers: the image is pulled or built and the network made when they aren't there.
 
 use std::collections::HashMap;
 
 use api::{Error, NetworkPlace, Result, ServiceId};
 use bollard::Docker;
 use bollard::models::NetworkCreateRequest;
-use bollard::query_parameters::{CreateContainerOptions, CreateImageOptions, RemoveContainerOptions};
-use futures::StreamExt;
+use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptions};
 
 use super::body::{body, launch, network_name};
-use super::seen::{LAUNCH_LABEL, NETWORK_LABEL};
-use super::{failed, is_absent, words};
+use super::build::{self, Told};
+use super::pull::pull;
+use super::seen::{CONTEXT_LABEL, LAUNCH_LABEL, NETWORK_LABEL};
+use super::{failed, is_absent};
 use crate::runtime::NewContainer;
 
 /// The name of the container of a service.
@@ -19,12 +20,29 @@ pub fn name(id: ServiceId) -> String {
 }
 
 /// Makes sure that there is a container as `new` says; one that was made differently, or of an older image of that name, is
-/// replaced. `tell` hears what is going on.
+/// replaced. `told` hears what is going on.
 ///
 /// # Errors
 /// `service_failed`, with what Docker said.
-pub async fn make(docker: &Docker, id: ServiceId, new: &NewContainer, tell: &(dyn Fn(String) + Sync)) -> Result<()> {
-    let image = image(docker, &new.image, tell).await?;
+pub async fn make(docker: &Docker, id: ServiceId, mut new: NewContainer, told: &mut Told<'_>) -> Result<()> {
+    let mut replaced = None;
+    let image = match &new.build {
+        None => image(docker, &new.image, told.tell).await?,
+        Some(build) => {
+            let built = build::image(docker, id, build, told).await?;
+            (new.image, replaced) = (build::name(id), built.replaced);
+            built.image
+        }
+    };
+    let made = container(docker, id, &new, &image, told.tell).await;
+    // Nothing is made of it any more; of its layers those stay that the new one has too.
+    if let (Ok(()), Some(replaced)) = (&made, replaced) {
+        build::remove(docker, &replaced).await;
+    }
+    made
+}
+
+async fn container(docker: &Docker, id: ServiceId, new: &NewContainer, image: &Image, tell: &(dyn Fn(String) + Sync)) -> Result<()> {
     let inside = new.container_port.or_else(|| image.only_port());
     let launch = launch(new, inside, &image.digest);
     let name = name(id);
@@ -83,9 +101,15 @@ pub async fn remove_network(docker: &Docker, name: &str) {
     }
 }
 
-struct Image {
-    digest: String,
-    ports: Vec<u16>,
+/// An image that is there.
+#[derive(Clone)]
+pub struct Image {
+    /// Its id.
+    pub digest: String,
+    /// The TCP ports that it says it listens on.
+    pub ports: Vec<u16>,
+    /// What it was built of, when Pilothouse has built it.
+    pub context: Option<String>,
 }
 
 impl Image {
@@ -106,39 +130,20 @@ async fn image(docker: &Docker, name: &str, tell: &(dyn Fn(String) + Sync)) -> R
     find(docker, name).await?.ok_or_else(|| Error::service(format!("the image '{name}' isn't there although it was pulled")))
 }
 
-async fn find(docker: &Docker, name: &str) -> Result<Option<Image>> {
+/// The image of that name, when it is there.
+///
+/// # Errors
+/// `service_failed`, when Docker doesn't say.
+pub async fn find(docker: &Docker, name: &str) -> Result<Option<Image>> {
     match docker.inspect_image(name).await {
         Ok(image) => {
-            let exposed = image.config.and_then(|config| config.exposed_ports).unwrap_or_default();
+            let config = image.config.unwrap_or_default();
+            let context = config.labels.and_then(|labels| labels.get(CONTEXT_LABEL).cloned());
+            let exposed = config.exposed_ports.unwrap_or_default();
             let ports = exposed.iter().filter_map(|port| port.strip_suffix("/tcp").unwrap_or(port).parse().ok()).collect();
-            Ok(Some(Image { digest: image.id.unwrap_or_default(), ports }))
+            Ok(Some(Image { digest: image.id.unwrap_or_default(), ports, context }))
         }
         Err(error) if is_absent(&error) => Ok(None),
         Err(error) => Err(failed("its image can't be looked at", &error)),
     }
-}
-
-async fn pull(docker: &Docker, name: &str, tell: &(dyn Fn(String) + Sync)) -> Result<()> {
-    tell(format!("pulling the image {name}"));
-    // Without a tag Docker would pull every one that there is.
-    let (is_tagged, is_digest) = (name.rsplit('/').next().is_some_and(|last| last.contains(':')), name.contains('@'));
-    let whole = if is_tagged || is_digest { name.to_owned() } else { format!("{name}:latest") };
-    let options = CreateImageOptions { from_image: Some(whole), ..CreateImageOptions::default() };
-    let mut layers: HashMap<String, (i64, i64)> = HashMap::new();
-    let mut steps = docker.create_image(Some(options), None, None);
-    while let Some(step) = steps.next().await {
-        let step = step.map_err(|error| Error::service(format!("the image '{name}' can't be pulled: {}", words(&error))))?;
-        if let Some(message) = step.error_detail.and_then(|detail| detail.message) {
-            return Err(Error::service(format!("the image '{name}' can't be pulled: {message}")));
-        }
-        let progress = step.progress_detail.and_then(|progress| Some((progress.current?, progress.total?)));
-        if let Some((layer, progress)) = step.id.zip(progress)
-            && step.status.as_deref() == Some("Downloading")
-        {
-            layers.insert(layer, progress);
-            let (done, total) = layers.values().fold((0, 0), |(done, total), (one, of)| (done + one, total + of));
-            tell(format!("pulling the image {name}: {:.0} of {:.0} MB", done as f64 / 1e6, total as f64 / 1e6));
-        }
-    }
-    Ok(())
 }

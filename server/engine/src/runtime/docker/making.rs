@@ -5,6 +5,7 @@ use std::sync::Arc;
 use api::{Result, ServiceId};
 use bollard::Docker;
 
+use super::build::{BuildLog, Told};
 use super::{Ended, LIMIT, NewContainer, Observation, Shared, failed, make};
 
 impl Shared {
@@ -18,7 +19,10 @@ impl Shared {
     /// Makes a container and starts it, in a task of its own.
     pub(super) fn make(self: &Arc<Self>, docker: Docker, id: ServiceId, new: NewContainer) {
         self.lock().services.entry(id).or_insert_with(|| make::name(id));
-        let image = new.image.clone();
+        let looking = match &new.build {
+            Some(build) => format!("looking at the folder {}", build.folder),
+            None => format!("looking for the image {}", new.image),
+        };
         let (shared, shutdown) = (self.clone(), self.core.shutdown.clone());
         let (allowed, go) = tokio::sync::oneshot::channel::<()>();
         let task = self.core.tasks.spawn(async move {
@@ -28,7 +32,11 @@ impl Shared {
                     return;
                 }
                 let made = async {
-                    make::make(&docker, id, &new, &|label| shared.prepare(id, label, 1)).await?;
+                    let log = if new.build.is_some() { BuildLog::open(&shared, id).await } else { BuildLog::default() };
+                    let mut told = Told { tell: &|label| shared.prepare(id, label, 1), log };
+                    let made = make::make(&docker, id, new, &mut told).await;
+                    told.log.close().await;
+                    made?;
                     shared.look_by_name(&docker, id).await;
                     shared.prepare(id, "starting the container".into(), 2);
                     shared.run(&docker, &make::name(id)).await
@@ -38,7 +46,7 @@ impl Shared {
             };
             shutdown.run_until_cancelled(making).await;
         });
-        let first = Observation::Preparing { label: format!("looking for the image {image}"), step: 1, steps: 2 };
+        let first = Observation::Preparing { label: looking, step: 1, steps: 2 };
         self.lock().making.insert(id, (first, task.abort_handle()));
         self.tell(id);
         let _ = allowed.send(());

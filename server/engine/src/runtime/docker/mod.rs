@@ -5,10 +5,12 @@
 //! all others and outlive the containers.
 
 mod body;
+mod build;
 mod host;
 mod logs;
 mod make;
 mod making;
+mod pull;
 mod seen;
 mod state;
 mod stats;
@@ -273,6 +275,7 @@ impl Runtime for DockerRuntime {
                 make::remove_network(&docker, &network).await;
             }
         }
+        build::remove(&docker, &build::name(id)).await;
         self.shared.forget(id);
         let folder = run_folder(&self.shared.core, id);
         let removed = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(folder.path())).await;

@@ -1,7 +1,7 @@
 //! What Docker says of a container, in our terms.
 
 use api::{Container, Health, OwnHealth, Timestamp, label_faults};
-use bollard::models::{ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, HealthStatusEnum};
+use bollard::models::{ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, HealthStatusEnum, HostConfig};
 
 use crate::references::references;
 use crate::runtime::{Ended, Observation, Wiring};
@@ -14,6 +14,8 @@ pub const LAUNCH_LABEL: &str = "pilothouse.launch";
 pub const NETWORK_LABEL: &str = "pilothouse.network";
 /// What leads to it there.
 pub const ALIAS_LABEL: &str = "pilothouse.alias";
+/// Names what an image was built of.
+pub const CONTEXT_LABEL: &str = "pilothouse.context";
 /// Marks the volumes that were made for such containers.
 pub const VOLUME_LABEL: &str = "pilothouse.volume";
 
@@ -53,6 +55,7 @@ impl Known {
         let compose = label("com.docker.compose.project");
         let is_half_renamed = compose.is_some() && name.split_once('_').is_some_and(|(head, _)| is_short_id(head));
         let own_health = own_health(&state);
+        let is_of_a_build = is_of_a_build(inspected.host_config.as_ref(), config.image.as_deref());
         let has_run = state.status != Some(ContainerStateStatusEnum::CREATED);
         let depends_on = depends_on(labels.get("com.docker.compose.depends_on").map_or("", String::as_str));
         let variables = config.env.unwrap_or_default();
@@ -83,7 +86,8 @@ impl Known {
         ports.sort_unstable();
         ports.dedup();
         wiring.ports = ports;
-        let is_free = !labels.contains_key(OWN_LABEL) && !is_half_renamed && !FOREIGN.iter().any(|name| labels.contains_key(*name));
+        let is_free =
+            !labels.contains_key(OWN_LABEL) && !is_half_renamed && !is_of_a_build && !FOREIGN.iter().any(|name| labels.contains_key(*name));
         Some(Self {
             container,
             observation: observation(&state, was_asked),
@@ -140,6 +144,12 @@ fn depends_on(label: &str) -> Vec<(String, String)> {
         (!name.is_empty()).then(|| (name.to_owned(), condition.to_owned()))
     };
     label.split(',').filter_map(needed).collect()
+}
+
+/// Whether the container is a step of a build, which is gone as soon as it is done: it is made of an image without a name, and has no log.
+fn is_of_a_build(host: Option<&HostConfig>, image: Option<&str>) -> bool {
+    let log = host.and_then(|host| host.log_config.as_ref()?.typ.as_deref());
+    log == Some("none") && image.is_some_and(|image| image.starts_with("sha256:"))
 }
 
 /// Whether it is what Compose puts before the name of a container that it is about to replace.

@@ -106,7 +106,7 @@ fn shop(profiles: &[&str]) -> ComposeReport {
         "./db.env" => Ok(vec![("POSTGRES_DB".to_owned(), "shop".to_owned()), ("POSTGRES_USER".to_owned(), "other".to_owned())]),
         _ => Err("it isn't there".to_owned()),
     };
-    read(SHOP, &Given { project: None, variables: &variables, profiles: &profiles, env_file: &env_file }).unwrap()
+    read(SHOP, &Given { project: None, variables: &variables, profiles: &profiles, folder: None, env_file: &env_file }).unwrap()
 }
 
 fn item<'a>(report: &'a ComposeReport, key: &str) -> &'a ComposeItem {
@@ -330,5 +330,5 @@ services:
 
 fn small(file: &str, project: Option<&str>) -> api::Result<ComposeReport> {
     let variables = variables(&[("NAME", "eu")]);
-    read(file, &Given { project, variables: &variables, profiles: &[], env_file: &|_| Err("it isn't there".into()) })
+    read(file, &Given { project, variables: &variables, profiles: &[], folder: None, env_file: &|_| Err("it isn't there".into()) })
 }

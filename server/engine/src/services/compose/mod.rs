@@ -4,6 +4,7 @@
 //! `order` says which comes first. What Compose refuses about one service makes that one impossible, and leaves the others alone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use api::{ComposeItem, ComposeNote, ComposeOutcome, ComposeReport, Result};
 use serde_json::{Map, Value};
@@ -14,6 +15,7 @@ use value::{Reading, shown, texts};
 
 pub use scope::EnvFile;
 
+mod build;
 mod environment;
 mod health;
 mod interpolate;
@@ -42,6 +44,8 @@ pub struct Given<'a> {
     pub variables: &'a BTreeMap<String, String>,
     /// The profiles that count; `*` is all of them.
     pub profiles: &'a [String],
+    /// The folder that the file is in, when it wasn't given as text: what is built is found from there.
+    pub folder: Option<&'a Path>,
     /// Answers the variables of a file named relative to the Compose file, or why it isn't read.
     pub env_file: EnvFile<'a>,
 }
@@ -62,6 +66,7 @@ pub fn read(text: &str, given: &Given<'_>) -> Result<ComposeReport> {
     let surroundings = Surroundings {
         project: &project,
         variables: given.variables,
+        folder: given.folder,
         env_file: given.env_file,
         volumes: top::declared(&file, "volumes")?,
         networks: top::declared(&file, "networks")?,
@@ -102,7 +107,7 @@ impl Draft {
         };
         let mut draft = Self { item, needs: Vec::new() };
         match value.as_object() {
-            None => draft.fail("it has to be a mapping with an 'image'".into()),
+            None => draft.fail("it has to be a mapping with an 'image' or a 'build'".into()),
             Some(fields) => draft.read_needs(fields, profiles),
         }
         draft

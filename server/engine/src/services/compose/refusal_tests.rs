@@ -8,7 +8,7 @@ use super::{Given, read};
 
 fn reading(file: &str) -> api::Result<api::ComposeReport> {
     let variables = BTreeMap::from([("A".to_owned(), "x".repeat(1 << 16))]);
-    read(file, &Given { project: Some("p"), variables: &variables, profiles: &[], env_file: &|_| Ok(Vec::new()) })
+    read(file, &Given { project: Some("p"), variables: &variables, profiles: &[], folder: None, env_file: &|_| Ok(Vec::new()) })
 }
 
 /// What is said of a file that is refused at `/compose`.

@@ -1,6 +1,7 @@
 //! One service of a Compose file while it is read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use api::ComposeNote;
 use serde_json::{Map, Value};
@@ -16,6 +17,8 @@ pub(super) struct Surroundings<'a> {
     pub project: &'a str,
     /// What variables without a value are taken from.
     pub variables: &'a BTreeMap<String, String>,
+    /// The folder that the file is in, when it wasn't given as text.
+    pub folder: Option<&'a Path>,
     /// Reads files with variables.
     pub env_file: EnvFile<'a>,
     /// The volumes that the file declares.

@@ -1,11 +1,11 @@
 //! One service of a Compose file as the service that Pilothouse would make of it.
 
-use api::{ContainerOptions, HealthCheck, NewService, Source};
+use api::{ContainerOptions, HealthCheck, ImageBuild, NewService, Source};
 use serde_json::Value;
 
 use super::scope::{Scope, Surroundings};
 use super::value::{Reading, asks, flag, mapping, shown, text, texts, words};
-use super::{environment, health, limits, networks, ports, unhonoured, volumes};
+use super::{build, environment, health, limits, networks, ports, unhonoured, volumes};
 
 /// A service that can be made.
 pub(super) struct Planned {
@@ -25,7 +25,7 @@ pub(super) fn read(scope: &mut Scope<'_>, surroundings: &Surroundings<'_>) -> Re
         let rule = "a name has 1 to 63 of a-z A-Z 0-9 . _ - and starts with a letter or digit";
         return Err(format!("'{}' can't be its name: {rule}", shown(&name)));
     }
-    let image = image(scope)?;
+    let made = made(scope, surroundings)?;
     let (network, is_in_several_networks) = networks::read(scope, surroundings)?;
     let mut environment = environment::variables(scope, surroundings)?;
     let ports = ports::read(scope)?;
@@ -42,15 +42,21 @@ pub(super) fn read(scope: &mut Scope<'_>, surroundings: &Surroundings<'_>) -> Re
         init: optional_flag(scope, "init")?,
     };
     let limits = limits::read(scope)?;
-    if let Some(fault) = options.faults("").into_iter().chain(limits.faults("")).next() {
+    let of_build = if let Made::Built(build) = &made { build.faults("/build") } else { Vec::new() };
+    if let Some(fault) = of_build.into_iter().chain(options.faults("")).chain(limits.faults("")).next() {
         return Err(format!("{}: {}", fault.field.trim_start_matches('/').replace('/', "."), fault.message));
     }
     let (restart, labels) = (limits::restart(scope)?, environment::labels(scope, surroundings.project)?);
     unhonoured::note(scope);
+    let options = Box::new(options);
+    let source = match made {
+        Made::Of(image) => Source::Image { image, container_port, options },
+        Made::Built(build) => Source::Build { build, container_port, options },
+    };
     let service = NewService {
         name,
         runtime: None,
-        source: Source::Image { image, container_port, options: Box::new(options) },
+        source,
         port: ports.port,
         environment,
         environment_files: Vec::new(),
@@ -64,22 +70,22 @@ pub(super) fn read(scope: &mut Scope<'_>, surroundings: &Surroundings<'_>) -> Re
     Ok(Planned { service, is_in_several_networks })
 }
 
-fn image(scope: &Scope<'_>) -> Reading<String> {
+/// What a container is made of.
+enum Made {
+    Of(String),
+    Built(Box<ImageBuild>),
+}
+
+fn made(scope: &mut Scope<'_>, surroundings: &Surroundings<'_>) -> Reading<Made> {
+    if let Some(build) = scope.get("build").filter(|build| asks(build)) {
+        return build::read(scope, build, surroundings).map(|build| Made::Built(Box::new(build)));
+    }
     let image = scope.get("image").map(|value| text("image", value)).transpose()?;
-    let image = image.map(|image| image.trim().to_owned()).filter(|image| !image.is_empty());
-    match (image, scope.get("build")) {
+    match image.map(|image| image.trim().to_owned()).filter(|image| !image.is_empty()) {
         // A tag that is empty, as from a variable that isn't set.
-        (Some(image), _) if api::is_image_name(&image) && !image.ends_with([':', '@', '/']) => Ok(image),
-        (Some(image), _) => Err(format!("'{}' isn't the name of an image, like nginx:1.27", shown(&image))),
-        (None, Some(build)) => {
-            let folder = match build.as_object() {
-                Some(fields) => fields.get("context").map_or(Ok(".".into()), |value| text("build.context", value))?,
-                None => text("build", build)?,
-            };
-            let advice = "Pilothouse doesn't build images yet: build it and name it under 'image'";
-            Err(format!("it is built from {}, and {advice}", shown(&folder)))
-        }
-        (None, None) => Err("it has no 'image'".into()),
+        Some(image) if api::is_image_name(&image) && !image.ends_with([':', '@', '/']) => Ok(Made::Of(image)),
+        Some(image) => Err(format!("'{}' isn't the name of an image, like nginx:1.27", shown(&image))),
+        None => Err("it has neither 'image' nor 'build'".into()),
     }
 }
 

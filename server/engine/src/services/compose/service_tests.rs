@@ -1,8 +1,9 @@
 //! One service: each field as it is read, noted or refused.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use api::{ComposeItem, ComposeOutcome, ContainerCheck, ContainerOptions, Limits, NewService, RestartPolicy, Source};
+use api::{ComposeItem, ComposeOutcome, ContainerCheck, ContainerOptions, ImageBuild, Limits, NewService, RestartPolicy, Source};
 
 use super::{Given, read};
 
@@ -15,9 +16,51 @@ fn item(fields: &str) -> ComposeItem {
         _ => Err("it isn't there".to_owned()),
     };
     let file = format!("services: {{web: {{{fields}}}, other: {{image: o}}}}\nnetworks: {{n: }}\nvolumes: {{v: }}");
-    let given = Given { project: Some("shop"), variables: &variables, profiles: &[], env_file: &env_file };
+    let given = Given { project: Some("shop"), variables: &variables, profiles: &[], folder: None, env_file: &env_file };
     let report = read(&file, &given).unwrap_or_else(|error| panic!("{fields}: {error}"));
     report.services.into_iter().find(|item| item.key == "web").unwrap()
+}
+
+/// What `web` of a file in the folder `/srv/shop` is built of, and its notes.
+fn built(fields: &str) -> (ImageBuild, Vec<(String, String)>) {
+    let (file, variables) = (format!("services: {{web: {{{fields}}}}}"), BTreeMap::from([("SET".to_owned(), "outside".to_owned())]));
+    let folder = Some(Path::new("/srv/shop"));
+    let given = Given { project: Some("shop"), variables: &variables, profiles: &[], folder, env_file: &|_| Err("no".into()) };
+    let item = read(&file, &given).unwrap().services.remove(0);
+    let notes = item.notes.into_iter().map(|note| (note.at, note.message)).collect();
+    match item.service.unwrap_or_else(|| panic!("{fields}: {:?}", item.message)).source {
+        Source::Build { build, .. } => (*build, notes),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_is_built_is_found_from_the_folder_of_the_file() {
+    let folder = |fields: &str| built(fields).0.folder;
+    assert_eq!(folder("build: ."), "/srv/shop");
+    assert_eq!(folder("build: ./web/"), "/srv/shop/web");
+    assert_eq!(folder("build: {context: ../common/./x}"), "/srv/common/x");
+    assert_eq!(folder("build: {context: /opt/web}"), "/opt/web");
+    assert_eq!(folder("build: {dockerfile: Dockerfile}"), "/srv/shop");
+    let (build, notes) = built("build: {context: web, dockerfile: ./docker/web.Dockerfile, target: prod, args: [A=1, SET, UNSET]}");
+    assert_eq!((build.dockerfile.as_deref(), build.target.as_deref()), (Some("docker/web.Dockerfile"), Some("prod")));
+    assert_eq!(build.arguments, BTreeMap::from([("A".to_owned(), "1".to_owned()), ("SET".to_owned(), "outside".to_owned())]));
+    assert_eq!(notes, []);
+}
+
+#[test]
+fn what_of_a_build_is_not_honoured_is_said() {
+    let notes = built("image: shop/web, build: {context: ., no_cache: true, network: host, secrets: [a], ssh: [], x-own: 1}").1;
+    let said: Vec<_> = notes.iter().map(|(at, message)| (at.trim_start_matches("services.web."), message.as_str())).collect();
+    assert_eq!(
+        said,
+        [
+            ("build.network", "isn't given: a build gets no part of the machine"),
+            ("build.no_cache", "isn't taken: it is built with the cache of Docker, of the images that are there"),
+            ("build.secrets", "isn't honoured yet"),
+            ("image", "the image that is built is Pilothouse's own, and isn't given this name"),
+        ]
+    );
 }
 
 /// The service of an image with these fields, and its notes below `services.web`.
@@ -42,10 +85,21 @@ fn note(at: &str, message: &str) -> Vec<(String, String)> {
 #[test]
 fn what_makes_a_service_impossible_is_said() {
     let table = [
-        ("", "it has no 'image'"),
-        ("image: ''", "it has no 'image'"),
-        ("build: ./web", "it is built from ./web, and Pilothouse doesn't build images yet: build it and name it under 'image'"),
-        ("build: {context: ../x}", "it is built from ../x, and Pilothouse doesn't build images yet: build it and name it under 'image'"),
+        ("", "it has neither 'image' nor 'build'"),
+        ("image: ''", "it has neither 'image' nor 'build'"),
+        ("build: ./web", "it is built of the folder './web', which isn't known: give the folder of the Compose file in place of its text"),
+        (
+            "build: 'https://example.com/a.git'",
+            "it is built of 'https://example.com/a.git', and Pilothouse builds of folders: fetch it, and name its folder",
+        ),
+        ("build: {context: /a, dockerfile: ../b}", "its Dockerfile '../b' isn't below the folder that it is built of"),
+        (
+            "build: {context: /a, dockerfile_inline: FROM b}",
+            "it is built of 'dockerfile_inline', and Pilothouse reads files: write it to a Dockerfile",
+        ),
+        ("build: {context: /a, target: 'a b'}", "build.target: a stage has letters, digits and . _ -, or is the number of one"),
+        ("build: {context: /a, args: 5}", "'build.args' has to be a mapping or a list of NAME=VALUE"),
+        ("build: [a]", "'build' has to be text"),
         ("image: 'web:${TAG}'", "'web:' isn't the name of an image, like nginx:1.27"),
         ("image: 'a b'", "'a b' isn't the name of an image, like nginx:1.27"),
         ("image: [a]", "'image' has to be text"),
@@ -110,7 +164,7 @@ fn what_makes_a_service_impossible_is_said() {
 
 #[test]
 fn a_key_that_is_no_name_makes_that_service_impossible_alone() {
-    let given = Given { project: Some("shop"), variables: &BTreeMap::new(), profiles: &[], env_file: &|_| Ok(Vec::new()) };
+    let given = Given { project: Some("shop"), variables: &BTreeMap::new(), profiles: &[], folder: None, env_file: &|_| Ok(Vec::new()) };
     let file = format!("services: {{'a b': {{image: a}}, {}: {{image: a}}, b: nginx, c: , d: {{image: d}}}}", "x".repeat(60));
     let report = read(&file, &given).unwrap();
     let outcomes: Vec<_> = report.services.iter().map(|item| item.outcome).collect();
@@ -261,7 +315,6 @@ fn each_field_that_is_not_honoured_has_one_note() {
     let later = "isn't honoured yet";
     let unknown = "isn't known to Compose, or not to Pilothouse";
     let mut table = vec![
-        ("build: .", "build", "it isn't built: the image has to be there, or it is pulled"),
         ("network_mode: host", "network_mode", "'host' isn't given: it is in the network of the project"),
         ("network_mode: 'service:other'", "network_mode", "'service:other' isn't given: it is in the network of the project"),
         (

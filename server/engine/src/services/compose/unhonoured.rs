@@ -13,9 +13,10 @@ const GRACE: u32 = 10;
 pub(super) fn note(scope: &mut Scope<'_>) {
     for (field, value) in scope.fields().filter(|(_, value)| asks(value)) {
         let message = match field.as_str() {
-            "build" => Some("it isn't built: the image has to be there, or it is pulled"),
             "stop_grace_period" if seconds(field, value) == Ok(Some(GRACE)) => None,
-            "pull_policy" if text(field, value).is_ok_and(|policy| matches!(policy.as_str(), "missing" | "if_not_present")) => None,
+            "pull_policy" if text(field, value).is_ok_and(|policy| matches!(policy.as_str(), "missing" | "if_not_present" | "build")) => {
+                None
+            }
             // What says no in text, as from a variable.
             "privileged" | "tty" | "stdin_open" | "oom_kill_disable" if flag(field, value) == Ok(false) => None,
             field => message(field),

@@ -145,6 +145,7 @@ mod tests {
         let surroundings = Surroundings {
             project: "shop",
             variables: &variables,
+            folder: None,
             env_file: &|_| Err("no".into()),
             volumes: BTreeSet::from(["data".to_owned()]),
             networks: BTreeSet::new(),

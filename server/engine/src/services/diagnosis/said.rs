@@ -573,6 +573,31 @@ pub const STARTS: &[(&str, &str, &str)] = &[
         "the image 'nginx:1.27' can't be pulled: Get \"https://registry.example/v2/\": dial tcp: lookup registry.example on 10.255.255.53:53: no such host",
     ),
     (
+        "dockerfile-wrong",
+        "followed: line 1: unknown instruction: FRUM",
+        "the image can't be built: dockerfile parse error line 1: unknown instruction: FRUM",
+    ),
+    (
+        "dockerfile-wrong",
+        "requires BuildKit",
+        "the image can't be built at step 2 of 2, RUN --mount=type=cache,target=/x true: the --mount option requires BuildKit. Refer to the documentation",
+    ),
+    (
+        "image-step-failed",
+        "step 2 of 4, RUN pip install -r requirements.txt",
+        "the image can't be built at step 2 of 4, RUN pip install -r requirements.txt: The command '/bin/sh -c pip install -r requirements.txt' returned a non-zero code: 1",
+    ),
+    (
+        "image-step-failed",
+        "COPY failed: file not found",
+        "the image can't be built at step 2 of 2, COPY nothere /x: COPY failed: file not found in build context or excluded by .dockerignore: stat nothere: file does not exist",
+    ),
+    (
+        "image-not-built",
+        "'a.bin' in it can't be read",
+        "the image can't be built: 'a.bin' in it can't be read (Permission denied (os error 13)); let Pilothouse read it, or name it in the .dockerignore",
+    ),
+    (
         "container-port-taken",
         "127.0.0.1:9911",
         "it can't be started: driver failed programming external connectivity on endpoint dd (c86fecd4): Bind for 127.0.0.1:9911 failed: port is already allocated",

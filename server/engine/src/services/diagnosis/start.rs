@@ -244,6 +244,43 @@ pub(super) const RULES: &[Rule] = &[
         },
     ),
     Rule::start(
+        "dockerfile-wrong",
+        Known,
+        AGAIN,
+        Says {
+            any: &["dockerfile parse error", "failed to process", "requires buildkit"],
+            parts: &["can't be built[^:]*: (?:dockerfile parse error )?(.+)$"],
+            cause: "its Dockerfile can't be followed: {}",
+            bare: "its Dockerfile can't be followed",
+            action: "correct the Dockerfile, then start it again",
+            ..SAYS
+        },
+    ),
+    Rule::start(
+        "image-step-failed",
+        Known,
+        LOGS,
+        Says {
+            any: &["can't be built at step"],
+            parts: &["can't be built at (step .+)$"],
+            cause: "its image can't be built: it fails at {}",
+            action: "its log has what that step wrote; mend it in the folder that the image is built of, then start it again",
+            ..SAYS
+        },
+    ),
+    Rule::start(
+        "image-not-built",
+        Known,
+        AGAIN,
+        Says {
+            any: &["the image can't be built"],
+            parts: &["can't be built: (.+)$"],
+            cause: "its image can't be built: {}",
+            action: "mend that in the folder that the image is built of, then start it again",
+            ..SAYS
+        },
+    ),
+    Rule::start(
         "container-port-taken",
         Known,
         SETTINGS,

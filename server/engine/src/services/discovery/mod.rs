@@ -109,6 +109,11 @@ pub(crate) fn read_below(path: &Path, relative: &str) -> Result<String, String> 
     folder.read(name).ok_or_else(|| "it isn't there, is a link, or is closed to Pilothouse".into())
 }
 
+/// Whether what is in the folder `path` is of those who may say what runs: nobody else may write to it. Fails with why it isn't taken.
+pub(crate) fn guard(path: &Path) -> Result<(), String> {
+    Guarded::root(path).map(drop)
+}
+
 /// A valid service name made of `name`, and different from all that `is_taken` knows.
 pub fn free_name(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
     let cleaned: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();

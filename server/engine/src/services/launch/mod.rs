@@ -66,7 +66,14 @@ impl Planner {
                 let port = plan.spec.port.or(plan.last_port);
                 return Ok(Planned { launch: Launch::Container, port, note: None, found: None });
             }
-            Source::Image { image, container_port, options } => return Self::container(&plan, image, *container_port, options).await,
+            Source::Image { image, container_port, options } => {
+                let container = NewContainer { image: image.clone(), ..NewContainer::default() };
+                return Self::container(&plan, container, *container_port, options).await;
+            }
+            Source::Build { build, container_port, options } => {
+                let container = NewContainer { build: Some((**build).clone()), ..NewContainer::default() };
+                return Self::container(&plan, container, *container_port, options).await;
+            }
             source => self.folder(source).await?,
         };
         let (port, note) = port::choose(plan.spec.port, found.as_ref().and_then(|found| found.port), plan.last_port, plan.reserved).await?;
@@ -117,7 +124,9 @@ impl Planner {
         environment: &mut BTreeMap<String, String>,
     ) -> Result<(Vec<String>, Option<Prepare>)> {
         match (&spec.source, &spec.command, found) {
-            (Source::Demonstration { .. } | Source::Image { .. } | Source::Container { .. }, ..) => Ok((self.demonstration(), None)),
+            (Source::Demonstration { .. } | Source::Image { .. } | Source::Build { .. } | Source::Container { .. }, ..) => {
+                Ok((self.demonstration(), None))
+            }
             (Source::Command { command, .. }, None, _) => Ok((command.clone(), None)),
             (_, Some(command), found) => self.with_python(command, found, working_dir, environment).await,
             (_, None, Some(found)) => self.with_python(&found.command, Some(found), working_dir, environment).await,
@@ -127,24 +136,32 @@ impl Planner {
         }
     }
 
-    async fn container(plan: &Plan<'_>, image: &str, container_port: Option<u16>, options: &ContainerOptions) -> Result<Planned> {
+    /// The rest of a container whose image is known.
+    async fn container(
+        plan: &Plan<'_>,
+        container: NewContainer,
+        container_port: Option<u16>,
+        options: &ContainerOptions,
+    ) -> Result<Planned> {
         let (port, note) = port::choose(plan.spec.port, None, plan.last_port, plan.reserved).await?;
         let container = NewContainer {
             name: plan.name.to_owned(),
-            image: image.to_owned(),
             command: plan.spec.command.clone().unwrap_or_default(),
             environment: plan.spec.environment.clone(),
             port: Some(port),
             container_port,
             limits: plan.spec.limits,
             options: options.clone(),
+            ..container
         };
         Ok(Planned { launch: Launch::NewContainer(Box::new(container)), port: Some(port), note, found: None })
     }
 
     async fn folder(&self, source: &Source) -> Result<(PathBuf, Option<Found>)> {
         let (path, is_read) = match source {
-            Source::Demonstration { .. } | Source::Image { .. } | Source::Container { .. } => return Ok((self.data_dir.clone(), None)),
+            Source::Demonstration { .. } | Source::Image { .. } | Source::Build { .. } | Source::Container { .. } => {
+                return Ok((self.data_dir.clone(), None));
+            }
             Source::Folder { folder } => (PathBuf::from(folder), true),
             Source::Command { working_dir, .. } => (PathBuf::from(working_dir), false),
         };

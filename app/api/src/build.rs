@@ -1,0 +1,121 @@
+//! How the image of a service is built.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Detail;
+
+/// Arguments of a build.
+const ARGUMENTS: usize = 100;
+/// Bytes of the value of one.
+const VALUE: usize = 32 << 10;
+/// Bytes of a path, and of the name of a stage.
+const PATH: usize = 4096;
+
+/// An image that is built of a folder with a Dockerfile. Files that its `.dockerignore` names stay out, links aren't followed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ImageBuild {
+    /// The absolute path of the folder: at most 1 GiB in 100,000 files, and nobody but its owner may write to it.
+    pub folder: String,
+    /// The Dockerfile, by its path in the folder; none is `Dockerfile`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dockerfile: Option<String>,
+    /// What its `ARG`s are, at most 100. They can be read in the image by whoever has it, so none should be a secret.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub arguments: BTreeMap<String, String>,
+    /// The stage that is built; none builds the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+}
+
+impl ImageBuild {
+    /// The path of its Dockerfile in the folder.
+    pub fn dockerfile(&self) -> &str {
+        self.dockerfile.as_deref().unwrap_or("Dockerfile")
+    }
+
+    /// What it is, for people: what each is called, and what it is.
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        let arguments = self.arguments.keys().cloned().collect::<Vec<_>>().join(", ");
+        let facts = [
+            ("Built from", Some(self.folder.clone())),
+            ("Dockerfile", self.dockerfile.clone()),
+            ("Stage", self.target.clone()),
+            ("Build arguments", Some(arguments)),
+        ];
+        facts.into_iter().filter_map(|(name, value)| Some((name, value.filter(|value| !value.is_empty())?))).collect()
+    }
+
+    /// What is wrong with it, field by field, below the JSON Pointer `at`. The folder is looked at by whoever can.
+    pub fn faults(&self, at: &str) -> Vec<Detail> {
+        let mut faults = Vec::new();
+        let mut check = |field: &str, right: bool, message: &str| {
+            if !right {
+                faults.push(Detail { field: format!("{at}/{field}"), message: message.into() });
+            }
+        };
+        let inside = "the Dockerfile is a path in the folder, without '.' or '..': Dockerfile, or docker/web.Dockerfile";
+        check("dockerfile", self.dockerfile.as_deref().is_none_or(is_below), inside);
+        let stage = "a stage has letters, digits and . _ -, or is the number of one";
+        check("target", self.target.as_deref().is_none_or(is_stage), stage);
+        check("arguments", self.arguments.len() <= ARGUMENTS, "a build has at most 100 arguments");
+        for (name, value) in self.arguments.iter().take(ARGUMENTS) {
+            let field = format!("arguments/{}", name.chars().take(80).collect::<String>().replace('~', "~0").replace('/', "~1"));
+            check(&field, is_argument_name(name), "an argument's name has letters, digits and '_', and doesn't start with a digit");
+            let fits = value.len() <= VALUE && !value.contains('\0');
+            check(&field, fits, "the value of an argument has at most 32 KiB and no zero byte");
+        }
+        faults
+    }
+}
+
+fn is_below(path: &str) -> bool {
+    (1..=PATH).contains(&path.len())
+        && !path.starts_with('/')
+        && !path.chars().any(char::is_control)
+        && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
+}
+
+fn is_stage(name: &str) -> bool {
+    (1..=128).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
+
+fn is_argument_name(name: &str) -> bool {
+    (1..=256).contains(&name.len())
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ImageBuild;
+
+    #[test]
+    fn what_could_lead_out_of_the_folder_or_be_something_else_is_refused_field_by_field() {
+        let right = ImageBuild {
+            folder: "/srv/shop/web".into(),
+            dockerfile: Some("docker/web.Dockerfile".into()),
+            arguments: [("VERSION".to_owned(), "1.2 beta".to_owned())].into(),
+            target: Some("production".into()),
+        };
+        assert_eq!(right.faults("/source/build"), []);
+        assert_eq!(right.facts().len(), 4);
+        for dockerfile in ["", "/etc/passwd", "../Dockerfile", "a/../../b", "a//b", "./a", "a\nb"] {
+            let wrong = ImageBuild { dockerfile: Some(dockerfile.into()), ..right.clone() };
+            assert_eq!(wrong.faults("/source/build")[0].field, "/source/build/dockerfile", "{dockerfile:?}");
+        }
+        let wrong = ImageBuild { target: Some("a b".into()), arguments: [("A=B/~".to_owned(), "x\0".to_owned())].into(), ..right };
+        let fields: Vec<_> = wrong.faults("").into_iter().map(|fault| fault.field).collect();
+        assert_eq!(fields, ["/target", "/arguments/A=B~1~0", "/arguments/A=B~1~0"]);
+    }
+
+    #[test]
+    fn a_plain_build_is_written_in_a_few_words() {
+        let plain = ImageBuild { folder: "/srv/web".into(), ..ImageBuild::default() };
+        assert_eq!(serde_json::to_string(&plain).unwrap(), r#"{"folder":"/srv/web"}"#);
+        assert_eq!(plain.dockerfile(), "Dockerfile");
+    }
+}

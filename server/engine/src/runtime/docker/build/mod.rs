@@ -1,0 +1,244 @@
+//! Builds images by the engine's own builder: what it says goes into the log of the service, and how far it is to whoever waits.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use api::{Error, ImageBuild, Result, ServiceId};
+use bollard::Docker;
+use bollard::models::BuildInfo;
+use bollard::query_parameters::{BuildImageOptions, RemoveImageOptions};
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, StreamExt};
+use tokio::sync::{mpsc, oneshot};
+
+use self::context::Context;
+use super::make::{Image, find};
+use super::pull::Layers;
+use super::seen::{CONTEXT_LABEL, OWN_LABEL};
+use super::words;
+use crate::services::blocking;
+
+mod context;
+mod ignore;
+mod log;
+
+pub use log::BuildLog;
+
+/// How long a build may take.
+const LIMIT: Duration = Duration::from_secs(2 * 3600);
+/// Bytes of the archive that are sent at once, and how many of such pieces wait.
+const PIECE: usize = 64 << 10;
+const PIECES: usize = 8;
+/// Characters of an instruction that are told.
+const INSTRUCTION: usize = 100;
+
+/// What hears of a build.
+pub struct Told<'a> {
+    /// How far it is.
+    pub tell: &'a (dyn Fn(String) + Sync),
+    /// Each line that it writes.
+    pub log: BuildLog,
+}
+
+/// An image that was built, or is still as it would be built.
+pub struct Built {
+    /// It.
+    pub image: Image,
+    /// The id of the one that had its name before.
+    pub replaced: Option<String>,
+}
+
+/// What the image of a service is called. Nobody else's image is: a name that could be chosen would let a service take the place of
+/// what others run.
+pub fn name(id: ServiceId) -> String {
+    format!("pilothouse-{id}")
+}
+
+/// The image of a service, built when it isn't there, or when what it is built of has changed.
+///
+/// # Errors
+/// `service_failed`, with the step that failed and what Docker said.
+pub async fn image(docker: &Docker, id: ServiceId, build: &ImageBuild, told: &mut Told<'_>) -> Result<Built> {
+    let read = build.clone();
+    let context = blocking(move || Context::read(&read)).await?;
+    let context = context.map_err(|why| Error::service(format!("the image can't be built: {why}")))?;
+    let name = name(id);
+    let before = find(docker, &name).await?;
+    if let Some(image) = before.as_ref().filter(|image| image.context.as_deref() == Some(&context.fingerprint)) {
+        return Ok(Built { image: image.clone(), replaced: None });
+    }
+    run(docker, id, build, context, told).await?;
+    let image = find(docker, &name).await?;
+    let image = image.ok_or_else(|| Error::service("the image isn't there although it was built; start it again"))?;
+    let replaced = before.map(|before| before.digest).filter(|digest| *digest != image.digest);
+    Ok(Built { image, replaced })
+}
+
+/// Removes the image of a service, or one that was replaced. What a container of somebody else still needs stays.
+pub async fn remove(docker: &Docker, image: &str) {
+    if let Err(error) = docker.remove_image(image, None::<RemoveImageOptions>, None).await
+        && !super::is_absent(&error)
+    {
+        tracing::info!(%error, image, "image_not_removed");
+    }
+}
+
+async fn run(docker: &Docker, id: ServiceId, build: &ImageBuild, context: Context, told: &mut Told<'_>) -> Result<()> {
+    let labels = [(OWN_LABEL.to_owned(), id.to_string()), (CONTEXT_LABEL.to_owned(), context.fingerprint.clone())];
+    let options = BuildImageOptions {
+        dockerfile: build.dockerfile().to_owned(),
+        t: Some(name(id)),
+        buildargs: Some(build.arguments.clone().into_iter().collect()),
+        labels: Some(labels.into()),
+        target: build.target.clone().unwrap_or_default(),
+        rm: true,
+        // Also when it fails: else each failure leaves a container behind.
+        forcerm: true,
+        ..BuildImageOptions::default()
+    };
+    (told.tell)("building the image: sending its folder".into());
+    told.log.line(format!("Building the image of {}", build.folder)).await;
+    let (archive, unread) = send(context);
+    let docker = docker.clone().with_timeout(LIMIT);
+    let mut said = docker.build_image(options, None, Some(bollard::body_try_stream(archive)));
+    let mut progress = Progress::default();
+    while let Some(info) = said.next().await {
+        let failure = match info {
+            Ok(info) => progress.take(info, told).await,
+            Err(error) => Some(words(&error)),
+        };
+        if let Some(failure) = failure {
+            progress.finish(told).await;
+            // What came of an archive that broke off isn't why.
+            let why = unread.await.ok().flatten().unwrap_or(failure);
+            told.log.line(why.clone()).await;
+            return Err(Error::service(progress.failed(&why)));
+        }
+    }
+    progress.finish(told).await;
+    Ok(())
+}
+
+/// The archive of the context piece by piece, and afterwards why it couldn't be written.
+fn send(context: Context) -> (impl Stream<Item = io::Result<Bytes>> + Send + 'static, oneshot::Receiver<Option<String>>) {
+    let (pieces, mut sent) = mpsc::channel::<io::Result<Bytes>>(PIECES);
+    let (told, unread) = oneshot::channel();
+    tokio::task::spawn_blocking(move || {
+        let done = context.archive(Pieces { pieces: pieces.clone(), gathered: BytesMut::new() });
+        // The engine, which has left, has said why itself.
+        let why = done.err().filter(|error| error.kind() != io::ErrorKind::BrokenPipe);
+        let _ = told.send(why.as_ref().map(ToString::to_string));
+        if let Some(error) = why {
+            let _ = pieces.blocking_send(Err(error));
+        }
+    });
+    (futures::stream::poll_fn(move |context| sent.poll_recv(context)), unread)
+}
+
+/// Gathers what is written into pieces that are sent.
+struct Pieces {
+    pieces: mpsc::Sender<io::Result<Bytes>>,
+    gathered: BytesMut,
+}
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.gathered.extend_from_slice(bytes);
+        if self.gathered.len() >= PIECE {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let piece = self.gathered.split().freeze();
+        if piece.is_empty() {
+            return Ok(());
+        }
+        self.pieces.blocking_send(Ok(piece)).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+/// How far a build is.
+#[derive(Default)]
+struct Progress {
+    /// The beginning of a line.
+    unfinished: String,
+    /// Which step of how many, and what it does.
+    step: Option<(String, String)>,
+    layers: Layers,
+}
+
+impl Progress {
+    /// Takes in what the builder says; answers why it has failed.
+    async fn take(&mut self, info: BuildInfo, told: &mut Told<'_>) -> Option<String> {
+        if let Some(downloaded) = self.layers.take(info.id, info.status.as_deref(), info.progress_detail.as_ref()) {
+            (told.tell)(self.label(Some(&downloaded)));
+        }
+        self.unfinished.push_str(&info.stream.unwrap_or_default());
+        while let Some(end) = self.unfinished.find('\n') {
+            let line: String = self.unfinished.drain(..=end).collect();
+            if let Some(step) = step(line.trim_end()) {
+                self.step = Some(step);
+                (told.tell)(self.label(None));
+            }
+            told.log.line(line).await;
+        }
+        info.error_detail.and_then(|detail| detail.message)
+    }
+
+    /// The last line, which may have no end.
+    async fn finish(&mut self, told: &mut Told<'_>) {
+        told.log.line(std::mem::take(&mut self.unfinished)).await;
+    }
+
+    fn label(&self, doing: Option<&str>) -> String {
+        let parts = self.step.iter().map(|(at, what)| format!("step {at}, {what}")).chain(doing.map(str::to_owned));
+        format!("building the image: {}", parts.collect::<Vec<_>>().join(", "))
+    }
+
+    fn failed(&self, why: &str) -> String {
+        let at = self.step.as_ref().map(|(at, what)| format!(" at step {at}, {what}")).unwrap_or_default();
+        let advice = match why.contains("BuildKit") {
+            true => {
+                "; Pilothouse builds without BuildKit: leave out what needs it, such as RUN --mount, or build it elsewhere and name the image"
+            }
+            false => "",
+        };
+        format!("the image can't be built{at}: {}{advice}", why.trim_end())
+    }
+}
+
+/// The step that a line begins: `Step 3/7 : RUN make` is `3 of 7` and `RUN make`.
+fn step(line: &str) -> Option<(String, String)> {
+    let (place, instruction) = line.strip_prefix("Step ")?.split_once(" : ")?;
+    let (at, of) = place.split_once('/')?;
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let instruction = instruction.chars().take(INSTRUCTION).collect();
+    (is_number(at) && is_number(of)).then(|| (format!("{at} of {of}"), instruction))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Progress, step};
+
+    #[test]
+    fn a_step_is_read_from_what_the_builder_prints() {
+        assert_eq!(
+            step("Step 3/7 : RUN pip install -r requirements.txt"),
+            Some(("3 of 7".into(), "RUN pip install -r requirements.txt".into()))
+        );
+        for other in ["", "Step", "Step 1/2", "Step a/b : RUN x", " ---> Running in 1234", "Steps 1/2 : RUN"] {
+            assert_eq!(step(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_failure_says_where_and_what_to_do() {
+        let progress = Progress { step: step("Step 2/3 : RUN make"), ..Progress::default() };
+        let said = progress.failed("The command '/bin/sh -c make' returned a non-zero code: 2\n");
+        assert_eq!(said, "the image can't be built at step 2 of 3, RUN make: The command '/bin/sh -c make' returned a non-zero code: 2");
+        let said = Progress::default().failed("the --mount option requires BuildKit");
+        assert!(said.starts_with("the image can't be built: the --mount") && said.ends_with("name the image"), "{said}");
+    }
+}
