@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Dependency, Desired, Diagnosis, Health, HealthCheck, Limit, Limits, RestartPolicy, Restarts, RuntimeKind, ServiceId, ServiceSpec,
-    Source, Status, Timestamp, Uptime,
+    ContainerOptions, Dependency, Desired, Diagnosis, Health, HealthCheck, Limit, Limits, PublishedPort, RestartPolicy, Restarts,
+    RuntimeKind, ServiceId, ServiceSpec, Source, Status, Timestamp, Uptime,
 };
 
 /// A service as the list shows it.
@@ -161,6 +161,9 @@ pub struct Container {
     pub restart_policy: Option<String>,
     /// What the check that its image brings along says; none when it brings none.
     pub own_health: Option<OwnHealth>,
+    /// Its ports that are published now, each with the address and the port of the machine that lead to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<PublishedPort>,
 }
 
 /// What the health check of an image says.
@@ -270,11 +273,26 @@ pub struct NewService {
     pub labels: BTreeMap<String, String>,
 }
 
+/// A change of a service that is made of an image: what is absent stays. Its container is made anew at the next start; volumes stay.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct ImagePatch {
+    /// The new name of its image.
+    pub image: Option<String>,
+    /// The new port in its container; 0 takes that of the image again.
+    pub container_port: Option<u16>,
+    /// How it is run otherwise than the image says, in place of all that was said before.
+    pub options: Option<Box<ContainerOptions>>,
+}
+
 /// A change of a service: what is absent stays. Unless a field says otherwise, it takes effect at the next start.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ServicePatch {
+    /// For a service of an image: the image, and what its container gets.
+    pub source: Option<ImagePatch>,
     /// The new name.
     pub name: Option<String>,
     /// The new description; empty removes it.

@@ -145,6 +145,7 @@ impl ServiceForm {
         let environment_files = numbers.words("/environment_files", &self.environment_files);
         numbers.refuse()?;
         Ok(api::ServicePatch {
+            source: None,
             name: Some(self.name.trim().to_owned()),
             description: Some(self.description),
             port: Some(port.unwrap_or(0)),

@@ -4,6 +4,8 @@
 
 #[path = "docker/compose.rs"]
 mod compose;
+#[path = "docker/ports.rs"]
+mod ports;
 
 use std::collections::HashSet;
 use std::path::Path;
