@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Detail;
+use crate::published::port_faults;
+use crate::{Detail, PublishedPort};
 
 /// Words of a command, and of an entry point.
 const WORDS: usize = 200;
@@ -32,6 +33,9 @@ pub struct ContainerOptions {
     /// Who runs it in the container: a name or number, and a group after a colon.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// Ports of it that are published beside the one of the service, at most 50.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<PublishedPort>,
     /// Volumes that it has, at most 50. They stay when the container or the service goes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<VolumeMount>,
@@ -47,6 +51,19 @@ pub struct ContainerOptions {
     /// Whether a small program that reaps children runs first in it.
     #[serde(skip_serializing_if = "is_false")]
     pub init: bool,
+}
+
+/// A change of a service that is made of an image: what is absent stays. Its container is made anew at the next start; volumes stay.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct ImagePatch {
+    /// The new name of its image.
+    pub image: Option<String>,
+    /// The new port in its container; 0 takes that of the image again.
+    pub container_port: Option<u16>,
+    /// How it is run otherwise than the image says, in place of all that was said before.
+    pub options: Option<Box<ContainerOptions>>,
 }
 
 /// A volume in a container. Services that name the same one share it.
@@ -109,13 +126,19 @@ impl ContainerOptions {
             [] => place.name.clone(),
             aliases => format!("{} as {}", place.name, aliases.join(", ")),
         });
+        let ports: Vec<String> = self.ports.iter().map(PublishedPort::words).collect();
+        let health = self.check.as_ref().map(ContainerCheck::words);
         let facts = [
             ("Entry point", Some(self.entrypoint.join(" "))),
             ("Command", Some(self.command.join(" "))),
             ("Runs in", self.working_dir.clone()),
             ("Runs as", self.user.clone()),
+            ("Further ports", Some(ports.join(", "))),
             ("Volumes", Some(volumes.join(", "))),
             ("Network", network),
+            ("Docker checks", health),
+            ("Its own files", self.read_only.then(|| "Can't be written".into())),
+            ("First process", self.init.then(|| "A small program that reaps children".into())),
         ];
         facts.into_iter().filter_map(|(name, value)| Some((name, value.filter(|value| !value.is_empty())?))).collect()
     }
@@ -131,7 +154,7 @@ impl ContainerOptions {
         for (field, words) in [("entrypoint", &self.entrypoint), ("command", &self.command)] {
             check(field.into(), are_words(words), "it has at most 200 words of at most 32 KiB, without zero bytes");
         }
-        let place = "a place in a container is an absolute path of at most 4096 bytes without a colon, a zero byte or '..'";
+        let place = "a place in a container is an absolute path of at most 4096 bytes without a colon, control characters, '..' or a blank at its end";
         check("working_dir".into(), self.working_dir.as_deref().is_none_or(is_inside), place);
         let user = "a user is a name or number, and a group after a colon";
         check("user".into(), self.user.as_deref().is_none_or(is_user), user);
@@ -166,6 +189,7 @@ impl ContainerOptions {
                 "1 to 1000; leave it out for Docker's own",
             );
         }
+        faults.extend(port_faults(&self.ports, &format!("{at}/ports")));
         faults
     }
 }
@@ -177,13 +201,27 @@ impl VolumeMount {
     }
 }
 
+impl ContainerCheck {
+    /// What it is, for people.
+    pub fn words(&self) -> String {
+        match self.test.split_first() {
+            Some((kind, words)) if kind != "NONE" => words.join(" "),
+            _ => "Nothing".into(),
+        }
+    }
+}
+
 fn are_words(words: &[String]) -> bool {
     words.len() <= WORDS && words.iter().all(|word| word.len() <= WORD_BYTES && !word.contains('\0'))
 }
 
 /// Whether it is a place in a container that means no more than it says.
 fn is_inside(path: &str) -> bool {
-    path.starts_with('/') && path.len() <= 4096 && !path.contains([':', '\0']) && path.split('/').all(|part| part != "..")
+    path.starts_with('/')
+        && path.len() <= 4096
+        && path.trim_end() == path
+        && !path.contains(|letter: char| letter == ':' || letter.is_control())
+        && path.split('/').all(|part| part != "..")
 }
 
 fn is_user(user: &str) -> bool {
@@ -212,6 +250,7 @@ const fn is_false(flag: &bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{ContainerCheck, ContainerOptions, NetworkPlace, VolumeMount};
+    use crate::PublishedPort;
 
     fn volume(volume: &str, path: &str) -> VolumeMount {
         VolumeMount { volume: volume.into(), path: path.into(), read_only: false }
@@ -247,9 +286,12 @@ mod tests {
                 volume("b", "/a/../../etc"),
                 volume("c", "/x:ro,z"),
                 volume("d", "/"),
+                volume("e", "/a\nb"),
+                volume("f", "/a "),
             ],
             network: Some(NetworkPlace { name: "host;".into(), aliases: vec!["a b".into()] }),
             check: Some(bad_test),
+            ports: vec![PublishedPort::new(0)],
             ..ContainerOptions::default()
         };
         let fields: Vec<_> = wrong.faults("/options").into_iter().map(|fault| fault.field).collect();
@@ -264,10 +306,13 @@ mod tests {
                 "/options/volumes/2/path",
                 "/options/volumes/3/path",
                 "/options/volumes/4/path",
+                "/options/volumes/5/path",
+                "/options/volumes/6/path",
                 "/options/network/name",
                 "/options/network/aliases",
                 "/options/check/test",
                 "/options/check/retries",
+                "/options/ports/0/container_port",
             ]
         );
     }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Dependency, Desired, Diagnosis, Health, HealthCheck, Limit, Limits, RestartPolicy, Restarts, RuntimeKind, ServiceId, ServiceSpec,
-    Source, Status, Timestamp, Uptime,
+    Dependency, Desired, Diagnosis, Health, HealthCheck, ImagePatch, Limit, Limits, PublishedPort, RestartPolicy, Restarts, RuntimeKind,
+    ServiceId, ServiceSpec, Source, Status, Timestamp, Uptime,
 };
 
 /// A service as the list shows it.
@@ -161,6 +161,9 @@ pub struct Container {
     pub restart_policy: Option<String>,
     /// What the check that its image brings along says; none when it brings none.
     pub own_health: Option<OwnHealth>,
+    /// Its ports that are published now, each with the address and the port of the machine that lead to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<PublishedPort>,
 }
 
 /// What the health check of an image says.
@@ -275,6 +278,8 @@ pub struct NewService {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ServicePatch {
+    /// For a service of an image: the image, and what its container gets.
+    pub source: Option<ImagePatch>,
     /// The new name.
     pub name: Option<String>,
     /// The new description; empty removes it.

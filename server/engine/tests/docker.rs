@@ -6,6 +6,8 @@
 mod build;
 #[path = "docker/compose.rs"]
 mod compose;
+#[path = "docker/ports.rs"]
+mod ports;
 
 use std::collections::HashSet;
 use std::path::Path;

@@ -9,6 +9,7 @@ mod doors;
 mod headers;
 mod health;
 mod hostile;
+mod image;
 mod limits;
 mod live;
 mod openapi;

@@ -111,13 +111,14 @@ fn facts(service: &api::NewService) -> Vec<String> {
         count => Some(format!("{count} variables")),
     };
     let volumes = options.volumes.iter().map(|mount| format!("volume {}", mount.words()));
+    let ports = options.ports.iter().map(|port| format!("port {}", port.words()));
     let check = options.check.as_ref().map(|check| match check.test.first().map(String::as_str) {
         Some("NONE") => "no health check".to_owned(),
         _ => "health check of its own".to_owned(),
     });
     let limits = Some(service.limits.words()).filter(|words| !words.is_empty()).map(|words| format!("at most {words}"));
     let facts = [Some(made), port, variables].into_iter().flatten();
-    facts.chain(volumes).chain(check).chain(limits).collect()
+    facts.chain(ports).chain(volumes).chain(check).chain(limits).collect()
 }
 
 /// Notes, without the beginning of their place that is said already.

@@ -1,6 +1,6 @@
 //! What a service is: its particulars in two columns.
 
-use api::{CheckKind, LastExit, RestartPolicy, Source, write_labels};
+use api::{CheckKind, LastExit, PublishedPort, RestartPolicy, Source, write_labels};
 use leptos::prelude::*;
 
 use super::incidents::IncidentLink;
@@ -72,6 +72,8 @@ fn facts(watched: Watched) -> Vec<(&'static str, String, bool)> {
                 add("Image", Some(container.image.clone()), true);
             }
             add("Image digest", Some(short_digest(&container.image_digest)), true);
+            let ports = container.ports.iter().map(PublishedPort::words).collect::<Vec<_>>().join(", ");
+            add("Published", Some(ports), true);
             add("Container id", container.id.get(..12).map(str::to_owned), true);
             add("Compose", container.compose.clone(), false);
             add("Docker starts it again", container.restart_policy.clone().filter(|policy| policy != "no"), false);

@@ -7,7 +7,6 @@ use api::{ComposeOutcome, ComposeRequest, ErrorCode, ImageBuild, NewService, Rol
 
 use super::tests::{Life, caller, command};
 use crate::on_each_store;
-use crate::testing::TestStore;
 
 fn new(name: &str, build: ImageBuild) -> NewService {
     let source = Source::Build { build: Box::new(build), container_port: Some(80), options: Default::default() };

@@ -4,7 +4,7 @@ use api::{
     Caller, Desired, Error, EventKind, NewService, RestartPolicy, Result, ServiceDetail, ServiceId, ServicePatch, ServiceSpec, Source,
 };
 
-use super::{Services, check, entry, lock, taken, validate};
+use super::{Services, check, entry, image, lock, taken, validate};
 use crate::events::NewEvent;
 use crate::store::services::{ServiceRow, service_put};
 
@@ -29,6 +29,7 @@ impl Services {
         spec.depends_on = depends_on;
         (spec.port, spec.environment, spec.health, spec.restart) = (new.port, new.environment, new.health, new.restart);
         (spec.limits, spec.labels, spec.environment_files) = (new.limits, new.labels, new.environment_files);
+        self.ports_are_free(before.as_ref().map(|row| row.id), &spec)?;
         if let Some(runtime) = new.runtime.filter(|runtime| *runtime != spec.runtime) {
             let message = format!("such a source is run by {}, not by {}", spec.runtime.label(), runtime.label());
             return Err(Error::invalid("/runtime", message));
@@ -79,14 +80,15 @@ impl Services {
             check::allowed(caller, health, Some(&before.spec.health), before.spec.runtime, "/health")?;
         }
         let mut row = before.clone();
-        let _declaring = match &patch.depends_on {
-            Some(wanted) => {
-                let declaring = self.wires.declaring.lock().await;
-                row.spec.depends_on = self.declared(Some(id), wanted, &before.spec.depends_on)?;
-                Some(declaring)
-            }
-            None => None,
-        };
+        // Of two changes at a time none takes what the other has just been given.
+        let _declaring = self.wires.declaring.lock().await;
+        if let Some(wanted) = &patch.depends_on {
+            row.spec.depends_on = self.declared(Some(id), wanted, &before.spec.depends_on)?;
+        }
+        if let Some(wanted) = &patch.source {
+            row.spec.source = image::changed(&before.spec.source, wanted)?;
+            image::may_open(caller, &row.spec.source, Some(&before.spec.source))?;
+        }
         if let Some(name) = patch.name {
             if self.is_name_taken(&name, Some(id)) {
                 return Err(taken(&name));
@@ -98,6 +100,9 @@ impl Services {
         }
         if let Some(port) = patch.port {
             row.spec.port = Some(port).filter(|port| *port > 0);
+        }
+        if row.spec.port != before.spec.port || row.spec.source != before.spec.source {
+            self.ports_are_free(Some(id), &row.spec)?;
         }
         row.spec.environment = patch.environment.unwrap_or(row.spec.environment);
         row.spec.environment_files = patch.environment_files.unwrap_or(row.spec.environment_files);
@@ -152,6 +157,7 @@ fn changed(before: &ServiceRow, after: &ServiceRow) -> Vec<&'static str> {
     let fields = [
         ("name", before.name != after.name),
         ("description", before.description != after.description),
+        ("source", before.spec.source != after.spec.source),
         ("port", before.spec.port != after.spec.port),
         ("environment", before.spec.environment != after.spec.environment),
         ("depends_on", before.spec.depends_on != after.spec.depends_on),

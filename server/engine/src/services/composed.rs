@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use api::{
-    COMPOSE_BYTES, Caller, ComposeItem, ComposeOutcome, ComposeReport, ComposeRequest, Error, Permission, Result, ServiceId, Source,
-    is_service_name,
+    COMPOSE_BYTES, Caller, ComposeItem, ComposeOutcome, ComposeReport, ComposeRequest, Error, NewService, Permission, Result, ServiceId,
+    ServiceSpec, Source, is_service_name,
 };
 
 use super::compose::{self, Given};
 use super::discovery::environment::variables;
 use super::discovery::read_below;
 use super::launch::blocking;
-use super::{Services, lock, taken, validate};
+use super::{Services, image, lock, taken, validate};
 
 /// What Compose files are called, the first that is there counts.
 const FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
@@ -29,10 +29,13 @@ impl Services {
         let folder = self.compose_folder(caller, &request).await?;
         let mut report = blocking(move || read(&request, folder)).await??;
         report.dry_run = dry_run;
-        let mut missing = Vec::new();
+        let (mut missing, mut planned): (Vec<String>, Vec<NewService>) = (Vec::new(), Vec::new());
         for item in &mut report.services {
             let needed = item.needs.iter().find(|need| missing.contains(*need)).cloned();
-            self.judge(caller, &report.project, item, needed).await;
+            self.judge(caller, &report.project, item, needed, &planned).await;
+            if item.outcome == ComposeOutcome::Planned {
+                planned.extend(item.service.clone());
+            }
             if item.outcome == ComposeOutcome::Impossible {
                 missing.push(item.key.clone());
             }
@@ -67,8 +70,8 @@ impl Services {
         }
     }
 
-    /// Says of a planned service what is in its way: `missing` is one that it needs and that can't be made.
-    async fn judge(&self, caller: &Caller, project: &str, item: &mut ComposeItem, missing: Option<String>) {
+    /// Says of a planned service what is in its way: `missing` is one that it needs and that can't be made, `planned` are those before it.
+    async fn judge(&self, caller: &Caller, project: &str, item: &mut ComposeItem, missing: Option<String>, planned: &[NewService]) {
         let (ComposeOutcome::Planned, Some(new)) = (item.outcome, &item.service) else { return };
         let same = lock(&self.rows).values().find(|row| !row.is_deleted && row.name.eq_ignore_ascii_case(&new.name)).cloned();
         let is_of_project = same.as_ref().is_some_and(|row| row.spec.labels.get(PROJECT_LABEL).is_some_and(|label| label == project));
@@ -78,7 +81,9 @@ impl Services {
         }
         let needs = missing.map_or(Ok(()), |need| Err(Error::conflict(format!("it needs '{need}', which can't be made"))));
         let is_free = if same.is_some() { Err(taken(&new.name)) } else { Ok(()) };
-        let allowed = match validate::new_service(caller, new).and(is_free).and(needs) {
+        let clash = planned.iter().find_map(|other| image::clash(new, other)).map_or(Ok(()), |why| Err(Error::conflict(why)));
+        let ports = self.ports_are_free(None, &ServiceSpec { port: new.port, ..ServiceSpec::new(new.source.clone()) });
+        let allowed = match validate::new_service(caller, new).and(is_free).and(needs).and(ports).and(clash) {
             // Whether it can be built shows only in its folder.
             Ok(()) if matches!(new.source, Source::Build { .. }) => {
                 validate::source(caller, new.source.clone(), self.root.as_deref()).await.map(drop)

@@ -17,6 +17,7 @@ mod diagnosis;
 pub mod discovery;
 mod entry;
 mod failure;
+mod image;
 mod incident;
 mod launch;
 mod life;
@@ -304,6 +305,8 @@ mod bulk_tests;
 mod deleted_tests;
 #[cfg(test)]
 mod dependency_tests;
+#[cfg(test)]
+mod image_tests;
 #[cfg(test)]
 mod others_tests;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use tokio::time::MissedTickBehavior;
 use super::failure::LAST_LINES;
 use super::launch::Plan;
 use super::outcome::last_exit;
-use super::{Services, entry, lock};
+use super::{Services, entry, image, lock};
 use crate::Entry;
 use crate::events::NewEvent;
 use crate::runtime::{Ended, Observation};
@@ -396,7 +396,11 @@ impl Services {
         let others = self.core.catalog.all().into_iter().filter(|entry| {
             entry.service.id != except && matches!(entry.service.status, Status::Running | Status::Starting | Status::Stopping)
         });
-        others.filter_map(|entry| Some((entry.service.port?, entry.service.name.clone()))).collect()
+        let ports = others.flat_map(|entry| {
+            let ports: Vec<u16> = image::further_tcp(&entry.spec.source).chain(entry.service.port).collect();
+            ports.into_iter().map(move |port| (port, entry.service.name.clone()))
+        });
+        ports.collect()
     }
 
     /// Keeps how a run ended, and what happened. What is shown stands even when it can't be kept.

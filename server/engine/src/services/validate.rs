@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use api::{
     Caller, Detail, Error, HealthCheck, ImageBuild, Limits, NewService, Permission, Result, ServicePatch, Source, is_file_name,
-    is_http_path, is_image_name, is_service_name, is_variable_name, label_faults,
+    is_http_path, is_service_name, is_variable_name, label_faults,
 };
 
-use super::check;
 use super::discovery::{Found, read_below, read_folder};
 use super::launch::blocking;
+use super::{check, image};
 
 /// Characters of a description.
 const DESCRIPTION: usize = 500;
@@ -29,6 +29,15 @@ pub(super) struct Faults(Vec<Detail>);
 impl Faults {
     pub fn none() -> Self {
         Self(Vec::new())
+    }
+
+    pub fn of(faults: Vec<Detail>) -> Self {
+        Self(faults)
+    }
+
+    pub fn and(mut self, mut more: Self) -> Self {
+        self.0.append(&mut more.0);
+        self
     }
 
     pub fn check(&mut self, field: &str, right: bool, message: &str) {
@@ -100,6 +109,7 @@ pub(super) fn new_service(caller: &Caller, new: &NewService) -> Result<()> {
     faults.description(new.description.as_deref().unwrap_or_default());
     faults.refuse()?;
     variables_allowed(caller, &new.environment)?;
+    image::may_open(caller, &new.source, None)?;
     check::allowed(caller, &new.health, None, new.source.runtime(), "/health")
 }
 
@@ -185,21 +195,11 @@ pub(super) async fn source(caller: &Caller, source: Source, root: Option<&Path>)
             Err(Error::invalid("/source", "containers that are there are found by themselves; give an image to have one made"))
         }
         Source::Image { image, container_port, options } => {
-            let mut faults = Faults::none();
-            faults.0.extend(options.faults("/source/options"));
-            let image = image.trim().to_owned();
-            let named = "an image is a name as docker run takes it, like nginx:1.27: letters, digits and . _ - / : @, at most 512";
-            faults.check("/source/image", is_image_name(&image), named);
-            faults.check("/source/container_port", container_port != Some(0), "a port is 1 to 65535; leave it out to take the image's own");
-            faults.refuse()?;
+            let image = image::checked(&image, container_port, &options)?;
             Ok((Source::Image { image, container_port, options }, None))
         }
         Source::Build { build, container_port, options } => {
-            let mut faults = Faults::none();
-            faults.0.extend(build.faults("/source/build"));
-            faults.0.extend(options.faults("/source/options"));
-            faults.check("/source/container_port", container_port != Some(0), "a port is 1 to 65535; leave it out to take the image's own");
-            faults.refuse()?;
+            image::checked_build(&build, container_port, &options)?;
             let path = folder_at("/source/build/folder", &build.folder).await?;
             if !root.is_some_and(|root| path.starts_with(root) && path != root) {
                 caller.require(Permission::ServicesCommand)?;

@@ -1,8 +1,8 @@
 //! What a container is made of: an allow-list.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use api::{ContainerCheck, ContainerOptions, NetworkPlace, ServiceId, VolumeMount};
+use api::{ContainerCheck, ContainerOptions, LOOPBACK, NetworkPlace, ServiceId, VolumeMount};
 use bollard::models::{
     ContainerCreateBody, EndpointSettings, HealthConfig, HostConfig, Mount, MountType, MountVolumeOptions, NetworkingConfig, PortBinding,
     ResourcesUlimits,
@@ -12,8 +12,6 @@ use sha2::{Digest, Sha256};
 use super::seen::{ALIAS_LABEL, LAUNCH_LABEL, NETWORK_LABEL, OWN_LABEL, VOLUME_LABEL};
 use crate::runtime::NewContainer;
 
-/// The address of this machine that published ports are bound to.
-const LOOPBACK: &str = "127.0.0.1";
 /// Nanoseconds of a second.
 const SECOND: i64 = 1_000_000_000;
 
@@ -21,10 +19,7 @@ const SECOND: i64 = 1_000_000_000;
 pub fn body(id: ServiceId, new: &NewContainer, inside: Option<u16>, launch: String) -> ContainerCreateBody {
     let mut environment: Vec<String> = new.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
     environment.extend(inside.map(|port| format!("PORT={port}")));
-    let published = new.port.zip(inside).map(|(outside, inside)| {
-        let binding = PortBinding { host_ip: Some(LOOPBACK.into()), host_port: Some(outside.to_string()) };
-        (format!("{inside}/tcp"), Some(vec![binding]))
-    });
+    let published = published(new, inside);
     let (limits, options) = (&new.limits, &new.options);
     let words = |words: &[String]| (!words.is_empty()).then(|| words.to_vec());
     let command = if options.command.is_empty() { &new.command } else { &options.command };
@@ -38,7 +33,7 @@ pub fn body(id: ServiceId, new: &NewContainer, inside: Option<u16>, launch: Stri
         labels: Some(labels(id, new, launch)),
         healthcheck: options.check.as_ref().map(check),
         networking_config: options.network.as_ref().map(networking),
-        exposed_ports: published.as_ref().map(|(port, _)| vec![port.clone()]),
+        exposed_ports: (!published.is_empty()).then(|| published.keys().cloned().collect()),
         host_config: Some(HostConfig {
             memory: limits.memory_bytes.map(whole),
             // With swap: the same is none of it.
@@ -50,13 +45,31 @@ pub fn body(id: ServiceId, new: &NewContainer, inside: Option<u16>, launch: Stri
             network_mode: options.network.as_ref().map(|place| network_name(&place.name)),
             readonly_rootfs: options.read_only.then_some(true),
             init: options.init.then_some(true),
-            port_bindings: published.map(|published| HashMap::from([published])),
+            port_bindings: (!published.is_empty())
+                .then(|| published.into_iter().map(|(inside, bindings)| (inside, Some(bindings))).collect()),
             privileged: Some(false),
             security_opt: Some(vec!["no-new-privileges".into()]),
             ..HostConfig::default()
         }),
         ..ContainerCreateBody::default()
     }
+}
+
+/// Where each port of the container is published: that of the service, then the further ones.
+fn published(new: &NewContainer, inside: Option<u16>) -> BTreeMap<String, Vec<PortBinding>> {
+    let mut published: BTreeMap<String, Vec<PortBinding>> = BTreeMap::new();
+    let mut publish = |inside: String, address: &str, host: String| {
+        published.entry(inside).or_default().push(PortBinding { host_ip: Some(address.to_owned()), host_port: Some(host) });
+    };
+    if let Some((outside, inside)) = new.port.zip(inside) {
+        publish(format!("{inside}/tcp"), LOOPBACK, outside.to_string());
+    }
+    for port in &new.options.ports {
+        // An empty port lets Docker assign one.
+        let host = port.host_port.map(|host| host.to_string()).unwrap_or_default();
+        publish(format!("{}/{}", port.container_port, port.protocol.as_str()), port.address(), host);
+    }
+    published
 }
 
 fn labels(id: ServiceId, new: &NewContainer, launch: String) -> HashMap<String, String> {
@@ -129,7 +142,7 @@ pub fn launch(new: &NewContainer, inside: Option<u16>, digest: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use api::{ContainerCheck, ContainerOptions, Limits, NetworkPlace, ServiceId, VolumeMount};
+    use api::{ContainerCheck, ContainerOptions, Limits, NetworkPlace, Protocol, PublishedPort, ServiceId, VolumeMount};
 
     use super::{body, launch};
     use crate::runtime::NewContainer;
@@ -168,6 +181,32 @@ mod tests {
         let new = NewContainer { image: "web:1".into(), ..NewContainer::default() };
         assert_eq!(launch(&new, None, "sha256:1"), launch(&new, None, "sha256:1"));
         assert_ne!(launch(&new, None, "sha256:1"), launch(&new, None, "sha256:2"));
+    }
+
+    #[test]
+    fn further_ports_are_published_beside_that_of_the_service_and_on_this_machine_unless_they_say_otherwise() {
+        let ports = vec![
+            PublishedPort { host_port: Some(8081), ..PublishedPort::new(80) },
+            PublishedPort { host_port: Some(5353), protocol: Protocol::Udp, address: Some("0.0.0.0".into()), ..PublishedPort::new(53) },
+            PublishedPort::new(9000),
+        ];
+        let options = ContainerOptions { ports, ..ContainerOptions::default() };
+        let new = NewContainer { image: "web:1".into(), port: Some(8080), options, ..NewContainer::default() };
+        let json = serde_json::to_value(body(ServiceId(uuid::Uuid::nil()), &new, Some(80), "x".into())).expect("as Docker reads it");
+        let at = |address: &str, port: &str| serde_json::json!({ "HostIp": address, "HostPort": port });
+        let expected = serde_json::json!({
+            "80/tcp": [at("127.0.0.1", "8080"), at("127.0.0.1", "8081")],
+            "53/udp": [at("0.0.0.0", "5353")],
+            "9000/tcp": [at("127.0.0.1", "")],
+        });
+        assert_eq!(json["HostConfig"]["PortBindings"], expected);
+        assert_eq!(
+            json["ExposedPorts"].as_array().map(Vec::len).or_else(|| json["ExposedPorts"].as_object().map(serde_json::Map::len)),
+            Some(3)
+        );
+        let mut other = new.clone();
+        other.options.ports[0].host_port = Some(8082);
+        assert_ne!(launch(&other, Some(80), ""), launch(&new, Some(80), ""), "so that it is made anew");
     }
 
     #[test]

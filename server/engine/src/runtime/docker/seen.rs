@@ -1,7 +1,9 @@
 //! What Docker says of a container, in our terms.
 
-use api::{Container, Health, OwnHealth, Timestamp, label_faults};
-use bollard::models::{ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, HealthStatusEnum, HostConfig};
+use std::collections::HashMap;
+
+use api::{Container, Health, OwnHealth, Protocol, PublishedPort, Timestamp, label_faults};
+use bollard::models::{ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, HealthStatusEnum, HostConfig, PortBinding};
 
 use crate::references::references;
 use crate::runtime::{Ended, Observation, Wiring};
@@ -76,13 +78,11 @@ impl Known {
                 .map(|policy| policy.to_string())
                 .map(|policy| if policy.is_empty() { "no".into() } else { policy }),
             own_health,
+            ports: published(inspected.network_settings.and_then(|network| network.ports).unwrap_or_default()),
             name,
         };
-        let mut ports: Vec<u16> = (inspected.network_settings.and_then(|network| network.ports).unwrap_or_default().into_iter())
-            .filter(|(inside, _)| inside.ends_with("/tcp"))
-            .flat_map(|(_, bound)| bound.unwrap_or_default())
-            .filter_map(|bound| bound.host_port?.parse().ok())
-            .collect();
+        let tcp = container.ports.iter().filter(|port| port.protocol == Protocol::Tcp);
+        let mut ports: Vec<u16> = tcp.filter_map(|port| port.host_port).collect();
         ports.sort_unstable();
         ports.dedup();
         wiring.ports = ports;
@@ -98,6 +98,29 @@ impl Known {
             is_free,
         })
     }
+}
+
+/// What leads to the ports of a container, in their order.
+fn published(ports: HashMap<String, Option<Vec<PortBinding>>>) -> Vec<PublishedPort> {
+    let mut published = Vec::new();
+    for (inside, bound) in ports {
+        let Some((number, protocol)) =
+            inside.split_once('/').and_then(|(number, name)| Some((number.parse().ok()?, Protocol::find(name)?)))
+        else {
+            continue;
+        };
+        published.extend(bound.unwrap_or_default().into_iter().filter_map(|bound| {
+            let host_port = Some(bound.host_port?.parse().ok()?);
+            Some(PublishedPort {
+                container_port: number,
+                host_port,
+                protocol,
+                address: bound.host_ip.filter(|address| !address.is_empty()),
+            })
+        }));
+    }
+    published.sort_unstable();
+    published
 }
 
 fn observation(state: &ContainerState, was_asked: impl FnOnce(&Ended) -> bool) -> Observation {
@@ -209,6 +232,8 @@ mod tests {
         );
         assert!(!format!("{:?}", known.wiring).contains("secret"), "a password isn't kept");
         let container = known.container;
+        let ports: Vec<_> = container.ports.iter().map(api::PublishedPort::words).collect();
+        assert_eq!(ports, ["127.0.0.1:53 to 53/udp", "0.0.0.0:8080 to 80/tcp", "[::]:8080 to 80/tcp"]);
         assert_eq!((container.name.as_str(), container.compose.as_deref()), ("shop-web-1", Some("shop / web")));
         assert_eq!(container.restart_policy.as_deref(), Some("unless-stopped"));
         let own = container.own_health.expect("the image brings a check");

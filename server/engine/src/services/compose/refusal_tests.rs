@@ -85,11 +85,11 @@ fn bombs_are_refused_before_they_fill_the_memory() {
 
 #[test]
 fn notes_without_number_are_counted_and_not_written() {
-    let ports = (1..=1_000).map(|port| format!("{port}, ")).collect::<String>();
+    let ports = (1..=1_000).map(|port| format!("{port}/sctp, ")).collect::<String>();
     let report = reading(&format!("services: {{a: {{image: a, ports: [{ports}]}}}}")).unwrap();
     let notes = &report.services[0].notes;
     assert_eq!((notes.len(), notes[200].at.as_str()), (201, "services.a"));
-    assert_eq!(notes[200].message, "799 more of its parts aren't taken as they are written");
+    assert_eq!(notes[200].message, "800 more of its parts aren't taken as they are written");
 }
 
 #[test]

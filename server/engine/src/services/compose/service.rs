@@ -35,6 +35,7 @@ pub(super) fn read(scope: &mut Scope<'_>, surroundings: &Surroundings<'_>) -> Re
         command: command(scope, "command")?,
         working_dir: optional_text(scope, "working_dir")?,
         user: optional_text(scope, "user")?,
+        ports: ports.further,
         volumes: volumes::read(scope, surroundings)?,
         network: Some(network),
         check: health::read(scope)?,

@@ -116,7 +116,7 @@ fn what_makes_a_service_impossible_is_said() {
         ("image: a, volumes: ['w:/w']", "the volume 'w' isn't declared under the 'volumes' of the file"),
         (
             "image: a, volumes: ['v:w']",
-            "volumes.0.path: a place in a container is an absolute path of at most 4096 bytes without a colon, a zero byte or '..'",
+            "volumes.0.path: a place in a container is an absolute path of at most 4096 bytes without a colon, control characters, '..' or a blank at its end",
         ),
         ("image: a, volumes: ['v:/w', '/w']", "volumes.1.path: another volume is at that path already"),
         ("image: a, networks: [m]", "the network 'm' isn't declared under the 'networks' of the file"),

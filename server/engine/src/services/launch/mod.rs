@@ -14,6 +14,7 @@ pub use port::{Holder, holder};
 use python::Python;
 
 use super::discovery::{Found, read_folder};
+use super::image;
 use crate::runtime::process::Aside;
 use crate::runtime::{Launch, NewContainer, Prepare, ProcessLaunch};
 
@@ -143,7 +144,10 @@ impl Planner {
         container_port: Option<u16>,
         options: &ContainerOptions,
     ) -> Result<Planned> {
-        let (port, note) = port::choose(plan.spec.port, None, plan.last_port, plan.reserved).await?;
+        port::further(&options.ports, plan.reserved).await?;
+        let mut reserved = plan.reserved.clone();
+        reserved.extend(image::further_tcp(&plan.spec.source).map(|port| (port, plan.name.to_owned())));
+        let (port, note) = port::choose(plan.spec.port, None, plan.last_port, &reserved).await?;
         let container = NewContainer {
             name: plan.name.to_owned(),
             command: plan.spec.command.clone().unwrap_or_default(),

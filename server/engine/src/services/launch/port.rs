@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, UdpSocket};
 
-use api::{Error, Result};
+use api::{Error, Protocol, PublishedPort, Result};
 
 use super::blocking;
 
@@ -52,6 +52,38 @@ pub(super) async fn choose(
     }
     let port = assigned(reserved)?;
     Ok((port, note.map(|reason| format!("{reason}, so it was given port {port}"))))
+}
+
+/// Fails with `conflict` when one of the further ports of a container is another's now, as far as that can be seen from here.
+pub(super) async fn further(ports: &[PublishedPort], reserved: &BTreeMap<u16, String>) -> Result<()> {
+    for port in ports {
+        let Some(host) = port.host_port else { continue };
+        let named = reserved.get(&host).filter(|_| port.protocol == Protocol::Tcp).map(|name| format!("the service '{name}'"));
+        let holder = match (named, port.address().parse::<IpAddr>()) {
+            (Some(named), _) => Some(named),
+            (None, Ok(address)) => used(port.protocol, address, host).await?,
+            (None, Err(_)) => None,
+        };
+        if let Some(holder) = holder {
+            let words = format!("port {host} is taken by {holder}; stop that, or publish another further port in its place");
+            return Err(Error::conflict(words));
+        }
+    }
+    Ok(())
+}
+
+/// Who has a port of an address. What else is in the way of it Docker will say: it may more than Pilothouse.
+async fn used(protocol: Protocol, address: IpAddr, port: u16) -> Result<Option<String>> {
+    blocking(move || {
+        let bound = match protocol {
+            Protocol::Tcp => TcpListener::bind((address, port)).map(drop),
+            Protocol::Udp => UdpSocket::bind((address, port)).map(drop),
+        };
+        let is_used = bound.is_err_and(|error| error.kind() == ErrorKind::AddrInUse);
+        let holder = || if protocol == Protocol::Tcp { holder(port) } else { None };
+        is_used.then(|| holder().map_or_else(|| "another program".into(), |holder| holder.to_string()))
+    })
+    .await
 }
 
 /// Who listens on `port` on this machine, as far as Pilothouse's user may see.

@@ -1,0 +1,142 @@
+//! Services of an image: who may open a container, which ports it can't have, and how it is changed. On both databases.
+
+use std::sync::Arc;
+
+use api::ports::Services as _;
+use api::{
+    Caller, ComposeRequest, ContainerOptions, Error, ErrorCode, EventKind, ImagePatch, NewService, Protocol, PublishedPort, Role,
+    RuntimeKind, ServiceDetail, ServiceId, ServicePatch, Source, Timestamp,
+};
+
+use super::image::further;
+use super::tests::{Life, caller, command};
+use crate::runtime::FakeRuntime;
+use crate::testing::TestStore;
+use crate::{Clock, on_each_store};
+
+async fn begin(test: &TestStore) -> Life {
+    let clock = Clock::stopped(Timestamp::from_micros(1_000_000_000));
+    Life::on(test, Arc::new(FakeRuntime::of_kind(RuntimeKind::Docker, clock.clone())), clock).await
+}
+
+fn options(ports: &[&str]) -> Box<ContainerOptions> {
+    let ports = api::read_ports(&ports.join("\n"), "").expect("ports");
+    Box::new(ContainerOptions { ports, ..ContainerOptions::default() })
+}
+
+fn image(name: &str, port: Option<u16>, ports: &[&str]) -> NewService {
+    let source = Source::Image { image: "web:1".into(), container_port: None, options: options(ports) };
+    NewService { source, port, ..command(name, "/".into()) }
+}
+
+fn to(ports: &[&str]) -> ServicePatch {
+    let source = Some(ImagePatch { options: Some(options(ports)), ..ImagePatch::default() });
+    ServicePatch { source, ..ServicePatch::default() }
+}
+
+async fn make(life: &Life, who: &Caller, new: NewService) -> Result<ServiceDetail, Error> {
+    life.services.create(who, new).await
+}
+
+async fn change(life: &Life, who: &Caller, id: ServiceId, patch: ServicePatch) -> Result<ServiceDetail, Error> {
+    life.services.change(who, id, patch).await
+}
+
+fn refused<T: std::fmt::Debug>(answer: Result<T, Error>, code: ErrorCode, field: &str, words: &str) {
+    let error = answer.expect_err("it is refused");
+    assert_eq!((error.code, error.details.first().map_or("", |detail| &detail.field)), (code, field), "{error:?}");
+    assert!(error.details.iter().any(|detail| detail.message.contains(words)), "{words}: {error:?}");
+}
+
+on_each_store! {
+    async fn only_an_admin_opens_a_container_to_the_network(test: TestStore) {
+        let life = begin(&test).await;
+        let (viewer, developer) = (caller(Role::Viewer), caller(Role::Developer));
+        assert_eq!(make(&life, &viewer, image("a", None, &["80"])).await.expect_err("it is refused").code, ErrorCode::Forbidden);
+        let closed = make(&life, &developer, image("a", None, &["80", "[::1]:8081:81", "127.0.0.2::82/udp"])).await.expect("it is closed").service.id;
+        let why = "takes the role Admin, and you are Developer";
+        for open in ["0.0.0.0::80", "[::]::80", "192.168.1.5::80/udp", "[::ffff:127.0.0.1]::80"] {
+            refused(make(&life, &developer, image("b", None, &["80", open])).await, ErrorCode::Forbidden, "/source/options/ports/1/address", why);
+            refused(change(&life, &developer, closed, to(&[open])).await, ErrorCode::Forbidden, "/source/options/ports/0/address", why);
+        }
+        refused(make(&life, &life.admin, image("b", None, &["localhost::80"])).await, ErrorCode::ValidationFailed, "/source/options/ports/0/address", "IP address");
+
+        let opened = make(&life, &life.admin, image("b", None, &["0.0.0.0:9000:80"])).await.expect("an Admin may").service.id;
+        let kept = change(&life, &developer, opened, to(&["0.0.0.0:9000:80", "81"])).await.expect("what is open stays open");
+        assert_eq!(further(&kept.spec.source).len(), 2);
+        let other = change(&life, &developer, opened, to(&["0.0.0.0:9000:22"])).await;
+        refused(other, ErrorCode::Forbidden, "/source/options/ports/0/address", why);
+        assert_eq!(change(&life, &viewer, opened, to(&[])).await.expect_err("it is refused").code, ErrorCode::Forbidden);
+        change(&life, &developer, opened, to(&[])).await.expect("anybody who may change it may close it");
+        life.end().await;
+    }
+
+    async fn a_port_of_the_machine_is_had_once_and_it_is_said_whose_it_is(test: TestStore) {
+        let life = begin(&test).await;
+        let first = make(&life, &life.admin, image("first", Some(9000), &["9001:81", "9002:82/udp"])).await.expect("it is made").service.id;
+        let at = "/source/options/ports/0/host_port";
+        let table = [
+            (image("b", Some(9003), &["9003:80"]), at, "port 9003/tcp is that of the service itself"),
+            (image("b", None, &["9000:80"]), at, "that of the service 'first'"),
+            (image("b", None, &["[::1]:9001:80"]), at, "that of the service 'first'"),
+            (image("b", None, &["9002:80/udp"]), at, "port 9002/udp is that of the service 'first'"),
+            (image("b", Some(9001), &[]), "/port", "port 9001 is a further port of the service 'first'"),
+            (image("b", None, &["9005:80", "9005:81"]), "/source/options/ports/1/host_port", "another further port of this service"),
+        ];
+        for (new, field, words) in table {
+            refused(make(&life, &life.admin, new).await, ErrorCode::ValidationFailed, field, words);
+        }
+        let second = make(&life, &life.admin, image("second", Some(9002), &["9001:80/udp", "81"])).await.expect("the other protocol is free").service.id;
+        refused(change(&life, &life.admin, second, to(&["9001:81"])).await, ErrorCode::ValidationFailed, at, "'first'");
+        let port = |port| ServicePatch { port: Some(port), ..ServicePatch::default() };
+        refused(change(&life, &life.admin, second, port(9001)).await, ErrorCode::ValidationFailed, "/port", "'first'");
+        refused(change(&life, &life.admin, first, port(9001)).await, ErrorCode::ValidationFailed, at, "the service itself");
+        change(&life, &life.admin, first, to(&["9001:82"])).await.expect("its own are its own");
+
+        let both = "name: shop\nservices:\n  web:\n    image: web\n    ports: [\"80\", \"9443:81\"]\n  xyz:\n    image: db\n    ports: [\"127.0.0.1:9443:81\"]\n";
+        let request = ComposeRequest { compose: both.into(), dry_run: true, ..ComposeRequest::default() };
+        let plan = life.services.compose(&life.admin, request).await.expect("a plan");
+        let why: Vec<_> = plan.services.iter().map(|item| item.message.as_deref().unwrap_or_default()).collect();
+        assert!(why[0].is_empty() && why[1].contains("port 9443 of this machine is that of 'shop-web' too"), "{why:?}");
+
+        let file = "name: shop\nservices:\n  web:\n    image: web\n    ports: [\"80\", \"127.0.0.1:9001:81\"]\n  db:\n    image: db\n";
+        let request = ComposeRequest { compose: file.into(), dry_run: true, ..ComposeRequest::default() };
+        let plan = life.services.compose(&life.admin, request).await.expect("a plan");
+        let web = plan.services.iter().find(|item| item.key == "web").expect("it is in the file");
+        assert!(web.message.as_deref().unwrap_or_default().contains("that of the service 'first'"), "{web:?}");
+        life.end().await;
+    }
+
+    async fn a_service_of_an_image_is_changed_field_by_field(test: TestStore) {
+        let life = begin(&test).await;
+        let id = make(&life, &life.admin, image("web", None, &["81"])).await.expect("it is made").service.id;
+        let part = |patch| ServicePatch { source: Some(patch), ..ServicePatch::default() };
+        let newer = part(ImagePatch { image: Some(" web:2 ".into()), container_port: Some(8000), ..ImagePatch::default() });
+        let detail = change(&life, &life.admin, id, newer).await.expect("it is changed");
+        let Source::Image { image, container_port, options } = detail.spec.source else { panic!("an image") };
+        assert_eq!((image.as_str(), container_port, options.ports), ("web:2", Some(8000), vec![PublishedPort::new(81)]));
+        let wrong = ContainerOptions { user: Some("a b".into()), ..ContainerOptions::default() };
+        let patch = part(ImagePatch { image: Some("-v".into()), options: Some(Box::new(wrong)), ..ImagePatch::default() });
+        let error = change(&life, &life.admin, id, patch).await.expect_err("it is wrong");
+        assert_eq!(error.details.iter().map(|detail| detail.field.as_str()).collect::<Vec<_>>(), ["/source/options/user", "/source/image"]);
+        let udp = PublishedPort { protocol: Protocol::Udp, ..PublishedPort::new(53) };
+        let read_only = ContainerOptions { read_only: true, ports: vec![udp], ..ContainerOptions::default() };
+        let patch = part(ImagePatch { container_port: Some(0), options: Some(Box::new(read_only.clone())), ..ImagePatch::default() });
+        change(&life, &life.admin, id, patch).await.expect("it is changed");
+        life.events(id, EventKind::ServiceChanged).await;
+
+        let life = life.again(&test, |_| {}).await;
+        let kept = life.services.get(&life.admin, id).await.expect("it is there").spec.source;
+        assert_eq!(kept, Source::Image { image: "web:2".into(), container_port: None, options: Box::new(read_only) });
+        life.end().await;
+    }
+}
+
+#[tokio::test]
+async fn only_a_service_of_an_image_has_one_to_change() {
+    let mut test = TestStore::new(crate::testing::StoreKind::Sqlite).await;
+    let life = Life::begin(&mut test, &[("orders/main.py", "import fastapi\napp = fastapi.FastAPI()\n")]).await;
+    let id = life.named("orders").await.id;
+    refused(change(&life, &life.admin, id, to(&[])).await, ErrorCode::ValidationFailed, "/source", "made of an image");
+    life.end().await;
+}
