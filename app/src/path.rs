@@ -77,6 +77,11 @@ pub fn bulk(action: Action, ids: impl IntoIterator<Item = ServiceId>) -> String 
     href
 }
 
+/// The page of one action on a service and all that has to be moved with it.
+pub fn bulk_with_dependencies(action: Action, id: ServiceId) -> String {
+    format!("{}&with=dependencies", bulk(action, [id]))
+}
+
 /// The sign-in page that leads on to `next`, a local path with its query.
 pub fn sign_in(next: &str) -> String {
     match local(next) {

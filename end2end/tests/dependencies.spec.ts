@@ -73,6 +73,30 @@ test('services are started in the order of what they need', async ({ page, pilot
   expect(Date.parse(first.started_at ?? ''), 'orders first').toBeLessThan(Date.parse(second.started_at ?? ''));
 });
 
+test('a service is started with all that it needs, and what it needs is stopped with it', async ({ page, pilothouse, signIn }) => {
+  const orders = await pilothouse.stopped('orders');
+  await pilothouse.stopped('payments');
+  const id = await payments(pilothouse, [orders.id]);
+  await signIn('developer');
+  await open(page, `/services/${id}`);
+  await expect(page.getByText("It needs orders, which doesn't run.")).toBeVisible();
+  await page.getByRole('link', { name: 'Start it with all that it needs' }).click();
+  await expect(row(page, 'orders')).toContainText('step 1 of 2');
+  await page.getByRole('button', { name: 'Start 2 services', exact: true }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('2 services started', { timeout: 60_000 });
+  await open(page, `/services/${orders.id}/dependencies`);
+  await page.getByRole('link', { name: 'Stop it with all of these' }).click();
+  await expect(row(page, 'payments')).toContainText('step 1 of 2');
+  await page.getByRole('button', { name: 'Stop 2 services', exact: true }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('2 services stopped', { timeout: 60_000 });
+
+  // What it needs comes and goes while the page is looked at.
+  await open(page, `/services/${id}`);
+  await expect(page.getByText("It needs orders, which doesn't run.")).toBeVisible();
+  await pilothouse.running('orders');
+  await expect(page.getByText("It needs orders, which doesn't run.")).toBeHidden();
+});
+
 test.describe('without JavaScript', () => {
   test.use({ javaScriptEnabled: false });
 

@@ -20,6 +20,10 @@ pub struct BulkRequest {
     /// In place of ids, all that match this; `{}` means every service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<BulkFilter>,
+    /// Also what has to be moved with them: for a start all that they need and that doesn't run, for a stop all that runs and needs them. A
+    /// restart moves nothing else.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub with_dependencies: bool,
     /// Only say what would become of each, and do nothing.
     #[serde(default)]
     pub dry_run: bool,
@@ -89,6 +93,10 @@ pub enum BulkOutcome {
     Skipped,
     /// It didn't work.
     Failed,
+}
+
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 impl BulkItem {

@@ -52,7 +52,11 @@ pub async fn act_on_services(action: Action, ids: String, #[server(default)] for
     let context = RequestContext::current();
     context.check_form_token(&form_token)?;
     let ids = ids.split(',').filter(|id| !id.is_empty()).map(str::parse).collect::<api::Result<Vec<ServiceId>>>()?;
-    let report = context.backend.services.act(context.caller()?, BulkRequest { action, ids, filter: None, dry_run: false }).await?;
+    let report = context
+        .backend
+        .services
+        .act(context.caller()?, BulkRequest { action, ids, filter: None, with_dependencies: false, dry_run: false })
+        .await?;
     if report.items.iter().all(|item| item.outcome == api::BulkOutcome::Failed) {
         Err(api::Error::conflict(report.items.iter().find_map(|item| item.message.clone()).unwrap_or_default()))?;
     }

@@ -12,6 +12,8 @@ pub struct Asked {
     pub ids: Vec<ServiceId>,
     /// Which services, when none is chosen by itself.
     pub filter: BulkFilter,
+    /// Whether what has to be moved with them is, too.
+    pub with_dependencies: bool,
     /// When it was asked for, by the server's clock; none while it is only planned.
     pub sent: Option<Timestamp>,
 }
@@ -34,6 +36,7 @@ impl Asked {
                 label: text("label").map(str::to_owned),
                 q: text("q").map(str::to_owned),
             },
+            with_dependencies: text("with") == Some("dependencies"),
             sent: text("sent").and_then(|text| text.parse().ok()).map(Timestamp::from_micros),
         })
     }
@@ -41,7 +44,7 @@ impl Asked {
     /// What the server is asked, to know what would become of each.
     pub fn request(self) -> BulkRequest {
         let filter = self.ids.is_empty().then_some(self.filter);
-        BulkRequest { action: self.action, ids: self.ids, filter, dry_run: true }
+        BulkRequest { action: self.action, ids: self.ids, filter, with_dependencies: self.with_dependencies, dry_run: true }
     }
 }
 
@@ -72,6 +75,10 @@ mod tests {
         for wrong in [&[][..], &[("action", "explode")], &[("action", "stop"), ("id", "x")], &[("action", "stop"), ("status", "on fire")]] {
             assert!(read(wrong).is_err(), "{wrong:?}");
         }
+        let with = path::bulk_with_dependencies(Action::Start, id);
+        assert_eq!(with, format!("/services/bulk?action=start&id={ID}&with=dependencies"));
+        let asked = read(&[("action", "start"), ("id", ID), ("with", "dependencies")]).unwrap();
+        assert!(asked.request().with_dependencies && !read(&[("action", "start"), ("id", ID)]).unwrap().request().with_dependencies);
         assert_eq!(path::bulk(Action::Stop, [id]), format!("/services/bulk?action=stop&id={ID}"));
     }
     #[test]

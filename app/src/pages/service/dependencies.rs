@@ -1,6 +1,6 @@
 //! What a service needs, and what needs it.
 
-use api::{Dependency, Status, how_known};
+use api::{Action, Dependency, Permission, Status, how_known};
 use leptos::prelude::*;
 
 use super::watch::Watched;
@@ -8,6 +8,7 @@ use crate::components::{Clock, Icon, StatusMark, Symbol};
 use crate::erase::{Erase, Erased, shown, text};
 use crate::pages::dependencies::{DependencyMark, States, end_name};
 use crate::path;
+use crate::viewer::Viewer;
 
 /// Both, each with how it is known.
 #[component]
@@ -30,6 +31,15 @@ pub fn DependenciesTab(
         .erase()
     };
     let nothing_needs = || view! { <p class="panel-empty">"Nothing is known that needs it."</p> }.erase();
+    let may_stop = expect_context::<Viewer>().may(Permission::ServicesOperate);
+    let can_stop = Memo::new(move |_| watched.service.with(|service| service.status.can_stop().is_ok()));
+    let stop = shown(move || {
+        if !may_stop || !can_stop.get() || needed_by.with(Vec::is_empty) {
+            return ().erase();
+        }
+        let href = path::bulk_with_dependencies(Action::Stop, id);
+        view! { <a class="panel-link" href=href>"Stop it with all of these"<Icon symbol=Symbol::Right /></a> }.erase()
+    });
     let link = view! { <a class="panel-link" href=path::dependencies_of(id)>"In the graph"<Icon symbol=Symbol::Right /></a> };
     view! {
         <div class="dependencies">
@@ -38,7 +48,7 @@ pub fn DependenciesTab(
                 {shown(move || needs.with(|all| if all.is_empty() { nothing_needed() } else { table(all, states, true) }))}
             </section>
             <section class="panel" aria-labelledby="needed-by-title">
-                <div class="panel-head"><h2 class="panel-title" id="needed-by-title">"Needed by"</h2></div>
+                <div class="panel-head"><h2 class="panel-title" id="needed-by-title">"Needed by"</h2>{stop}</div>
                 {shown(move || needed_by.with(|all| if all.is_empty() { nothing_needs() } else { table(all, states, false) }))}
             </section>
         </div>

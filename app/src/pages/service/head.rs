@@ -1,12 +1,13 @@
 //! The head of a service's page: what it is, how it is, what can be done.
 
-use api::{Restarts, Service, Status, Timestamp};
+use api::{Action, Dependency, Permission, Restarts, Service, Status, Timestamp};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
 use super::watch::Watched;
 use crate::components::{Clock, HealthMark, Icon, ServiceActions, StatusMark, Symbol};
-use crate::erase::Erase;
+use crate::erase::{Erase, shown};
+use crate::pages::dependencies::States;
 use crate::path;
 use crate::viewer::Viewer;
 
@@ -35,6 +36,7 @@ pub fn ServiceHead(
             <HeadFacts watched />
             <Reason watched />
             <NextStart watched />
+            <Resting watched />
             <Trouble watched />
         </header>
     }
@@ -152,6 +154,34 @@ fn NextStart(watched: Watched) -> impl IntoView {
         let restarts = next.get();
         restarts.next_at.map(|at| view! { <p class="service-head-reason" data-state="starting">{next_start(restarts, at)}</p> })
     }
+}
+
+/// What it needs and that doesn't run, when it could be started.
+#[component]
+fn Resting(watched: Watched) -> impl IntoView {
+    let can_start = Memo::new(move |_| watched.service.with(|service| service.status.can_start().is_ok()));
+    let needs = Memo::new(move |_| watched.detail.with(|detail| detail.dependencies.clone().unwrap_or_default()));
+    let may_start = expect_context::<Viewer>().may(Permission::ServicesOperate);
+    let states = States::default();
+    if needs.with_untracked(|needs| !needs.is_empty()) {
+        // After a break the whole page is asked for anew.
+        states.follow(|| {});
+    }
+    let is_resting = move |need: &Dependency| states.state(need.service_id).get().is_some_and(|(status, _)| status.can_start().is_ok());
+    shown(move || {
+        let names: Vec<String> = needs.with(|needs| {
+            states.know(needs.iter().filter_map(|one| Some((one.service_id?, one.status, one.health_status))));
+            needs.iter().filter(|_| can_start.get()).filter(|need| is_resting(need)).map(|need| need.name.clone()).collect()
+        });
+        if names.is_empty() {
+            return ().erase();
+        }
+        let verb = if names.len() == 1 { "doesn't" } else { "don't" };
+        let text = format!("It needs {}, which {verb} run. ", names.join(", "));
+        let href = path::bulk_with_dependencies(Action::Start, watched.id);
+        let link = may_start.then(|| view! { <a href=href>"Start it with all that it needs"</a> });
+        view! { <p class="service-head-facts">{text}{link}</p> }.erase()
+    })
 }
 
 fn next_start(restarts: Restarts, at: Timestamp) -> String {

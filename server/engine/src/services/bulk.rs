@@ -17,12 +17,15 @@ const AT_ONCE: usize = 16;
 impl Services {
     pub(super) async fn act_on_many(&self, caller: &Caller, request: BulkRequest) -> Result<BulkReport> {
         caller.require(Permission::ServicesOperate)?;
-        let (action, dry_run) = (request.action, request.dry_run);
-        let (chosen, absent) = self.chosen(request)?;
+        let (action, with_dependencies, dry_run) = (request.action, request.with_dependencies, request.dry_run);
+        let (mut chosen, absent) = self.chosen(request)?;
         if !dry_run {
             self.may_act()?;
         }
         let graph = self.graph().await?;
+        if with_dependencies {
+            self.draw_in(&graph, action, &mut chosen)?;
+        }
         // Only those that are moved are waited for, and depend on one another.
         let moved: Vec<ServiceId> =
             chosen.iter().filter(|service| action.allowed(service.status).is_ok()).map(|service| service.id).collect();
@@ -88,6 +91,30 @@ impl Services {
             }
             _ => Err(Error::invalid("/ids", "say which services: by ids, or by a filter, and not by both")),
         }
+    }
+
+    /// Adds what has to be moved with the chosen services, and with what is added.
+    fn draw_in(&self, graph: &DependencyGraph, action: Action, chosen: &mut Vec<Service>) -> Result<()> {
+        let mut known: HashSet<ServiceId> = chosen.iter().map(|service| service.id).collect();
+        let mut next = 0;
+        while let Some(service) = chosen.get(next) {
+            next += 1;
+            // What isn't moved itself draws nothing in.
+            let moved = Some(service.id).filter(|_| action.allowed(service.status).is_ok());
+            let drawn = match (moved, action) {
+                (None, _) | (_, Action::Restart) => Vec::new(),
+                (Some(id), Action::Start) => graph.needs(id),
+                (Some(id), Action::Stop) => graph.needed_by(id),
+            };
+            let ids = drawn.into_iter().filter_map(|one| one.service_id).filter(|id| known.insert(*id)).collect::<Vec<_>>();
+            let entries = ids.into_iter().filter_map(|id| self.core.catalog.find(id));
+            chosen.extend(entries.map(|entry| entry.service.clone()).filter(|service| action.allowed(service.status).is_ok()));
+        }
+        if chosen.len() > BULK_MOST {
+            let message = format!("with what has to be moved too they are {}, and at most {BULK_MOST} are moved at once", chosen.len());
+            return Err(Error::invalid("/with_dependencies", message));
+        }
+        Ok(())
     }
 
     async fn act_on(&self, caller: &Caller, action: Action, service: &Service, after: &[ServiceId]) -> BulkItem {

@@ -10,7 +10,7 @@ use crate::testing::TestStore;
 const MAIN: &str = "from fastapi import FastAPI\napp = FastAPI()\n";
 
 fn request(action: Action, ids: &[ServiceId], dry_run: bool) -> BulkRequest {
-    BulkRequest { action, ids: ids.to_vec(), filter: None, dry_run }
+    BulkRequest { action, ids: ids.to_vec(), filter: None, with_dependencies: false, dry_run }
 }
 
 fn outcomes(report: &BulkReport) -> Vec<(&str, BulkOutcome, Option<&str>)> {

@@ -187,7 +187,7 @@ async fn open_connections_are_told_with_their_number_and_closed_ones_with_their_
             ("[2001:db8::1]:443".to_owned(), DependencyHealth::Unknown, seen(0, began)),
         ]
     );
-    let stop = BulkRequest { action: Action::Stop, ids: vec![db], filter: None, dry_run: true };
+    let stop = BulkRequest { action: Action::Stop, ids: vec![db], filter: None, with_dependencies: false, dry_run: true };
     let plan = life.services.act(&life.admin, stop).await.expect("a plan");
     assert_eq!(plan.items[0].warning.as_deref(), Some("1 service depends on it: web (last seen connected 4 s ago)."));
     life.end().await;
@@ -245,7 +245,7 @@ async fn chain(test: &mut TestStore) -> (Life, [ServiceId; 3]) {
 }
 
 async fn all(life: &Life, action: Action) -> BulkReport {
-    let request = BulkRequest { action, ids: Vec::new(), filter: Some(BulkFilter::default()), dry_run: false };
+    let request = BulkRequest { action, ids: Vec::new(), filter: Some(BulkFilter::default()), with_dependencies: false, dry_run: false };
     life.services.act(&life.admin, request).await.expect("it is asked for")
 }
 
@@ -308,7 +308,7 @@ async fn what_does_not_become_well_is_not_waited_for_without_end_and_that_is_sai
     assert_eq!(runs.service.status_reason.as_deref(), Some("it was started although cart doesn't run"));
     assert_eq!(life.until(db, Status::Running).await.service.status_reason, None);
     life.runtime.refuse_starts(cart, None);
-    let again = BulkRequest { action: Action::Restart, ids: vec![cart, db], filter: None, dry_run: false };
+    let again = BulkRequest { action: Action::Restart, ids: vec![cart, db], filter: None, with_dependencies: false, dry_run: false };
     life.services.act(&life.admin, again).await.expect("it is asked for");
     until_reason(&life, cart, "it was started although db isn't healthy").await;
     life.end().await;
@@ -339,7 +339,7 @@ async fn a_plan_says_what_stays_and_depends_on_what_is_stopped() {
         life.running(name).await;
     }
     let plan = |action, ids: &[ServiceId]| {
-        let request = BulkRequest { action, ids: ids.to_vec(), filter: None, dry_run: true };
+        let request = BulkRequest { action, ids: ids.to_vec(), filter: None, with_dependencies: false, dry_run: true };
         let life = &life;
         async move { life.services.act(&caller(Role::Developer), request).await.expect("a plan").items }
     };
@@ -348,5 +348,33 @@ async fn a_plan_says_what_stays_and_depends_on_what_is_stopped() {
     assert_eq!(told, [("cart", 1, Some("1 service depends on it: web (stopped).")), ("db", 2, None)]);
     assert_eq!(plan(Action::Restart, &[db]).await[0].warning.as_deref(), Some("1 service depends on it: cart."));
     assert_eq!(plan(Action::Start, &[web]).await[0].warning, None, "nothing is lost by a start");
+    life.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_to_be_moved_with_a_service_is_moved_with_it_when_that_is_asked_for() {
+    let mut test = TestStore::new(StoreKind::Sqlite).await;
+    let (life, [cart, db, web]) = chain(&mut test).await;
+    let request = |action, id, dry_run| BulkRequest { action, ids: vec![id], filter: None, with_dependencies: true, dry_run };
+    let names = async |action, id| {
+        let report = life.services.act(&caller(Role::Developer), request(action, id, true)).await.expect("a plan");
+        report.items.into_iter().map(|item| (item.name, item.step)).collect::<Vec<_>>()
+    };
+    let step = |name: &str, step| (name.to_owned(), step);
+    assert_eq!(names(Action::Start, web).await, [step("cart", 2), step("db", 1), step("web", 3)]);
+    assert_eq!(names(Action::Start, db).await, [step("db", 1)], "what needs it needn't run");
+    assert_eq!(names(Action::Stop, db).await, [step("db", 1)], "nothing runs");
+
+    life.services.act(&life.admin, request(Action::Start, cart, false)).await.expect("it is asked for");
+    life.until(db, Status::Running).await;
+    healthy(&life, db);
+    life.until(cart, Status::Running).await;
+    assert_eq!(names(Action::Start, web).await, [step("web", 1)], "what runs is left alone");
+    assert_eq!(names(Action::Stop, db).await, [step("cart", 1), step("db", 2)], "web doesn't run");
+    assert_eq!(names(Action::Restart, db).await, [step("db", 1)]);
+    life.services.act(&life.admin, request(Action::Stop, db, false)).await.expect("it is asked for");
+    for id in [cart, db] {
+        life.until(id, Status::Stopped).await;
+    }
     life.end().await;
 }

@@ -45,7 +45,7 @@ async fn make(whole: &Whole, project: &str) -> [ServiceId; 2] {
 }
 
 async fn act(whole: &Whole, action: Action, ids: &[ServiceId]) {
-    let request = BulkRequest { action, ids: ids.to_vec(), filter: None, dry_run: false };
+    let request = BulkRequest { action, ids: ids.to_vec(), filter: None, with_dependencies: false, dry_run: false };
     whole.services.act(&whole.admin, request).await.unwrap();
 }
 
