@@ -8,6 +8,8 @@ mod build;
 mod compose;
 #[path = "docker/ports.rs"]
 mod ports;
+#[path = "docker/tls.rs"]
+mod tls;
 
 use std::collections::HashSet;
 use std::path::Path;
