@@ -23,6 +23,8 @@ pub struct Fake {
     pub diagnosis: Vec<Diagnosis>,
     /// How every service is checked.
     pub check: HealthCheck,
+    /// What every service is made of; none is a folder.
+    pub source: Option<Source>,
     /// How the last run of every service ended.
     pub last_exit: Option<LastExit>,
     /// The runs that ended by themselves, newest first.
@@ -118,9 +120,10 @@ impl Services for Fake {
     }
 
     async fn get(&self, _: &Caller, id: ServiceId) -> Result<ServiceDetail> {
+        let source = self.source.clone().unwrap_or_else(|| Source::Folder { folder: "/srv/accounts".into() });
         Ok(ServiceDetail {
             service: self.find(id)?,
-            spec: ServiceSpec { health: self.check.clone(), ..ServiceSpec::new(Source::Folder { folder: "/srv/accounts".into() }) },
+            spec: ServiceSpec { health: self.check.clone(), ..ServiceSpec::new(source) },
             command: Some(vec!["uvicorn".into(), "main:app".into()]),
             pids: vec![4242, 4243],
             listening_ports: vec![8001],
@@ -150,7 +153,8 @@ impl Services for Fake {
     async fn change(&self, _: &Caller, id: ServiceId, patch: ServicePatch) -> Result<ServiceDetail> {
         self.find(id)?;
         let needs = serde_json::to_string(&patch.depends_on).unwrap_or_default();
-        Err(Error::unavailable(format!("the fake changes nothing; it was to need {needs}")))
+        let source = serde_json::to_string(&patch.source).unwrap_or_default();
+        Err(Error::unavailable(format!("the fake changes nothing; it was to need {needs}, and of its image {source}")))
     }
 
     async fn delete(&self, _: &Caller, id: ServiceId) -> Result<()> {

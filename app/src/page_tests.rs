@@ -169,7 +169,11 @@ async fn only_an_admin_is_asked_for_a_command() {
     for (role, may_make, may_command) in [(Role::Viewer, false, false), (Role::Developer, true, false), (Role::Admin, true, true)] {
         let page = get(some(), Some(role), "/services/new").await;
         let has = |part: &str| page.text.contains(part);
-        assert_eq!((page.status, has("/rpc/create_service"), has("form[command]")), (StatusCode::OK, may_make, may_command), "{role:?}");
+        assert_eq!(
+            (page.status, has(r#"action="/services/new""#), has("form[command]")),
+            (StatusCode::OK, may_make, may_command),
+            "{role:?}"
+        );
         let list = get(some(), Some(role), "/services").await;
         assert_eq!(list.text.contains(r#"href="/services/new""#), may_make, "{role:?}");
     }

@@ -140,7 +140,8 @@ async fn who_may_change_a_service_gets_its_settings_and_only_an_admin_its_deleti
     for (role, may_change, may_delete) in [(Role::Viewer, false, false), (Role::Developer, true, false), (Role::Admin, true, true)] {
         let page = get(one(), Some(role), &format!("{PAGE}/settings?done=saved")).await;
         let has = |part: &str| page.text.contains(part);
-        assert_eq!((has("/rpc/change_service"), has("/rpc/delete_service")), (may_change, may_delete), "{role:?}");
+        let settings = format!(r#"action="{PAGE}/settings""#);
+        assert_eq!((has(&settings), has("/rpc/delete_service")), (may_change, may_delete), "{role:?}");
         assert_eq!(has(r#"name="form[health_interval]""#), may_change);
         assert_eq!(has("Ask somebody who is a Developer"), !may_change);
         assert!(has("Saved."), "what the form before did is told");
@@ -184,6 +185,77 @@ async fn a_check_is_tried_out_with_what_the_form_says_and_its_faults_are_named()
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(answer.text.contains("/health/interval_seconds"), "{}", answer.text);
     assert_eq!(test(form("15", "another")).await.status, StatusCode::FORBIDDEN);
+}
+
+/// A service of an image with some options.
+fn of_image() -> Fake {
+    let options = serde_json::json!({
+        "command": ["sh", "-c", "echo 'a'\nexec x"],
+        "ports": [{"container_port": 81, "host_port": 8081}, {"container_port": 53, "protocol": "udp", "address": "::1"}],
+        "volumes": [{"volume": "data", "path": "/data", "read_only": true}],
+        "network": {"name": "shop", "aliases": ["web"]},
+        "check": {"test": ["CMD", "pg_isready"], "retries": 3},
+        "init": true
+    });
+    let options = Box::new(serde_json::from_value(options).unwrap());
+    let source = api::Source::Image { image: "web:1".into(), container_port: Some(80), options };
+    let mut fake = Fake { source: Some(source), ..one() };
+    fake.services[0].runtime = api::RuntimeKind::Docker;
+    fake
+}
+
+#[tokio::test]
+async fn the_settings_of_an_image_show_all_that_is_said_of_its_container() {
+    let page = text(of_image(), "/settings").await.replace("&#x27;", "'");
+    for shown in [
+        r#"value="web:1""#,
+        r#"name="form[container_port]""#,
+        "8081:81\n[::1]::53/udp",
+        "data:/data:ro",
+        r#"value="shop""#,
+        r#"<option value="program" selected"#,
+        "pg_isready",
+        r#"name="form[options][check_retries]" type="number" inputmode="numeric" value="3""#,
+        "sh -c 'echo",
+        "its volumes stay",
+        "what is open to the network takes an Admin",
+    ] {
+        assert!(page.contains(shown), "{shown} is missing: {page}");
+    }
+    let ticked =
+        |name: &str| page.split(&format!(r#"name="{name}" value="true""#)).nth(1).unwrap().split('>').next().unwrap().contains("checked");
+    assert!(ticked("form[options][init]") && !ticked("form[options][read_only]"));
+    let tags = page.split("<details").skip(1).filter_map(|rest| rest.split('>').next());
+    assert_eq!(tags.filter(|tag| tag.contains("form-part") && tag.contains(" open")).count(), 3, "what is set isn't folded");
+    assert!(!text(one(), "/settings").await.contains("form[options]"), "a folder has no container");
+    let facts = text(of_image(), "").await;
+    for shown in ["127.0.0.1:8081 to 81/tcp", "[::1], a port that Docker assigns, to 53/udp", "data at /data (read only)"] {
+        assert!(facts.contains(shown), "{shown} is missing");
+    }
+}
+
+#[tokio::test]
+async fn settings_of_an_image_are_sent_whole_and_their_faults_have_their_place() {
+    let form = |options: &str| {
+        format!(
+            "form_token=form-token&id={}&form[name]=a&form[description]=&form[port]=&form[environment]=&form[restart]=never&form[stop_grace]=1\
+             &form[metrics_path]=/m&form[health_interval]=15&form[health_timeout]=5&form[unhealthy_threshold]=3&form[healthy_threshold]=1\
+             &form[image]=web:2&form[container_port]={options}",
+            service(1, "accounts").id
+        )
+    };
+    let save =
+        async |options: &str| post_as(of_image(), Some(Role::Developer), "/rpc/change_service", &form(options), "application/json").await;
+    let whole = save("&form[options][ports]=82&form[options][read_only]=true&form[options][check]=image").await;
+    let sent = r#"of its image {"image":"web:2","container_port":0,"options":{"ports":[{"container_port":82}],"read_only":true}}"#;
+    assert!(whole.text.replace('\\', "").contains(sent), "{}", whole.text);
+    let wrong = save("x&form[options][ports]=82:x&form[options][volumes]=data").await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let body: api::ErrorBody = serde_json::from_str(&wrong.text).unwrap();
+    let fields: Vec<_> = body.details.iter().map(|detail| detail.field.as_str()).collect();
+    assert_eq!(fields, ["/source/container_port", "/source/options/ports", "/source/options/volumes"]);
+    let without = save("").await;
+    assert!(without.text.contains("of its image null"), "what the form doesn't have stays: {}", without.text);
 }
 
 #[tokio::test]

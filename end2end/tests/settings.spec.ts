@@ -47,7 +47,7 @@ test('an admin makes a service from a command, starts it, deletes it after typin
   await page.getByRole('link', { name: 'New service' }).click();
   await page.getByLabel('Name').fill('files');
   await page.getByLabel('Folder').fill('/nowhere');
-  await page.getByLabel('Command').fill('python3 -m http.server $PORT --bind 127.0.0.1');
+  await page.getByLabel('Command', { exact: true }).fill('python3 -m http.server $PORT --bind 127.0.0.1');
   await page.getByRole('button', { name: 'Make service' }).click();
   await expect(page.getByRole('alert')).toContainText("The folder '/nowhere' isn't there");
   await page.getByLabel('Folder').fill('/tmp');

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use api::{Error, ErrorCode};
 use app::context::RequestContext;
-use app::path::COMPOSE;
-use app::rpc::{PlanCompose, PlannedCompose, RpcError, TestHealth, Tried};
+use app::path::{COMPOSE, NEW_SERVICE};
+use app::rpc::{CreateService, PlanCompose, PlannedCompose, PostedSettings, RefusedService, RpcError, Tried};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
@@ -28,24 +28,32 @@ pub fn routes() -> Router<Arc<Server>> {
     let options = LeptosOptions::builder().output_name("pilothouse").build();
     let pages = generate_route_list(app::App).into_iter().filter(|page| !page.path().contains('*')).collect();
     let pages = Router::new().leptos_routes_with_context(&options, pages, context, app::shell);
-    pages.route("/services/{id}/{tab}", post(tried)).route(COMPOSE, post(planned)).with_state(options)
+    let posted = Router::new().route("/services/{id}/{tab}", post(settings)).route(COMPOSE, post(planned)).route(NEW_SERVICE, post(made));
+    pages.merge(posted).with_state(options)
 }
 
-/// The settings of a service, posted without JavaScript to try out its health check: they come back as they were typed, with what was found.
-async fn tried(request: Request) -> Response {
+/// The settings of a service, posted without JavaScript to save them or to try out its health check: unless they are saved they come
+/// back as they were typed, with what was found.
+async fn settings(request: Request) -> Response {
     if !request.uri().path().ends_with("/settings") {
         return method_not_allowed().await.into_response();
     }
-    come_back(request, async |posted: TestHealth, context| Tried::posted(posted, &context).await).await
+    come_back(request, async |posted: PostedSettings, context| Tried::posted(posted, &context).await).await
+}
+
+/// A new service, posted without JavaScript.
+async fn made(request: Request) -> Response {
+    come_back(request, async |posted: CreateService, context| RefusedService::posted(posted, &context).await).await
 }
 
 /// A Compose file, posted without JavaScript to see the plan of it.
 async fn planned(request: Request) -> Response {
-    come_back(request, async |posted: PlanCompose, context| PlannedCompose::posted(posted, &context).await).await
+    come_back(request, async |posted: PlanCompose, context| Err(PlannedCompose::posted(posted, &context).await)).await
 }
 
-/// Answers a posted form by its page, which finds in its context what `look` has made of the form.
-async fn come_back<F, T>(request: Request, look: impl AsyncFnOnce(F, RequestContext) -> T) -> Response
+/// Leads to the address that `look` answers for a posted form, or answers by its page, which finds in its context what that has made of
+/// the form.
+async fn come_back<F, T>(request: Request, look: impl AsyncFnOnce(F, RequestContext) -> Result<String, T>) -> Response
 where
     F: FromReq<PostUrl, Request, RpcError>,
     T: Clone + Send + Sync + 'static,
@@ -55,7 +63,10 @@ where
         return Failure(Error::internal()).into_response();
     };
     let found = match F::from_req(Request::from_parts(parts.clone(), body)).await {
-        Ok(posted) => look(posted, request_context).await,
+        Ok(posted) => match look(posted, request_context).await {
+            Ok(address) => return Redirect::to(&address).into_response(),
+            Err(found) => found,
+        },
         Err(error) => return Failure(error.0).into_response(),
     };
     parts.method = Method::GET;

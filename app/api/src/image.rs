@@ -53,6 +53,19 @@ pub struct ContainerOptions {
     pub init: bool,
 }
 
+/// A change of a service that is made of an image: what is absent stays. Its container is made anew at the next start; volumes stay.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct ImagePatch {
+    /// The new name of its image.
+    pub image: Option<String>,
+    /// The new port in its container; 0 takes that of the image again.
+    pub container_port: Option<u16>,
+    /// How it is run otherwise than the image says, in place of all that was said before.
+    pub options: Option<Box<ContainerOptions>>,
+}
+
 /// A volume in a container. Services that name the same one share it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ContainerOptions, Dependency, Desired, Diagnosis, Health, HealthCheck, Limit, Limits, PublishedPort, RestartPolicy, Restarts,
-    RuntimeKind, ServiceId, ServiceSpec, Source, Status, Timestamp, Uptime,
+    Dependency, Desired, Diagnosis, Health, HealthCheck, ImagePatch, Limit, Limits, PublishedPort, RestartPolicy, Restarts, RuntimeKind,
+    ServiceId, ServiceSpec, Source, Status, Timestamp, Uptime,
 };
 
 /// A service as the list shows it.
@@ -271,19 +271,6 @@ pub struct NewService {
     /// What it is grouped by, at most 20.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
-}
-
-/// A change of a service that is made of an image: what is absent stays. Its container is made anew at the next start; volumes stay.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields, default)]
-pub struct ImagePatch {
-    /// The new name of its image.
-    pub image: Option<String>,
-    /// The new port in its container; 0 takes that of the image again.
-    pub container_port: Option<u16>,
-    /// How it is run otherwise than the image says, in place of all that was said before.
-    pub options: Option<Box<ContainerOptions>>,
 }
 
 /// A change of a service: what is absent stays. Unless a field says otherwise, it takes effect at the next start.

@@ -1,10 +1,21 @@
 //! A form that posts without JavaScript. Once the page is alive it is sent in the background, so that what was typed is still there
 //! when the server refuses it.
 
+use api::{Detail, Error};
 use leptos::prelude::*;
 
+use super::failure::sentence;
 use crate::erase::Erase;
 use crate::viewer::Viewer;
+
+/// What is wrong with the form that a field is in.
+#[derive(Clone, Copy)]
+pub struct FormFaults(pub RwSignal<Vec<Detail>>);
+
+/// What was wrong with a form that was refused.
+pub fn faults(error: Error) -> Vec<Detail> {
+    if error.details.is_empty() { vec![Detail { field: String::new(), message: error.message }] } else { error.details }
+}
 
 /// A form for a server function that redirects when it is done.
 #[component]
@@ -14,11 +25,18 @@ pub fn LiveForm(
     /// Whether its fields stand in two columns where there is room.
     #[prop(default = false)]
     is_wide: bool,
+    /// Where it is posted without JavaScript, when that is another address: a page that keeps what was typed.
+    #[prop(optional, into)]
+    plain: Option<String>,
+    /// What was wrong with it when it was posted there.
+    #[prop(optional)]
+    refused: Vec<Detail>,
     /// Its fields and buttons.
     children: Children,
 ) -> impl IntoView {
     let form_token = expect_context::<Viewer>().form_token;
-    let faults = RwSignal::new(Vec::<String>::new());
+    let faults = RwSignal::new(refused);
+    provide_context(FormFaults(faults));
     let is_busy = RwSignal::new(false);
     #[cfg(feature = "hydrate")]
     let submit = {
@@ -27,9 +45,9 @@ pub fn LiveForm(
     };
     #[cfg(not(feature = "hydrate"))]
     let submit = |_: leptos::ev::SubmitEvent| {};
-    let list = move || faults.get().into_iter().map(|fault| view! { <li>{fault}</li> }.erase()).collect_view();
+    let list = move || faults.get().into_iter().map(|fault| view! { <li>{sentence(&fault.message)}</li> }.erase()).collect_view();
     view! {
-        <form class="settings-form" data-kind=is_wide.then_some("wide") method="post" action=action on:submit=submit aria-busy=move || is_busy.get().to_string()>
+        <form class="settings-form" data-kind=is_wide.then_some("wide") method="post" action=plain.unwrap_or_else(|| action.into()) on:submit=submit aria-busy=move || is_busy.get().to_string()>
             <input type="hidden" name="form_token" value=form_token />
             <ul class="form-faults" role="alert" hidden=move || faults.with(Vec::is_empty)>{list}</ul>
             {children()}
@@ -43,7 +61,7 @@ pub use sending::post_form;
 
 #[cfg(feature = "hydrate")]
 mod sending {
-    use api::ErrorBody;
+    use api::{Detail, ErrorBody};
     use leptos::ev::SubmitEvent;
     use leptos::prelude::*;
     use leptos::task::spawn_local;
@@ -52,20 +70,18 @@ mod sending {
     use wasm_bindgen_futures::JsFuture;
     use web_sys::{FormData, Headers, HtmlFormElement, RequestInit, Response, UrlSearchParams};
 
-    use crate::components::failure::sentence;
-
     /// What became of a form.
     enum Sent {
         /// It is done, and this page shows it.
         Done(String),
         /// It was refused, for these reasons.
-        Refused(Vec<String>),
+        Refused(Vec<Detail>),
     }
 
     pub fn send(
         event: SubmitEvent,
         action: &'static str,
-        faults: RwSignal<Vec<String>>,
+        faults: RwSignal<Vec<Detail>>,
         is_busy: RwSignal<bool>,
         navigate: impl Fn(&str, NavigateOptions) + 'static,
     ) {
@@ -77,9 +93,11 @@ mod sending {
         }
         is_busy.set(true);
         spawn_local(async move {
-            let sent = post(action, &body)
-                .await
-                .unwrap_or_else(|_| Sent::Refused(vec!["Pilothouse doesn't answer; check that it runs, and send the form again.".into()]));
+            let sent = post(action, &body).await.unwrap_or_else(|_| {
+                Sent::Refused(super::faults(api::Error::unavailable(
+                    "Pilothouse doesn't answer; check that it runs, and send the form again",
+                )))
+            });
             // The page may have been left meanwhile.
             is_busy.try_set(false);
             match sent {
@@ -131,10 +149,6 @@ mod sending {
         }
         let text = read(&response).await?;
         let error: ErrorBody = serde_json::from_str(&text).map_err(|error| JsValue::from_str(&error.to_string()))?;
-        let mut reasons: Vec<String> = error.details.iter().map(|detail| sentence(&detail.message)).collect();
-        if reasons.is_empty() {
-            reasons.push(sentence(&error.message));
-        }
-        Ok(Sent::Refused(reasons))
+        Ok(Sent::Refused(super::faults(api::Error { details: error.details, ..api::Error::new(error.error_code, error.message) })))
     }
 }

@@ -36,9 +36,9 @@ pub use frame::Frame;
 #[cfg(feature = "ssr")]
 pub use frame::{Brand, FormFailure};
 pub use icon::{Icon, Symbol};
-pub use live_form::LiveForm;
 #[cfg(feature = "hydrate")]
 pub use live_form::post_form;
+pub use live_form::{FormFaults, LiveForm, faults};
 pub use notices::{Notices, NoticesPlace};
 pub use page_head::PageHead;
 pub use service_actions::{Performer, ServiceActions, action_symbol, action_url};

@@ -1,11 +1,13 @@
 //! Where a service is made from a folder, a command or an image.
 
-use api::{Permission, RestartPolicy};
+use api::Permission;
 use leptos::prelude::*;
 
-use crate::components::{Empty, Field, LiveForm, PageHead, RestartField, Symbol, Takes};
+use super::service::image_form::{ImageFields, OptionsFields};
+use crate::components::{Empty, Field, LiveForm, PageHead, RestartField, Symbol, Takes, faults};
 use crate::erase::{Erase, Erased};
 use crate::path;
+use crate::rpc::{NewServiceForm as Form, RefusedService};
 use crate::viewer::Viewer;
 
 /// The form that makes a service.
@@ -41,6 +43,8 @@ fn NewServiceForm(
     /// Whether they may name a free command.
     may_command: bool,
 ) -> impl IntoView {
+    let posted = SharedValue::new(use_context::<RefusedService>).into_inner();
+    let (form, refused) = posted.map_or_else(|| (Form::blank(), Vec::new()), |posted| (posted.form, faults(posted.error.0)));
     let folder = if may_command {
         "An absolute path. Without a command the folder is read for how it is run."
     } else {
@@ -48,21 +52,21 @@ fn NewServiceForm(
     };
     let command = may_command.then(|| {
         view! {
-            <Field name="form[command]" label="Command" takes=Takes::Line(4096, false) value="" example="python -m http.server $PORT" hint="Empty for a folder with a main.py or app.py. Quotes keep words together; no shell reads it. $PORT is the port." />
+            <Field name="form[command]" label="Command" takes=Takes::Line(4096, false) value=form.command example="python -m http.server $PORT" hint="Empty for a folder with a main.py or app.py. Quotes keep words together; no shell reads it. $PORT is the port." />
         }
     });
     view! {
         <section class="panel settings" aria-label="New service">
-            <LiveForm action="/rpc/create_service" is_wide=true>
-                <Field name="form[name]" label="Name" takes=Takes::Line(63, true) value="" hint="Letters, digits and . _ -" />
-                <Field name="form[folder]" label="Folder" takes=Takes::Line(4096, false) value="" example="/srv/orders" hint=folder />
+            <LiveForm action="/rpc/create_service" plain=path::NEW_SERVICE refused is_wide=true>
+                <Field name="form[name]" label="Name" takes=Takes::Line(63, true) value=form.name hint="Letters, digits and . _ -" />
+                <Field name="form[folder]" label="Folder" takes=Takes::Line(4096, false) value=form.folder example="/srv/orders" hint=folder />
                 {command}
-                <Field name="form[image]" label="Or an image, for Docker" takes=Takes::Line(512, false) value="" example="nginx:1.27" hint="In place of a folder. It is pulled when it isn't there; its container gets no privileges and none of this machine's folders." />
-                <Field name="form[container_port]" label="Port in the container" takes=Takes::NumberOrNothing(1, 65_535) value="" example="the image's own" hint="For an image only: where it listens inside." />
-                <Field name="form[port]" label="Port" takes=Takes::NumberOrNothing(1, 65_535) value="" example="automatic" hint="It is told by the variable PORT. Empty lets Pilothouse read or choose one." />
-                <Field name="form[environment]" label="Variables" takes=Takes::Lines value="" example="NAME=value" hint="One NAME=value a line, over those of its .env." />
-                <Field name="form[description]" label="Description" takes=Takes::Line(500, false) value="" />
-                <RestartField chosen=RestartPolicy::OnFailure />
+                <ImageFields image=form.image container_port=form.container_port is_required=false label="Or an image, for Docker" hint="In place of a folder. It is pulled when it isn't there; its container gets no privileges and none of this machine's folders." />
+                <Field name="form[port]" label="Port" takes=Takes::NumberOrNothing(1, 65_535) value=form.port example="automatic" hint="It is told by the variable PORT. Empty lets Pilothouse read or choose one." />
+                <Field name="form[environment]" label="Variables" takes=Takes::Lines value=form.environment example="NAME=value" hint="One NAME=value a line, over those of its .env." />
+                <Field name="form[description]" label="Description" takes=Takes::Line(500, false) value=form.description />
+                <RestartField chosen=form.restart />
+                <OptionsFields form=form.options />
                 <button type="submit" class="button" data-kind="primary">"Make service"</button>
             </LiveForm>
         </section>

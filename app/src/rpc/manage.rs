@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::service_form::Numbers;
 #[cfg(feature = "ssr")]
 use super::*;
-use super::{Json, RpcResult, ServiceForm};
+use super::{Json, OptionsForm, RpcError, RpcResult, ServiceForm};
 
 /// What the forms that make a service send.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub struct NewServiceForm {
     /// Where it listens in its container; empty takes what the image says.
     #[serde(default)]
     pub container_port: String,
+    /// How it is run otherwise than the image says.
+    #[serde(default)]
+    pub options: OptionsForm,
     pub description: String,
     /// Empty lets Pilothouse choose.
     pub port: String,
@@ -38,9 +41,7 @@ pub struct NewServiceForm {
 #[server(prefix = "/rpc", output = Json, endpoint = "change_service")]
 pub async fn change_service(id: ServiceId, form: ServiceForm, #[server(default)] form_token: String) -> RpcResult<()> {
     let context = RequestContext::current();
-    context.check_form_token(&form_token)?;
-    context.backend.services.change(context.caller()?, id, form.patch()?).await?;
-    leptos_axum::redirect(&format!("{}?done=saved", crate::path::service_tab(id, "settings")));
+    leptos_axum::redirect(&form.save(&context, id, &form_token).await?);
     Ok(())
 }
 
@@ -50,21 +51,64 @@ pub async fn test_health(id: ServiceId, form: ServiceForm, #[server(default)] fo
     Ok(form.test(&RequestContext::current(), id, &form_token).await?)
 }
 
-/// A form whose health check was tried out without JavaScript: the page is shown again with what was typed.
+/// The settings of a service that were posted without JavaScript and not saved: the page is shown again with what was typed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tried {
     pub id: ServiceId,
     pub form: ServiceForm,
-    pub found: RpcResult<HealthTest>,
+    pub outcome: Outcome,
+}
+
+/// What became of settings that weren't saved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// Their health check was tried out.
+    Tested(RpcResult<HealthTest>),
+    /// They were refused.
+    Refused(RpcError),
+}
+
+/// What the settings of a service send to their own page.
+#[cfg(feature = "ssr")]
+#[derive(Debug, Deserialize)]
+pub struct PostedSettings {
+    id: ServiceId,
+    form: ServiceForm,
+    #[serde(default)]
+    form_token: String,
+    /// There when the health check is to be tried out.
+    test: Option<String>,
 }
 
 #[cfg(feature = "ssr")]
 impl Tried {
-    /// Tries out what was posted.
-    pub async fn posted(posted: TestHealth, context: &RequestContext) -> Self {
-        let TestHealth { id, form, form_token } = posted;
-        let found = form.test(context, id, &form_token).await.map_err(RpcError);
-        Self { id, form, found }
+    /// Saves what was posted, or tries out its health check. Answers where it is shown that it is saved, or what is shown again.
+    pub async fn posted(posted: PostedSettings, context: &RequestContext) -> Result<String, Self> {
+        let PostedSettings { id, form, form_token, test } = posted;
+        let outcome = match test {
+            Some(_) => Outcome::Tested(form.test(context, id, &form_token).await.map_err(RpcError)),
+            None => match form.clone().save(context, id, &form_token).await {
+                Ok(address) => return Ok(address),
+                Err(error) => Outcome::Refused(RpcError(error)),
+            },
+        };
+        Err(Self { id, form, outcome })
+    }
+}
+
+/// A new service that was posted without JavaScript and refused: the page comes back with what was typed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RefusedService {
+    pub form: NewServiceForm,
+    pub error: RpcError,
+}
+
+#[cfg(feature = "ssr")]
+impl RefusedService {
+    /// Makes what was posted. Answers where it is, or what is shown again.
+    pub async fn posted(posted: CreateService, context: &RequestContext) -> Result<String, Self> {
+        let CreateService { form, form_token } = posted;
+        form.clone().make(context, &form_token).await.map_err(|error| Self { form, error: RpcError(error) })
     }
 }
 
@@ -72,9 +116,7 @@ impl Tried {
 #[server(prefix = "/rpc", output = Json, endpoint = "create_service")]
 pub async fn create_service(form: NewServiceForm, #[server(default)] form_token: String) -> RpcResult<()> {
     let context = RequestContext::current();
-    context.check_form_token(&form_token)?;
-    let made = context.backend.services.create(context.caller()?, form.new_service()?).await?;
-    leptos_axum::redirect(&format!("{}?done=made", crate::path::service(made.service.id)));
+    leptos_axum::redirect(&form.make(&context, &form_token).await?);
     Ok(())
 }
 
@@ -96,14 +138,40 @@ pub async fn delete_service(id: ServiceId, typed: String, #[server(default)] for
     Ok(())
 }
 
+impl NewServiceForm {
+    /// One in which nothing is typed yet.
+    pub fn blank() -> Self {
+        Self {
+            name: String::new(),
+            folder: String::new(),
+            command: String::new(),
+            image: String::new(),
+            container_port: String::new(),
+            options: OptionsForm::default(),
+            description: String::new(),
+            port: String::new(),
+            environment: String::new(),
+            restart: RestartPolicy::OnFailure,
+        }
+    }
+}
+
 #[cfg(feature = "ssr")]
 impl NewServiceForm {
+    /// Makes the service; answers the address of its page.
+    async fn make(self, context: &RequestContext, form_token: &str) -> api::Result<String> {
+        context.check_form_token(form_token)?;
+        let made = context.backend.services.create(context.caller()?, self.new_service()?).await?;
+        Ok(format!("{}?done=made", crate::path::service(made.service.id)))
+    }
+
     fn new_service(self) -> api::Result<api::NewService> {
         let mut numbers = Numbers::default();
         let port = numbers.port(&self.port);
         let environment = numbers.variables(&self.environment);
         let command = numbers.words("/source/command", &self.command);
         let container_port = numbers.port_at("/source/container_port", &self.container_port);
+        let options = self.options.options(&api::ContainerOptions::default(), &mut numbers);
         let (folder, image) = (self.folder.trim().to_owned(), self.image.trim().to_owned());
         let has_folder = !folder.is_empty() || !command.is_empty();
         if !image.is_empty() && has_folder {
@@ -112,9 +180,12 @@ impl NewServiceForm {
         if image.is_empty() && folder.is_empty() {
             numbers.fault("/source/folder", "give a folder, or an image".into());
         }
+        if image.is_empty() && !options.is_empty() {
+            numbers.fault("/source/image", "only a service of an image has settings of a container: give an image, or empty them".into());
+        }
         numbers.refuse()?;
         let source = match (image.is_empty(), command.is_empty()) {
-            (false, _) => api::Source::Image { image, container_port, options: Default::default() },
+            (false, _) => api::Source::Image { image, container_port, options: Box::new(options) },
             (true, true) => api::Source::Folder { folder },
             (true, false) => api::Source::Command { command, working_dir: folder },
         };
@@ -139,7 +210,7 @@ impl NewServiceForm {
 mod tests {
     use api::{RestartPolicy, Source};
 
-    use super::NewServiceForm;
+    use super::{NewServiceForm, OptionsForm};
 
     #[test]
     fn a_command_is_split_into_words_and_no_shell_reads_it() {
@@ -147,12 +218,10 @@ mod tests {
             name: "x".into(),
             folder: "/srv".into(),
             command: "python -c 'print(1); x' $HOME;ls".into(),
-            image: String::new(),
-            container_port: String::new(),
             description: " ".into(),
             port: "80".into(),
-            environment: String::new(),
             restart: RestartPolicy::Never,
+            ..NewServiceForm::blank()
         };
         let made = new.clone().new_service().unwrap();
         let Source::Command { command, working_dir } = made.source else { panic!("a command") };
@@ -162,8 +231,13 @@ mod tests {
         assert!(matches!(NewServiceForm { command: " ".into(), ..new.clone() }.new_service().unwrap().source, Source::Folder { .. }));
         let both = NewServiceForm { image: "nginx:1.27".into(), ..new };
         assert_eq!(both.clone().new_service().unwrap_err().details[0].field, "/source/image");
-        let image = NewServiceForm { folder: " ".into(), command: String::new(), container_port: "80".into(), ..both };
-        let Source::Image { image, container_port, .. } = image.new_service().unwrap().source else { panic!("an image") };
-        assert_eq!((image.as_str(), container_port), ("nginx:1.27", Some(80)));
+        let options = OptionsForm { ports: "127.0.0.1:8081:81\r\n53/udp".into(), ..OptionsForm::default() };
+        let image = NewServiceForm { folder: " ".into(), command: String::new(), container_port: "80".into(), options, ..both };
+        let Source::Image { image: name, container_port, options } = image.clone().new_service().unwrap().source else {
+            panic!("an image")
+        };
+        assert_eq!((name.as_str(), container_port, options.ports.len()), ("nginx:1.27", Some(80), 2));
+        let folder = NewServiceForm { folder: "/srv".into(), image: String::new(), ..image };
+        assert_eq!(folder.new_service().unwrap_err().details[0].field, "/source/image", "nothing that was typed is lost silently");
     }
 }

@@ -3,9 +3,10 @@
 
 #[cfg(feature = "ssr")]
 use api::HealthTest;
-use api::{CheckKind, RestartPolicy, ServiceDetail, ServiceId, write_bytes, write_labels, write_variables};
+use api::{CheckKind, RestartPolicy, ServiceDetail, ServiceId, Source, write_bytes, write_labels, write_variables};
 use serde::{Deserialize, Serialize};
 
+use super::OptionsForm;
 #[cfg(feature = "ssr")]
 use crate::context::RequestContext;
 
@@ -51,6 +52,15 @@ pub struct ServiceForm {
     /// With blanks between them; quotes keep words together.
     #[serde(default)]
     pub environment_files: String,
+    /// For a service of an image, as the next two.
+    #[serde(default)]
+    pub image: String,
+    /// Where it listens in its container; empty takes what the image says.
+    #[serde(default)]
+    pub container_port: String,
+    /// None for other services.
+    #[serde(default)]
+    pub options: Option<OptionsForm>,
 }
 
 impl ServiceForm {
@@ -58,6 +68,10 @@ impl ServiceForm {
     pub fn of(detail: &ServiceDetail) -> Self {
         let (service, spec) = (&detail.service, &detail.spec);
         let health = &spec.health;
+        let (image, container_port, options) = match &spec.source {
+            Source::Image { image, container_port, options } => (image.clone(), *container_port, Some(OptionsForm::of(options))),
+            _ => Default::default(),
+        };
         Self {
             name: service.name.clone(),
             description: service.description.clone().unwrap_or_default(),
@@ -80,16 +94,19 @@ impl ServiceForm {
             limit_files: number(spec.limits.open_files),
             labels: write_labels(&spec.labels),
             environment_files: typed(&spec.environment_files),
+            image,
+            container_port: number(container_port.map(u32::from)),
+            options,
         }
     }
 }
 
-fn number(limit: Option<u32>) -> String {
+pub(super) fn number(limit: Option<u32>) -> String {
     limit.map(|limit| limit.to_string()).unwrap_or_default()
 }
 
 /// A command as it is typed: words with quotes where they are needed, which reading takes off again.
-fn typed(command: &[String]) -> String {
+pub(super) fn typed(command: &[String]) -> String {
     let is_plain =
         |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./=:,@%+${}".contains(&byte));
     let quoted = |word: &String| if is_plain(word) { word.clone() } else { format!("'{}'", word.replace('\'', r"'\''")) };
@@ -133,6 +150,25 @@ impl ServiceForm {
             processes: numbers.limit("/limits/processes", "the limit of processes", &self.limit_processes),
             open_files: numbers.limit("/limits/open_files", "the limit of open files", &self.limit_files),
         }
+    }
+
+    /// Saves it; answers where that is shown.
+    pub(super) async fn save(self, context: &RequestContext, id: ServiceId, form_token: &str) -> api::Result<String> {
+        context.check_form_token(form_token)?;
+        let (caller, services) = (context.caller()?, &context.backend.services);
+        let mut numbers = Numbers::default();
+        let source = match &self.options {
+            Some(options) => {
+                let before = services.get(caller, id).await?.spec.source;
+                Some(options.patch(&self.image, &self.container_port, &before))
+            }
+            None => None,
+        };
+        let source = source.map(|source| numbers.take(source));
+        let patch = numbers.take(self.patch());
+        numbers.refuse()?;
+        services.change(caller, id, api::ServicePatch { source, ..patch }).await?;
+        Ok(format!("{}?done=saved", crate::path::service_tab(id, "settings")))
     }
 
     pub(super) fn patch(self) -> api::Result<api::ServicePatch> {
@@ -222,9 +258,14 @@ impl Numbers {
     }
 
     pub fn variables(&mut self, text: &str) -> std::collections::BTreeMap<String, String> {
-        api::read_variables(text).unwrap_or_else(|error| {
+        self.take(api::read_variables(text))
+    }
+
+    /// What was read elsewhere, or nothing with what is wrong with it.
+    pub fn take<T: Default>(&mut self, read: api::Result<T>) -> T {
+        read.unwrap_or_else(|error| {
             self.0.extend(error.details);
-            Default::default()
+            T::default()
         })
     }
 
@@ -262,6 +303,9 @@ mod tests {
             limit_files: String::new(),
             labels: "team=shop canary".into(),
             environment_files: ".env.production 'with blank'".into(),
+            image: String::new(),
+            container_port: String::new(),
+            options: None,
         }
     }
 

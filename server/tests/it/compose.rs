@@ -126,7 +126,7 @@ async fn a_file_that_is_posted_without_javascript_comes_back_with_its_plan() {
     assert!(made.header("location").starts_with("/services/bulk?action=start&id="), "{made:?}");
 }
 
-fn form_urlencoded(pairs: &[(&str, &str)]) -> String {
+pub fn form_urlencoded(pairs: &[(&str, &str)]) -> String {
     let escape = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
     pairs.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect::<Vec<_>>().join("&")
 }

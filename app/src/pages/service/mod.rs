@@ -8,6 +8,7 @@ mod diagnosis;
 mod facts;
 mod figures;
 mod head;
+pub(super) mod image_form;
 mod incident;
 mod incidents;
 mod limits_form;

@@ -5,13 +5,15 @@ use leptos::prelude::*;
 
 use super::check_form::CheckForm;
 use super::check_test::CheckTest;
+use super::image_form::{ImageFields, OptionsFields};
 use super::limits_form::LimitsForm;
 use super::loads::Loads;
 use super::needs_field::NeedsField;
 use super::watch::Watched;
-use crate::components::{Field, Icon, LiveForm, RestartField, Symbol, Takes};
+use crate::components::{Field, Icon, LiveForm, RestartField, Symbol, Takes, faults};
 use crate::erase::{Erase, shown};
-use crate::rpc::{ServiceForm, Tried};
+use crate::path;
+use crate::rpc::{Outcome, ServiceForm, Tried};
 use crate::viewer::Viewer;
 
 /// The settings, for those who may change them; others read that they may not.
@@ -41,8 +43,18 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>, loads: Loads) -> im
     let ServiceDetail { service, spec, .. } = &detail;
     let (id, runtime) = (service.id, service.runtime);
     let is_foreign = matches!(spec.source, Source::Container { .. });
-    let (form, found) = tried.map_or_else(|| (ServiceForm::of(&detail), None), |tried| (tried.form, Some(tried.found)));
+    let (form, found, refused) = match tried.map(|tried| (tried.form, tried.outcome)) {
+        None => (ServiceForm::of(&detail), None, Vec::new()),
+        Some((form, Outcome::Tested(found))) => (form, Some(found), Vec::new()),
+        Some((form, Outcome::Refused(error))) => (form, None, faults(error.0)),
+    };
     let (check, limits) = (form.clone(), form.clone());
+    let is_image = matches!(spec.source, Source::Image { .. });
+    let (image, container_port) = (form.image, form.container_port);
+    let image = is_image.then(|| {
+        view! { <ImageFields image container_port is_required=true label="Image" hint="As docker run takes it. It is pulled when it isn't there." /> }
+    });
+    let options = form.options.filter(|_| is_image).map(|form| view! { <OptionsFields form /> });
     let environment = if is_foreign {
         view! { <input type="hidden" name="form[environment]" value="" /> }.erase()
     } else {
@@ -55,11 +67,12 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>, loads: Loads) -> im
     view! {
         <section class="panel" aria-labelledby="service-settings">
             <header class="panel-head"><h2 class="panel-title" id="service-settings">"Settings"</h2></header>
-            <LiveForm action="/rpc/change_service" is_wide=true>
+            <LiveForm action="/rpc/change_service" plain=path::service_tab(id, "settings") refused is_wide=true>
                 <input type="hidden" name="id" value=id.to_string() />
                 <Field name="form[name]" label="Name" takes=Takes::Line(63, true) value=form.name hint="Letters, digits and . _ -" />
                 <Field name="form[description]" label="Description" takes=Takes::Line(500, false) value=form.description />
                 <Field name="form[labels]" label="Labels" takes=Takes::Line(2600, false) value=form.labels example="team=shop tier=web" hint="Services of a label are found, and started or stopped, together." />
+                {image}
                 <Field name="form[port]" label="Port" takes=Takes::NumberOrNothing(1, 65_535) value=form.port example="automatic" hint="It is told by the variable PORT. Empty lets Pilothouse read or choose one." />
                 <Field name="form[metrics_path]" label="Path of its Prometheus metrics" takes=Takes::Line(1024, true) value=form.metrics_path />
                 {environment}
@@ -68,6 +81,7 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>, loads: Loads) -> im
                 <RestartField chosen=form.restart />
                 <Field name="form[stop_grace]" label="Seconds it has to stop" takes=Takes::Number(0, 600) value=form.stop_grace hint="After that it is killed, with all that it has started." />
                 {(!is_foreign).then(|| view! { <LimitsForm form=limits /> })}
+                {options}
                 <CheckForm form=check runtime />
                 <CheckTest id found />
             </LiveForm>
