@@ -156,7 +156,7 @@ async fn the_settings_of_a_check_have_its_kind_and_a_container_has_no_command() 
     let mut fake = Fake { check, ..one() };
     let page = text(fake.clone(), "/settings").await;
     assert!(page.contains(r#"<option value="command" selected"#) && page.contains(r#"value="/bin/sh -c 'exit 0'""#), "{page}");
-    assert!(page.contains("Only an Admin may set another command."));
+    assert!(page.contains("Another command takes an Admin, unless"));
     assert!(text(fake.clone(), "").await.contains("Command sh: 3 of 4 good, every 15 s"));
     fake.services[0].runtime = api::RuntimeKind::Docker;
     fake.check = api::HealthCheck::default();

@@ -3,7 +3,7 @@
 use api::{Permission, RestartPolicy};
 use leptos::prelude::*;
 
-use crate::components::{Empty, Field, LiveForm, PageHead, RestartField, Symbol, Takes};
+use crate::components::{Empty, Field, LiveForm, PageHead, RestartField, RunAsField, Symbol, Takes};
 use crate::erase::{Erase, Erased};
 use crate::path;
 use crate::viewer::Viewer;
@@ -44,19 +44,20 @@ fn NewServiceForm(
     let folder = if may_command {
         "An absolute path. Without a command the folder is read for how it is run."
     } else {
-        "An absolute path below the services folder, with a main.py or app.py. Other folders take an Admin."
+        "An absolute path below the services folder, with a main.py or app.py. Other folders take an Admin, unless it runs as a user that is open to you."
     };
-    let command = may_command.then(|| {
-        view! {
-            <Field name="form[command]" label="Command" takes=Takes::Line(4096, false) value="" example="python -m http.server $PORT" hint="Empty for a folder with a main.py or app.py. Quotes keep words together; no shell reads it. $PORT is the port." />
-        }
-    });
+    let command = if may_command {
+        "Empty for a folder with a main.py or app.py. Quotes keep words together; no shell reads it. $PORT is the port."
+    } else {
+        "Takes an Admin, unless it runs as a user that is open to you. Empty for a folder with a main.py or app.py. Quotes keep words together; no shell reads it."
+    };
     view! {
         <section class="panel settings" aria-label="New service">
             <LiveForm action="/rpc/create_service" is_wide=true>
                 <Field name="form[name]" label="Name" takes=Takes::Line(63, true) value="" hint="Letters, digits and . _ -" />
                 <Field name="form[folder]" label="Folder" takes=Takes::Line(4096, false) value="" example="/srv/orders" hint=folder />
-                {command}
+                <Field name="form[command]" label="Command" takes=Takes::Line(4096, false) value="" example="python -m http.server $PORT" hint=command />
+                <RunAsField value=String::new() is_free=may_command />
                 <Field name="form[image]" label="Or an image, for Docker" takes=Takes::Line(512, false) value="" example="nginx:1.27" hint="In place of a folder. It is pulled when it isn't there; its container gets no privileges and none of this machine's folders." />
                 <Field name="form[container_port]" label="Port in the container" takes=Takes::NumberOrNothing(1, 65_535) value="" example="the image's own" hint="For an image only: where it listens inside." />
                 <Field name="form[port]" label="Port" takes=Takes::NumberOrNothing(1, 65_535) value="" example="automatic" hint="It is told by the variable PORT. Empty lets Pilothouse read or choose one." />

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use api::{
-    COMPOSE_BYTES, Caller, ComposeItem, ComposeOutcome, ComposeReport, ComposeRequest, Error, Permission, Result, ServiceId,
+    COMPOSE_BYTES, Caller, ComposeItem, ComposeOutcome, ComposeReport, ComposeRequest, Error, Permission, Result, ServiceId, ServiceSpec,
     is_service_name,
 };
 
 use super::compose::{self, Given};
 use super::discovery::environment::variables;
-use super::discovery::read_below;
+use super::discovery::{is_only_ours, read_below};
 use super::launch::blocking;
 use super::{Services, lock, taken, validate};
 
@@ -58,10 +58,20 @@ impl Services {
                 Err(Error::invalid("/folder", "give the Compose file or its folder, not both: leave one of them empty"))
             }
             Some(folder) => {
-                let path = validate::folder_at("/folder", folder).await?;
-                if !self.root.as_deref().is_some_and(|root| path.starts_with(root)) {
-                    caller.require(Permission::ServicesCommand)?;
+                let path = validate::folder_at("/folder", folder, None).await?;
+                if caller.may(Permission::ServicesCommand) {
+                    return Ok(Some(path));
                 }
+                let Some(root) = self.root.clone().filter(|root| path.starts_with(root)) else {
+                    caller.require(Permission::ServicesCommand)?;
+                    return Ok(None);
+                };
+                // Whoever could lead it elsewhere would be shown what isn't theirs.
+                let below = path.clone();
+                let ours = blocking(move || is_only_ours(&root, &below)).await?;
+                ours.map_err(|why| {
+                    Error::forbidden(format!("'{folder}' takes an Admin, for others could change what is read there: {why}"))
+                })?;
                 Ok(Some(path))
             }
         }
@@ -78,7 +88,9 @@ impl Services {
         }
         let needs = missing.map_or(Ok(()), |need| Err(Error::conflict(format!("it needs '{need}', which can't be made"))));
         let is_free = if same.is_some() { Err(taken(&new.name)) } else { Ok(()) };
-        if let Err(error) = validate::new_service(caller, new).and(is_free).and(needs) {
+        let spec = ServiceSpec { environment: new.environment.clone(), health: new.health.clone(), ..ServiceSpec::new(new.source.clone()) };
+        let is_allowed = || self.may_run(caller, &spec, None).map(drop);
+        if let Err(error) = validate::new_service(new).and_then(|()| is_allowed()).and(is_free).and(needs) {
             refuse(item, &error);
         }
     }

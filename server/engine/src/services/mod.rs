@@ -24,6 +24,7 @@ mod list;
 mod outcome;
 mod reconciler;
 mod restart;
+mod rights;
 mod sync;
 mod tail;
 mod turn;

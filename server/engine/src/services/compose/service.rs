@@ -48,6 +48,7 @@ pub(super) fn read(scope: &mut Scope<'_>, surroundings: &Surroundings<'_>) -> Re
     let (restart, labels) = (limits::restart(scope)?, environment::labels(scope, surroundings.project)?);
     unhonoured::note(scope);
     let service = NewService {
+        user: None,
         name,
         runtime: None,
         source: Source::Image { image, container_port, options: Box::new(options) },

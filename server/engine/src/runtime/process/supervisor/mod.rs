@@ -34,6 +34,7 @@ use super::procfs::{Kin, ProcessId, boot_id, holders, oom_kills};
 use super::state::{Phase, State, VERSION};
 use crate::Clock;
 use crate::runtime::ProcessLaunch;
+use crate::user::{SystemUser, not_as};
 
 /// What is written to standard output when the socket answers.
 pub const READY: &str = "ready";
@@ -76,6 +77,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The user that a service runs as; none is this one. Fails with words for people: then it runs as nobody.
+fn runs_as(launch: &ProcessLaunch) -> Result<Option<SystemUser>, String> {
+    let Some(name) = &launch.user else { return Ok(None) };
+    SystemUser::choose(name).map(Some).map_err(|why| not_as(name, &why))
 }
 
 fn usage() -> ExitCode {
@@ -170,7 +177,14 @@ impl Supervisor {
             self.fail("the order to start it was lost; start it again".into());
             return Ok(());
         };
-        match Preparation::of(launch) {
+        let preparation = match runs_as(launch) {
+            Ok(user) => Preparation::of(launch, user),
+            Err(why) => {
+                self.fail(why);
+                return Ok(());
+            }
+        };
+        match preparation {
             Some(preparation) => {
                 self.output.mark(Some(LogStream::Prepare));
                 self.state.phase = preparation.phase();
@@ -285,14 +299,20 @@ impl Supervisor {
 
     fn start_root(&mut self) {
         let Some(launch) = self.launch.take() else { return };
-        let each = self.prepare_limits(&launch.limits);
+        let user = match runs_as(&launch) {
+            Ok(user) => user,
+            Err(why) => return self.fail(why),
+        };
+        let user = user.as_ref();
+        let each = self.prepare_limits(&launch.limits, user);
         let ProcessLaunch { command, working_dir, environment, .. } = &launch;
-        let order = Order { command, working_dir, environment, is_split: true, group: &self.state.group, each: &each };
+        let order = Order { user, command, working_dir, environment, is_split: true, group: &self.state.group, each: &each };
         match Child::start(&self.folder, &order) {
             Ok(child) => {
                 self.limit_processes();
                 self.state.phase = Phase::Running { root: child.id, started_at: Clock::System.now() };
-                let text = format!("started as process {}: {}", child.id.pid, launch.command.join(" "));
+                let as_whom = user.map(|user| format!(" of the user {}", user.name)).unwrap_or_default();
+                let text = format!("started as process {}{as_whom}: {}", child.id.pid, launch.command.join(" "));
                 self.work = Work::Run(child);
                 self.record();
                 self.forget_launch();
