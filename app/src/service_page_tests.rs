@@ -142,6 +142,7 @@ async fn who_may_change_a_service_gets_its_settings_and_only_an_admin_its_deleti
         let has = |part: &str| page.text.contains(part);
         assert_eq!((has("/rpc/change_service"), has("/rpc/delete_service")), (may_change, may_delete), "{role:?}");
         assert_eq!(has(r#"name="form[health_interval]""#), may_change);
+        assert_eq!((has(r#"name="form[user]""#), has("is open to you (service_users)")), (may_change, may_change && !may_delete));
         assert_eq!(has("Ask somebody who is a Developer"), !may_change);
         assert!(has("Saved."), "what the form before did is told");
     }

@@ -5,12 +5,13 @@
 use std::ffi::CString;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use api::{Error, Result, is_user_name};
-use rustix::process::{Gid, Uid, chdir, geteuid};
+use rustix::process::{Gid, Uid, chdir, geteuid, setsid};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_no_new_privs, set_thread_groups, set_thread_res_gid,
     set_thread_res_uid,
@@ -63,12 +64,23 @@ pub fn not_as(name: &str, why: &str) -> String {
     format!("it can't be run as the user '{name}': {why}")
 }
 
-/// Fails with `validation_failed` when one of the configured names can't be had, saying why.
-pub fn check_configured(names: &[String]) -> Result<()> {
+/// Fails with `validation_failed` when one of the configured names can't be had, saying why: also when it is of who could put something
+/// else in the place of one of `folders`, which are Pilothouse's own.
+pub fn check_configured<'a>(names: &[String], folders: impl IntoIterator<Item = &'a Path>) -> Result<()> {
+    let folders: Vec<_> = folders.into_iter().filter_map(|folder| std::path::absolute(folder).ok()).collect();
+    let folders: Vec<_> = folders.iter().flat_map(|folder| [folder.canonicalize().ok(), Some(folder.clone())]).flatten().collect();
     names.iter().try_for_each(|name| {
         let shown: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
         let wrong = |why| Error::invalid("service_users", format!("service_users names '{shown}', which services can't run as: {why}"));
-        SystemUser::choose(name).map(drop).map_err(wrong)
+        let user = SystemUser::choose(name).map_err(wrong)?;
+        let is_theirs = |path: &&Path| std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.uid() == user.uid);
+        match folders.iter().flat_map(|folder| folder.ancestors()).find(is_theirs) {
+            None => Ok(()),
+            Some(path) => Err(wrong(format!(
+                "it owns {}, and so could change what Pilothouse keeps or runs as root: give that folder to root (chown)",
+                path.display()
+            ))),
+        }
     })
 }
 
@@ -112,14 +124,18 @@ impl SystemUser {
         })
     }
 
-    /// Lets `command` be run as this user in `folder`, which is entered as this user too; without a way to gain other rights.
+    /// Lets `command` be run as this user in `folder`, which is entered as this user too; without a way to gain other rights. With `is_apart` it
+    /// leads a session of its own, and so can't type on the terminal of who has started Pilothouse; it must not lead a group then.
     #[expect(unsafe_code, reason = "between fork and exec there is no other place")]
-    pub fn take_on(&self, command: &mut Command, folder: &Path) -> io::Result<()> {
+    pub fn take_on(&self, command: &mut Command, folder: &Path, is_apart: bool) -> io::Result<()> {
         let folder = CString::new(folder.as_os_str().as_bytes())?;
         let (groups, gid, uid) = (self.group_ids(), Gid::from_raw(self.gid), Uid::from_raw(self.uid));
         let nothing = CapabilitySet::empty();
         let nothing = CapabilitySets { effective: nothing, permitted: nothing, inheritable: nothing };
         let become_it = move || {
+            if is_apart {
+                setsid()?;
+            }
             set_thread_groups(&groups)?;
             set_thread_res_gid(gid, gid, gid)?;
             set_thread_res_uid(uid, uid, uid)?;

@@ -27,14 +27,22 @@ fn root_its_second_name_pilothouse_itself_and_odd_names_are_refused_with_why() {
     assert!(why("-u").contains("the name of a user") && why("root\n").contains("the name of a user"));
     if !geteuid().is_root() {
         assert!(why("daemon").contains("run Pilothouse as root") && may_change().is_err());
-        assert!(check_configured(&["daemon".into()]).expect_err("it can't be had").message.contains("run Pilothouse as root"));
+        assert!(check_configured(&["daemon".into()], []).expect_err("it can't be had").message.contains("run Pilothouse as root"));
         return;
     }
     assert!(why("root").contains("is root"), "{}", why("root"));
     assert!(why("surely-not-there").contains("isn't in /etc/passwd"));
-    assert!(may_change().is_ok() && SystemUser::choose("daemon").is_ok() && check_configured(&["daemon".into()]).is_ok());
-    let wrong = check_configured(&["daemon".into(), "root".into()]).expect_err("root is never allowed");
+    assert!(may_change().is_ok() && SystemUser::choose("daemon").is_ok() && check_configured(&["daemon".into()], []).is_ok());
+    let wrong = check_configured(&["daemon".into(), "root".into()], []).expect_err("root is never allowed");
     assert!(wrong.message.starts_with("service_users names 'root'"), "{wrong}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let services = folder.path().join("theirs/services");
+    std::fs::create_dir_all(&services).expect("folders");
+    assert!(check_configured(&["daemon".into()], [services.as_path()]).is_ok());
+    let daemon = SystemUser::choose("daemon").expect("it is there");
+    std::os::unix::fs::chown(folder.path().join("theirs"), Some(daemon.uid), None).expect("it is the user's");
+    let wrong = check_configured(&["daemon".into()], [services.as_path()]).expect_err("it could put another folder there");
+    assert!(wrong.message.contains("theirs, and so could change what Pilothouse keeps or runs as root"), "{wrong}");
 }
 
 #[test]

@@ -98,6 +98,7 @@ async fn a_service_is_the_user_it_runs_as_and_nothing_more_and_is_stopped_all_th
     assert!(stats.pids.contains(&pid) && stats.usage.memory_bytes > Some(0), "{stats:?}");
 
     kill(supervisor);
+    until_so("its supervisor lives", || !is_alive(supervisor)).await;
     let reborn = house.reborn();
     reborn.observe_all().await.unwrap();
     assert_eq!(pid_of(&reborn, id).await, pid, "a new supervisor finds it again");

@@ -107,10 +107,10 @@ impl Aside {
         let mut command = std::process::Command::new(path);
         command.args(args).env_clear().envs(&self.environment).stdin(Stdio::null());
         match &self.user {
-            None => _ = command.current_dir(&self.working_dir),
-            Some(user) => user.take_on(&mut command, &self.working_dir).map_err(|error| error.to_string())?,
+            None => _ = command.current_dir(&self.working_dir).process_group(0),
+            Some(user) => user.take_on(&mut command, &self.working_dir, true).map_err(|error| error.to_string())?,
         }
-        command.stdout(writer.try_clone().map_err(captured)?).stderr(writer).process_group(0);
+        command.stdout(writer.try_clone().map_err(captured)?).stderr(writer);
         let mut command = Command::from(command);
         let child = command.kill_on_drop(true).spawn().map_err(|error| explain(program, &error))?;
         let group = Group::of(&child).ok_or("it was started and can't be found in /proc")?;

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use tokio::process::Command;
 use tokio::sync::Mutex;
 
-use super::{Inherited, blocking, blocking_as};
+use super::{Inherited, blocking_as};
 use crate::runtime::{Prepare, PrepareStep};
 use crate::services::discovery::{Requirements, read_text};
 use crate::user::SystemUser;
@@ -58,7 +58,7 @@ impl Python {
         if let Some(venv) = blocking_as(user, move || existing(&own)).await?? {
             return Ok(Chosen { interpreter: venv.join("bin/python"), venv: Some(venv), prepare: None });
         }
-        let (path, interpreter) = self.system().await?;
+        let (path, interpreter) = self.system(user).await?;
         let Some(requirements) = requirements else {
             return Ok(Chosen { interpreter: path, venv: None, prepare: None });
         };
@@ -94,10 +94,10 @@ impl Python {
         Ok(Chosen { interpreter: python, venv: Some(venv), prepare: Some(prepare) })
     }
 
-    /// The system's interpreter.
-    async fn system(&self) -> Result<(PathBuf, Interpreter)> {
+    /// The system's interpreter: the first that `user` can see, when there is one. It is asked as Pilothouse, on whose PATH it is.
+    async fn system(&self, user: Option<&SystemUser>) -> Result<(PathBuf, Interpreter)> {
         let path = self.environment.for_preparation().get("PATH").map(String::as_str).unwrap_or("/usr/local/bin:/usr/bin:/bin").to_owned();
-        let found = blocking(move || {
+        let found = blocking_as(user, move || {
             let folders: Vec<_> = std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
             let candidates = ["python3", "python"].into_iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
             candidates.into_iter().find_map(|path| is_program(&path).map(|modified| (path, modified)))

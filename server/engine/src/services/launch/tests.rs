@@ -264,11 +264,13 @@ async fn what_another_user_could_not_read_is_not_read_for_it() {
         assert!(error.message.starts_with("it can't be run as the user 'daemon': Pilothouse runs as the user"), "{error}");
         return;
     }
+    fs::set_permissions(folder.root.path(), fs::Permissions::from_mode(0o700)).expect("a mode");
     let error = folder.plan(&spec).await.expect_err("the user may not get there");
     assert!(error.message.contains("may not enter the folder"), "{error}");
     fs::set_permissions(folder.root.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
     let launch = folder.plan(&spec).await.expect("a plan").launch;
     assert_eq!((launch.user.as_deref(), launch.environment["A"].as_str()), (Some("daemon"), "1"));
+    assert!(!launch.command[0].starts_with("/root/"), "it is an interpreter that the user can run: {:?}", launch.command);
     let secret = Path::new(&folder.path()).join(".env.secret");
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).expect("a mode");
     fs::hard_link(&secret, Path::new(&folder.path()).join(".env.hard")).expect("a second name");

@@ -77,7 +77,7 @@ impl Child {
             .process_group(0);
         match order.user {
             None => _ = command.current_dir(order.working_dir),
-            Some(user) => user.take_on(&mut command, order.working_dir).map_err(|error| unlike(user, &error))?,
+            Some(user) => user.take_on(&mut command, order.working_dir, false).map_err(|error| unlike(user, &error))?,
         }
         let held = |error: io::Error| format!("its limits can't be held: {error}; take them off in its settings to start it without");
         let spawned = order.group.within(|| lowered(order.each, || command.spawn())).map_err(held)?.map_err(held)?;
