@@ -57,7 +57,8 @@ async fn story(app: TestApp) {
     }
     let made = developer.post("/api/services", new(OPEN)).await;
     assert_eq!((made.status.as_u16(), &made.json()["spec"]["user"]), (201, &json!(OPEN)), "{made:?}");
-    let path = format!("/api/services/{}", made.json()["id"].as_str().unwrap());
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/services/{id}");
     assert_eq!(developer.post(&format!("{path}/start"), json!({})).await.status, 202);
     let running = until("it is well", async || {
         let now = viewer.get(&path).await.json();
@@ -68,7 +69,7 @@ async fn story(app: TestApp) {
     let uid = status.lines().find_map(|line| line.strip_prefix("Uid:\t")).unwrap().split('\t').next().unwrap().to_owned();
     assert_ne!(uid, "0");
     until("it says who it is", async || {
-        let lines = viewer.get(&format!("{path}/logs")).await.text();
+        let lines = viewer.get(&format!("/api/logs/services/{id}")).await.text();
         lines.contains(&format!("it is {uid} at /")).then_some(())
     })
     .await;

@@ -68,7 +68,7 @@ impl Services {
                 };
                 // Whoever could lead it elsewhere would be shown what isn't theirs.
                 let below = path.clone();
-                let ours = blocking(move || is_only_ours(&root, &below)).await?;
+                let ours = blocking(move || is_only_ours(&root, &below, false)).await?;
                 ours.map_err(|why| {
                     Error::forbidden(format!("'{folder}' takes an Admin, for others could change what is read there: {why}"))
                 })?;

@@ -57,7 +57,8 @@ impl Services {
         let Some(root) = self.root.clone().filter(|root| path.starts_with(root) && path != *root) else {
             return Err(self.refused(caller, ""));
         };
-        let ours = blocking(move || is_only_ours(&root, &path)).await?;
+        let is_suspect = before.is_some_and(|before| before.user.is_some());
+        let ours = blocking(move || is_only_ours(&root, &path, is_suspect)).await?;
         ours.map_err(|why| {
             self.refused(caller, &format!("others could change what runs from '{folder}' ({why}), so it is a free command, and "))
         })

@@ -144,6 +144,10 @@ async fn a_folder_that_the_user_owns_or_can_lead_elsewhere_is_not_run_as_pilotho
     give(&root.join("orders/main.py"));
     assert_eq!(services.change(&developer, orders, as_user("")).await.expect_err("its code is the user's").code, ErrorCode::Forbidden);
     chown(root.join("orders/main.py"), Some(0), Some(0)).expect("it is root's");
+    std::fs::create_dir(root.join("orders/__pycache__")).expect("a folder");
+    give(&root.join("orders/__pycache__"));
+    assert_eq!(services.change(&developer, orders, as_user("")).await.expect_err("so is this code").code, ErrorCode::Forbidden);
+    chown(root.join("orders/__pycache__"), Some(0), Some(0)).expect("it is root's");
     services.change(&developer, orders, as_user("")).await.expect("it is only ours");
     life.end().await;
 }

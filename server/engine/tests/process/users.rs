@@ -189,6 +189,10 @@ async fn what_is_made_before_is_made_as_the_user_and_follows_no_link_with_the_ri
     assert!(failure(&house, launch.clone()).await.contains("can't be marked as complete"));
     launch.prepare.as_mut().unwrap().lock = home.join("locked");
     symlink(&secret, home.join("locked")).unwrap();
-    assert!(failure(&house, launch).await.contains("its environment can't be made"));
+    assert!(failure(&house, launch.clone()).await.contains("its environment can't be made"));
+    let prepare = launch.prepare.as_mut().unwrap();
+    (prepare.lock, prepare.marker) = (home.join("pipe"), home.join("new"));
+    rustix::fs::mkfifoat(rustix::fs::CWD, home.join("pipe"), rustix::fs::Mode::from_raw_mode(0o666)).unwrap();
+    assert!(failure(&house, launch).await.contains("its environment can't be made"), "it doesn't wait for ever");
     assert!(!made.exists() && std::fs::read_to_string(&secret).unwrap() == "secret");
 }

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, test_kill_process_group};
+use rustix::fs::fchown;
+use rustix::process::{Pid, Signal, Uid, test_kill_process_group};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
@@ -108,7 +109,11 @@ impl Aside {
         command.args(args).env_clear().envs(&self.environment).stdin(Stdio::null());
         match &self.user {
             None => _ = command.current_dir(&self.working_dir).process_group(0),
-            Some(user) => user.take_on(&mut command, &self.working_dir, true).map_err(|error| error.to_string())?,
+            Some(user) => {
+                // So it can open `/dev/stdout` too.
+                fchown(&reader, Some(Uid::from_raw(user.uid)), None).map_err(|error| captured(error.into()))?;
+                user.take_on(&mut command, &self.working_dir, true).map_err(|error| error.to_string())?;
+            }
         }
         command.stdout(writer.try_clone().map_err(captured)?).stderr(writer);
         let mut command = Command::from(command);

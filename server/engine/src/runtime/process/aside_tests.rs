@@ -127,7 +127,7 @@ async fn a_command_is_run_as_another_user_and_ended_with_all_that_it_has_started
     std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("a mode");
     assert!(matches!(run("true").await.how, How::NotStarted(why) if why.contains("may not enter the folder")));
     std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("a mode");
-    let script = "id -u; id -ru; id -G; grep -c 'NoNewPrivs:.1' /proc/self/status; read -r a b c d group session e < /proc/$$/stat; echo $((group - $$)) $((session - $$))";
+    let script = "id -u > /dev/stdout; id -ru; id -G; grep -c 'NoNewPrivs:.1' /proc/self/status; read -r a b c d group session e < /proc/$$/stat; echo $((group - $$)) $((session - $$))";
     let ran = run(script).await;
     assert_eq!(ran.output, [uid.to_string(), uid.to_string(), user.gid.to_string(), "1".to_owned(), "0 0".to_owned()]);
     let ran = run("sleep 600 & echo $!; sleep 600").await;

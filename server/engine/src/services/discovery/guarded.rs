@@ -83,13 +83,27 @@ impl Guarded {
     }
 
     /// Whether `name`, when it is there, is of somebody who may own a folder here and written by nobody else. Fails with why not.
-    pub fn is_ours(&self, name: &str) -> Result<(), String> {
-        let Some(stat) = self.stat(name) else { return Ok(()) };
+    pub fn is_ours(&self, name: &OsStr) -> Result<(), String> {
+        let Ok(stat) = statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) else { return Ok(()) };
         let is_ours = [rustix::process::geteuid().as_raw(), 0, self.owner].contains(&stat.st_uid);
         match is_ours && (stat.st_mode & 0o022 == 0 || FileType::from_raw_mode(stat.st_mode) == FileType::Symlink) {
             true => Ok(()),
             false => Err(format!("others may change {}", self.path.join(name).display())),
         }
+    }
+
+    /// [`Guarded::is_ours`] of all that is in it, at most `most`.
+    pub fn is_all_ours(&self, most: usize) -> Result<(), String> {
+        let unreadable = |error| format!("it can't be listed ({error})");
+        for (place, entry) in Dir::read_from(&self.fd).map_err(unreadable)?.enumerate() {
+            let entry = entry.map_err(unreadable)?;
+            match entry.file_name().to_bytes() {
+                _ if place > most => return Err(format!("it has more than {most} files and folders")),
+                b"." | b".." => {}
+                name => self.is_ours(OsStr::from_bytes(name))?,
+            }
+        }
+        Ok(())
     }
 
     /// What `name` is, without following a link.

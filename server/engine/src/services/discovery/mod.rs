@@ -108,14 +108,18 @@ pub(crate) fn read_text(path: &Path) -> Option<String> {
 }
 
 /// Whether nobody but the owner of the services folder `root`, Pilothouse and root can change what is at `path` in it, or lead it elsewhere:
-/// then what runs from there is theirs. Fails with why not.
-pub(crate) fn is_only_ours(root: &Path, path: &Path) -> Result<(), String> {
+/// then what runs from there is theirs. Looked at are the folders on the way, the files that are read of it and the virtual environment, or
+/// all that is directly in it, when it `is_suspect` because another user has run there. Fails with why not.
+pub(crate) fn is_only_ours(root: &Path, path: &Path, is_suspect: bool) -> Result<(), String> {
     let below = path.strip_prefix(root).map_err(|_| "it isn't in the services folder".to_owned())?;
     let mut folder = Guarded::root(root)?;
     for name in below.iter() {
         folder = folder.folder(name)?;
     }
-    folder::FILES.into_iter().try_for_each(|name| folder.is_ours(name))?;
+    if is_suspect {
+        return folder.is_all_ours(FOLDERS);
+    }
+    folder::FILES.into_iter().try_for_each(|name| folder.is_ours(OsStr::new(name)))?;
     [".venv", "venv"].into_iter().filter(|name| folder.stat(name).is_some()).try_for_each(|name| folder.folder(OsStr::new(name)).map(drop))
 }
 

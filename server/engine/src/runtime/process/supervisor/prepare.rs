@@ -1,14 +1,14 @@
 //! What is made before a service starts: its virtual environment.
 
-use std::fs::{DirBuilder, File};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 
 use rustix::process::WaitStatus;
 
 use super::child::{Child, Order};
 use crate::runtime::process::cgroup::Group;
-use crate::runtime::process::folder::{RunFolder, try_lock};
+use crate::runtime::process::folder::{NONBLOCK, RunFolder, try_lock};
 use crate::runtime::process::state::Phase;
 use crate::runtime::{Prepare, ProcessLaunch};
 use crate::user::SystemUser;
@@ -65,7 +65,9 @@ impl Preparation {
             return Ok(Progress::Complete);
         }
         let Some(step) = self.prepare.steps.get(self.next) else {
-            let marked = self.act(|| File::create(&self.prepare.marker).map(drop));
+            let marked = self.act(|| {
+                OpenOptions::new().write(true).create(true).truncate(true).custom_flags(NONBLOCK).open(&self.prepare.marker).map(drop)
+            });
             marked.map_err(|error| format!("its environment can't be marked as complete: {error}"))?;
             return Ok(Progress::Complete);
         };
