@@ -75,7 +75,7 @@ async fn story(app: TestApp) {
     .await;
     let test = json!({"kind": "command", "command": ["id", "-u"]});
     let tested = developer.post(&format!("{path}/health/test"), test.clone()).await.json();
-    assert_eq!((&tested["ok"], &tested["output"]), (&json!(true), &json!([uid])), "{tested}");
+    assert_eq!((&tested["ok"], &tested["message"]), (&json!(true), &json!(format!("Command id: exit code 0: {uid}"))), "{tested}");
 
     // What was free as that user isn't taken over by another one.
     viewer.patch(&path, json!({"user": OPEN})).await.fails_with(403, "forbidden");
