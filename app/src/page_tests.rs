@@ -165,15 +165,12 @@ async fn a_failed_form_goes_back_and_its_page_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_an_admin_is_asked_for_a_command() {
+async fn who_may_make_services_is_asked_for_a_command_and_told_what_it_takes() {
     for (role, may_make, may_command) in [(Role::Viewer, false, false), (Role::Developer, true, false), (Role::Admin, true, true)] {
         let page = get(some(), Some(role), "/services/new").await;
         let has = |part: &str| page.text.contains(part);
-        assert_eq!(
-            (page.status, has(r#"action="/services/new""#), has("form[command]")),
-            (StatusCode::OK, may_make, may_command),
-            "{role:?}"
-        );
+        assert_eq!((page.status, has(r#"action="/services/new""#), has("form[command]")), (StatusCode::OK, may_make, may_make), "{role:?}");
+        assert_eq!((has("form[user]"), has("Takes an Admin, unless")), (may_make, may_make && !may_command), "{role:?}");
         let list = get(some(), Some(role), "/services").await;
         assert_eq!(list.text.contains(r#"href="/services/new""#), may_make, "{role:?}");
     }

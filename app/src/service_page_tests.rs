@@ -143,6 +143,7 @@ async fn who_may_change_a_service_gets_its_settings_and_only_an_admin_its_deleti
         let settings = format!(r#"action="{PAGE}/settings""#);
         assert_eq!((has(&settings), has("/rpc/delete_service")), (may_change, may_delete), "{role:?}");
         assert_eq!(has(r#"name="form[health_interval]""#), may_change);
+        assert_eq!((has(r#"name="form[user]""#), has("is open to you (service_users)")), (may_change, may_change && !may_delete));
         assert_eq!(has("Ask somebody who is a Developer"), !may_change);
         assert!(has("Saved."), "what the form before did is told");
     }
@@ -157,7 +158,7 @@ async fn the_settings_of_a_check_have_its_kind_and_a_container_has_no_command() 
     let mut fake = Fake { check, ..one() };
     let page = text(fake.clone(), "/settings").await;
     assert!(page.contains(r#"<option value="command" selected"#) && page.contains(r#"value="/bin/sh -c 'exit 0'""#), "{page}");
-    assert!(page.contains("Only an Admin may set another command."));
+    assert!(page.contains("Another command takes an Admin, unless"));
     assert!(text(fake.clone(), "").await.contains("Command sh: 3 of 4 good, every 15 s"));
     fake.services[0].runtime = api::RuntimeKind::Docker;
     fake.check = api::HealthCheck::default();

@@ -51,6 +51,8 @@ settings! {
     database_url: String = "PILOTHOUSE_DATABASE_URL", "SQLite in the data folder";
     /// The folder that is looked through for services
     services_dir: PathBuf = "PILOTHOUSE_SERVICES_DIR", "none";
+    /// The users of the system, with commas between them (in the file a list), that a Developer may let services run as, whatever these run; an Admin may choose any but root. Only where Pilothouse runs as root
+    service_users: Names = "PILOTHOUSE_SERVICE_USERS", "none";
     /// The Docker Engine whose containers are shown and run: `unix://PATH`, `tcp://HOST:PORT`, or `off`
     docker_host: String = "PILOTHOUSE_DOCKER_HOST", "`/var/run/docker.sock`, when it is there";
     /// The folder with `ca.pem`, `cert.pem` and `key.pem`, for an engine over TLS
@@ -101,6 +103,39 @@ impl std::str::FromStr for Password {
     }
 }
 
+/// Names with commas between them, or a list of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "OneOrMany")]
+pub struct Names(Vec<String>);
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "names are a text with commas between them, or a list")]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl From<OneOrMany> for Names {
+    fn from(names: OneOrMany) -> Self {
+        let names = match names {
+            OneOrMany::One(text) => text.split(',').map(String::from).collect(),
+            OneOrMany::Many(names) => names,
+        };
+        let mut kept: Vec<String> = names.iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
+        kept.sort();
+        kept.dedup();
+        Self(kept)
+    }
+}
+
+impl std::str::FromStr for Names {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(OneOrMany::One(text.to_owned()).into())
+    }
+}
+
 /// The whole configuration, checked.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -112,6 +147,8 @@ pub struct Settings {
     pub database_url: Option<String>,
     /// The folder that is looked through for services.
     pub services_dir: Option<PathBuf>,
+    /// The users of the system that a Developer may let services run as; the engine checks them.
+    pub service_users: Vec<String>,
     /// Where the Docker Engine is.
     pub docker: DockerHost,
     /// The password of the user `admin`, made when there is no user.
@@ -170,6 +207,7 @@ impl Settings {
             data_dir: absolute(given.data_dir.unwrap_or_else(default_data_dir))?,
             database_url: given.database_url.filter(|url| !url.is_empty()),
             services_dir: given.services_dir.filter(|path| !path.as_os_str().is_empty()).map(absolute).transpose()?,
+            service_users: given.service_users.unwrap_or_default().0,
             docker: docker(given.docker_host, given.docker_certificates)?,
             admin_password: given.admin_password.map(|password| password.0).filter(|password| !password.reveal().is_empty()),
             public_url: given.public_url.filter(|url| !url.is_empty()).map(|url| url.trim_end_matches('/').to_owned()),
@@ -282,6 +320,21 @@ mod tests {
         let message = parse("rate_limit = 1\nlisten_on = 3").expect_err("it is unknown");
         assert!(message.contains("line 2") && message.contains("listen_on"), "{message}");
         assert!(parse("rate_limit = \"many\"").expect_err("it is no number").contains("invalid type"));
+    }
+
+    #[test]
+    fn the_users_of_services_are_a_list_or_a_text_with_commas() {
+        let wanted = ["orders", "shop"].map(String::from).to_vec();
+        for text in ["service_users = ['shop', ' orders ', 'shop']", "service_users = 'shop, orders,,'"] {
+            let settings = Settings::checked(Given::default().or(parse(text).expect("it is right"))).expect("it is right");
+            assert_eq!(settings.service_users, wanted, "{text}");
+        }
+        let given = Given { service_users: Some("orders,shop".parse().expect("names")), ..Given::default() };
+        assert_eq!(
+            Settings::checked(given.or(parse("service_users = ['x']").expect("it is right"))).expect("it is right").service_users,
+            wanted
+        );
+        assert!(parse("service_users = 7").expect_err("it is no name").contains("commas"));
     }
 
     #[test]

@@ -101,6 +101,7 @@ pub fn engine_config(settings: &Settings) -> EngineConfig {
         data_dir: settings.data_dir.clone(),
         database_url: settings.database_url.clone(),
         services_dir: settings.services_dir.clone(),
+        service_users: settings.service_users.clone(),
         docker: settings.docker.clone(),
         program: settings.program.clone(),
         demonstration: settings.demonstration,

@@ -48,14 +48,15 @@ pub trait Services: Send + Sync {
     /// One service with all that its page shows. Needs `services:read`.
     async fn get(&self, caller: &Caller, id: ServiceId) -> Result<ServiceDetail>;
 
-    /// Makes a service; it is stopped. Needs `services:create`, and `services:command` for a command or a folder outside the services folder.
+    /// Makes a service; it is stopped. Needs `services:create`, and `services:command` for a command or a folder outside the services folder
+    /// that doesn't run as one of the users of the system that are open to Developers, and for any other user than these.
     async fn create(&self, caller: &Caller, new: NewService) -> Result<ServiceDetail>;
 
     /// Makes the services of a Compose file, at rest; `dry_run` only says what would become of each. Needs `services:create`, and
     /// `services:command` for a folder outside the services folder. One that can't be made doesn't hold up the others.
     async fn compose(&self, caller: &Caller, request: ComposeRequest) -> Result<ComposeReport>;
 
-    /// Changes a service; takes effect at its next start. Needs `services:change`.
+    /// Changes a service; takes effect at its next start. Needs `services:change`, and `services:command` for what only that may make.
     async fn change(&self, caller: &Caller, id: ServiceId, patch: ServicePatch) -> Result<ServiceDetail>;
 
     /// Deletes a stopped service; its folder stays. Needs `services:delete`. It can be put back for [`DeletedService::DAYS`] days, unless it
@@ -93,7 +94,7 @@ pub trait Services: Send + Sync {
     async fn health(&self, caller: &Caller, id: ServiceId) -> Result<HealthReport>;
 
     /// Checks a running service once with these settings, saved or not; it changes nothing of what it counts as. Needs
-    /// `services:change`, and `services:command` for a command that isn't the saved one. Fails with `conflict` unless it runs.
+    /// `services:change`, and `services:command` for a command that isn't the saved one, unless it runs as a user that is open to Developers. Fails with `conflict` unless it runs.
     async fn test_health(&self, caller: &Caller, id: ServiceId, check: HealthCheck) -> Result<HealthTest>;
 
     /// The runs of a service that ended by themselves, newest first; the last 20 are kept. Needs `services:read`.

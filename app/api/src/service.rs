@@ -244,6 +244,10 @@ pub struct NewService {
     pub runtime: Option<RuntimeKind>,
     /// Where its code comes from.
     pub source: Source,
+    /// The user of the system that it runs as; none is the one that Pilothouse runs as. Only with a folder or a command, and only where
+    /// Pilothouse runs as root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
     /// The port it shall listen on; none lets Pilothouse choose.
     #[serde(default)]
     pub port: Option<u16>,
@@ -284,6 +288,8 @@ pub struct ServicePatch {
     pub name: Option<String>,
     /// The new description; empty removes it.
     pub description: Option<String>,
+    /// The new user of the system that it runs as; empty takes the one that Pilothouse runs as.
+    pub user: Option<String>,
     /// The new port; 0 lets Pilothouse choose again.
     pub port: Option<u16>,
     /// The new variables, in place of all the old ones.

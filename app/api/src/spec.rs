@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ContainerOptions, HealthCheck, ImageBuild, Limits, RestartPolicy, RuntimeKind, ServiceId};
+use crate::{Blocked, ContainerOptions, HealthCheck, ImageBuild, Limits, RestartPolicy, RuntimeKind, ServiceId};
 
 /// What a service is, independent of the runtime that runs it. Each runtime renders it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,6 +14,9 @@ pub struct ServiceSpec {
     pub source: Source,
     /// What runs it.
     pub runtime: RuntimeKind,
+    /// The user of the system that it runs as; none is the one that Pilothouse runs as. Only with a folder or a command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
     /// The command, when it is set and not found by reading the folder.
     #[serde(default)]
     pub command: Option<Vec<String>>,
@@ -77,6 +80,7 @@ impl ServiceSpec {
         Self {
             runtime: source.runtime(),
             source,
+            user: None,
             command: None,
             port: None,
             environment: BTreeMap::new(),
@@ -158,6 +162,18 @@ impl Source {
         }
     }
 
+    /// Whether its services can run as a user of the system.
+    pub const fn can_run_as(&self) -> Result<(), Blocked> {
+        match self {
+            Source::Folder { .. } | Source::Command { .. } => Ok(()),
+            Source::Image { .. } | Source::Build { .. } => Err(Blocked(
+                "what runs in a container is no user of the system; 'options.user' of its source says what it runs as in there",
+            )),
+            Source::Container { .. } => Err(Blocked("what a container that others have made runs as is set where it is made")),
+            Source::Demonstration { .. } => Err(Blocked("the demonstration is a part of Pilothouse and runs as the same user")),
+        }
+    }
+
     /// What runs services of this source.
     pub const fn runtime(&self) -> RuntimeKind {
         match self {
@@ -191,6 +207,13 @@ pub fn is_file_name(name: &str) -> bool {
     (1..=255).contains(&name.len()) && !name.contains(['/', '\0']) && name != "." && name != ".."
 }
 
+/// Whether `name` can name a user of the system: 1 to 32 of `a-z A-Z 0-9 . _ -`, starting with a letter or `_`.
+pub fn is_user_name(name: &str) -> bool {
+    (1..=32).contains(&name.len())
+        && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
+
 /// Whether `name` can name an environment variable that a user sets; Pilothouse's own (`PILOTHOUSE_`) can't be.
 pub fn is_variable_name(name: &str) -> bool {
     (1..=256).contains(&name.len())
@@ -201,7 +224,7 @@ pub fn is_variable_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_http_path, is_service_name, is_variable_name};
+    use super::{is_http_path, is_service_name, is_user_name, is_variable_name};
 
     #[test]
     fn names_and_paths_that_could_hurt_are_refused() {
@@ -209,6 +232,10 @@ mod tests {
             assert!(!is_service_name(name), "{name}");
         }
         assert!(is_service_name("orders-v2.eu"));
+        for name in ["", "0", "1000", "-u", "a:b", "a b", "a/b", "..", "+", "ünïcode", "a\nroot", "a\0", &"x".repeat(33)] {
+            assert!(!is_user_name(name), "{name}");
+        }
+        assert!(is_user_name("www-data") && is_user_name("_apt") && is_user_name("svc.orders_1"));
         for path in ["", "health", "//evil.example/", "/a b", "/a\r\nHost: x"] {
             assert!(!is_http_path(path), "{path}");
         }

@@ -83,3 +83,19 @@ pub fn RestartField(
     }
     .erase()
 }
+
+/// The user of the system that a service runs as.
+#[component]
+pub fn RunAsField(
+    /// What is in it at first.
+    value: String,
+    /// Whether they may name any user.
+    is_free: bool,
+) -> impl IntoView {
+    let hint = if is_free {
+        "A user of this machine but root. Its files, its home and its rights are all that the service has."
+    } else {
+        "A user of this machine that is open to you (service_users); as that user it may run anything. Another one takes an Admin."
+    };
+    view! { <Field name="form[user]" label="Runs as" takes=Takes::Line(32, false) value example="the user of Pilothouse" hint /> }.erase()
+}

@@ -31,7 +31,7 @@ pub use done::Done;
 pub use empty::Empty;
 pub use event_line::EventLine;
 pub use failure::{Failure, sentence};
-pub use field::{Field, RestartField, Takes};
+pub use field::{Field, RestartField, RunAsField, Takes};
 pub use frame::Frame;
 #[cfg(feature = "ssr")]
 pub use frame::{Brand, FormFailure};

@@ -4,7 +4,7 @@ use api::Permission;
 use leptos::prelude::*;
 
 use super::service::image_form::{ImageFields, OptionsFields};
-use crate::components::{Empty, Field, LiveForm, PageHead, RestartField, Symbol, Takes, faults};
+use crate::components::{Empty, Field, LiveForm, PageHead, RestartField, RunAsField, Symbol, Takes, faults};
 use crate::erase::{Erase, Erased};
 use crate::path;
 use crate::rpc::{NewServiceForm as Form, RefusedService};
@@ -48,19 +48,20 @@ fn NewServiceForm(
     let folder = if may_command {
         "An absolute path. Without a command the folder is read for how it is run."
     } else {
-        "An absolute path below the services folder, with a main.py or app.py. Other folders take an Admin."
+        "An absolute path below the services folder, with a main.py or app.py. Other folders take an Admin, unless it runs as a user that is open to you."
     };
-    let command = may_command.then(|| {
-        view! {
-            <Field name="form[command]" label="Command" takes=Takes::Line(4096, false) value=form.command example="python -m http.server $PORT" hint="Empty for a folder with a main.py or app.py. Quotes keep words together; no shell reads it. $PORT is the port." />
-        }
-    });
+    let command = if may_command {
+        "Empty for a folder with a main.py or app.py. Quotes keep words together; no shell reads it. $PORT is the port."
+    } else {
+        "Takes an Admin, unless it runs as a user that is open to you. Empty for a folder with a main.py or app.py. Quotes keep words together; no shell reads it."
+    };
     view! {
         <section class="panel settings" aria-label="New service">
             <LiveForm action="/rpc/create_service" plain=path::NEW_SERVICE refused is_wide=true>
                 <Field name="form[name]" label="Name" takes=Takes::Line(63, true) value=form.name hint="Letters, digits and . _ -" />
                 <Field name="form[folder]" label="Folder" takes=Takes::Line(4096, false) value=form.folder example="/srv/orders" hint=folder />
-                {command}
+                <Field name="form[command]" label="Command" takes=Takes::Line(4096, false) value=form.command example="python -m http.server $PORT" hint=command />
+                <RunAsField value=form.user is_free=may_command />
                 <Field name="form[dockerfile]" label="Dockerfile" takes=Takes::Line(4096, false) value=form.dockerfile example="Dockerfile" hint="To have Docker build and run that folder: the path of its Dockerfile in it. Empty runs the folder as a process." />
                 <ImageFields image=form.image container_port=form.container_port is_required=false label="Or an image, for Docker" hint="In place of a folder. It is pulled when it isn't there; its container gets no privileges and none of this machine's folders." />
                 <Field name="form[port]" label="Port" takes=Takes::NumberOrNothing(1, 65_535) value=form.port example="automatic" hint="It is told by the variable PORT. Empty lets Pilothouse read or choose one." />

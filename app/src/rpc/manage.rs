@@ -34,6 +34,9 @@ pub struct NewServiceForm {
     #[serde(default)]
     pub options: OptionsForm,
     pub description: String,
+    /// The user of the system that it runs as; empty is the one of Pilothouse.
+    #[serde(default)]
+    pub user: String,
     /// Empty lets Pilothouse choose.
     pub port: String,
     pub environment: String,
@@ -148,6 +151,7 @@ impl NewServiceForm {
             name: String::new(),
             folder: String::new(),
             command: String::new(),
+            user: String::new(),
             dockerfile: String::new(),
             image: String::new(),
             container_port: String::new(),
@@ -212,6 +216,7 @@ impl NewServiceForm {
             name: self.name.trim().to_owned(),
             runtime: None,
             source,
+            user: Some(self.user.trim().to_owned()).filter(|user| !user.is_empty()),
             port,
             environment,
             depends_on: Vec::new(),
@@ -238,6 +243,7 @@ mod tests {
             folder: "/srv".into(),
             command: "python -c 'print(1); x' $HOME;ls".into(),
             description: " ".into(),
+            user: " daemon ".into(),
             port: "80".into(),
             restart: RestartPolicy::Never,
             ..NewServiceForm::blank()
@@ -245,7 +251,7 @@ mod tests {
         let made = new.clone().new_service().unwrap();
         let Source::Command { command, working_dir } = made.source else { panic!("a command") };
         assert_eq!((command, working_dir.as_str()), (["python", "-c", "print(1); x", "$HOME;ls"].map(String::from).into(), "/srv"));
-        assert_eq!((made.port, made.description), (Some(80), None));
+        assert_eq!((made.port, made.description, made.user.as_deref()), (Some(80), None, Some("daemon")));
         assert!(NewServiceForm { command: "a 'b".into(), ..new.clone() }.new_service().is_err());
         assert!(matches!(NewServiceForm { command: " ".into(), ..new.clone() }.new_service().unwrap().source, Source::Folder { .. }));
         let both = NewServiceForm { image: "nginx:1.27".into(), ..new };

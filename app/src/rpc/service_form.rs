@@ -15,6 +15,9 @@ use crate::context::RequestContext;
 pub struct ServiceForm {
     pub name: String,
     pub description: String,
+    /// Empty is the user of Pilothouse. Not sent where there is none to choose, and then nothing is changed.
+    #[serde(default)]
+    pub user: Option<String>,
     /// Empty lets Pilothouse choose.
     pub port: String,
     /// As [`api::read_variables`] reads it.
@@ -76,6 +79,7 @@ impl ServiceForm {
         Self {
             name: service.name.clone(),
             description: service.description.clone().unwrap_or_default(),
+            user: Some(spec.user.clone().unwrap_or_default()),
             port: spec.port.map(|port| port.to_string()).unwrap_or_default(),
             environment: write_variables(&spec.environment),
             depends_on: spec.depends_on.clone(),
@@ -185,6 +189,7 @@ impl ServiceForm {
             source: None,
             name: Some(self.name.trim().to_owned()),
             description: Some(self.description),
+            user: self.user.map(|user| user.trim().to_owned()),
             port: Some(port.unwrap_or(0)),
             environment: Some(environment),
             depends_on: Some(self.depends_on),
@@ -285,6 +290,7 @@ mod tests {
         ServiceForm {
             name: " orders ".into(),
             description: String::new(),
+            user: Some(" daemon ".into()),
             port: String::new(),
             environment: "A=1\r\nB=2".into(),
             depends_on: Vec::new(),
@@ -316,7 +322,8 @@ mod tests {
         assert_eq!((patch.name.as_deref(), patch.port, patch.health.unwrap().path), (Some("orders"), Some(0), None));
         assert_eq!(patch.environment.unwrap()["B"], "2");
         assert_eq!(patch.environment_files.unwrap(), [".env.production", "with blank"]);
-        assert_eq!(api::write_labels(&patch.labels.unwrap()), "canary team=shop");
+        assert_eq!((patch.user.as_deref(), api::write_labels(&patch.labels.unwrap()).as_str()), (Some("daemon"), "canary team=shop"));
+        assert_eq!(ServiceForm { user: None, ..form() }.patch().unwrap().user, None, "what isn't sent stays");
     }
 
     #[test]

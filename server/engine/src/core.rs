@@ -20,6 +20,8 @@ pub struct EngineConfig {
     pub database_url: Option<String>,
     /// The folder that is looked through for services; none finds none.
     pub services_dir: Option<PathBuf>,
+    /// The users of the system that a Developer may let services run as.
+    pub service_users: Vec<String>,
     /// The program that supervises services (`pilothouse`, called with `supervise`) and serves the demonstration (`demo-service`).
     pub program: PathBuf,
     /// Where the Docker Engine is.

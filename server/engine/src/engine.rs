@@ -31,8 +31,13 @@ pub struct Engine {
 impl Engine {
     /// Opens the store and makes the managers; nothing runs in the background before [`Engine::spawn`].
     ///
-    /// Fails with `unavailable`, saying what to do, when the data folder or the database can't be used.
+    /// Fails with `unavailable`, saying what to do, when the data folder or the database can't be used, and with `validation_failed` when
+    /// services can't run as one of the `service_users`.
     pub async fn open(config: EngineConfig, clock: Clock) -> api::Result<Self> {
+        crate::user::check_configured(
+            &config.service_users,
+            [config.data_dir.as_path()].into_iter().chain(config.services_dir.as_deref()),
+        )?;
         let bus = Arc::new(Bus::new(clock.clone()));
         let catalog = Arc::new(Catalog::new(bus.clone(), clock.clone()));
         let store = Arc::new(Store::open(&config).await?);

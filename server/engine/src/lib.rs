@@ -21,6 +21,7 @@ pub mod system;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
 pub mod testing;
+mod user;
 
 pub use catalog::{Catalog, Entry, Json};
 pub use clock::Clock;

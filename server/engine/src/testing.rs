@@ -48,6 +48,7 @@ impl TestStore {
             data_dir: folder.path().join("data"),
             database_url: database.as_deref().map(database_url),
             services_dir: None,
+            service_users: Vec::new(),
             docker: crate::DockerHost::Off,
             program: "pilothouse".into(),
             demonstration: false,

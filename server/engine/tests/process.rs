@@ -14,7 +14,10 @@ use engine::runtime::process::{ProcessRuntime, log_folder};
 use engine::runtime::{Launch, Observation, Prepare, PrepareStep, ProcessLaunch, Runtime};
 use engine::testing::{StoreKind, TestStore};
 use engine::{Clock, Core};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+
+#[path = "process/users.rs"]
+mod users;
 
 /// A Pilothouse as far as the runtime needs one.
 struct House {

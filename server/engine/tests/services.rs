@@ -273,6 +273,7 @@ async fn a_worker_without_a_port_is_what_its_command_says() {
         ..Default::default()
     };
     let new = api::NewService {
+        user: None,
         name: "worker".into(),
         runtime: None,
         source: api::Source::Command { command: ["sleep", "1000"].map(String::from).to_vec(), working_dir: folder.display().to_string() },

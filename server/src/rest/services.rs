@@ -49,7 +49,8 @@ async fn list(State(server): Ports, SignedIn(caller): SignedIn, Params(query): P
 
 /// Makes a service; it is stopped.
 ///
-/// A command, or a folder outside the services folder, also needs `services:command`.
+/// A command (of a health check too), or a folder outside the services folder, also needs `services:command`, unless it runs as one of the
+/// `service_users` of the configuration. Any other `user` needs that right as well.
 #[utoipa::path(post, path = "/api/services", tag = "services", request_body = NewService,
     responses((status = 201, body = ServiceDetail, description = "The service.")),
     extensions(("x-permission" = json!("services:create"))))]
@@ -85,6 +86,10 @@ async fn get(State(server): Ports, SignedIn(caller): SignedIn, Id(id): Id<Servic
 }
 
 /// Changes a service; takes effect at its next start.
+///
+/// Another command of a health check, or a variable that lets the service run any program, also needs `services:command`, unless it runs as
+/// one of the `service_users` of the configuration; so do another `user` than one of these, and to take the user away from a service that
+/// has such a command, variable or folder.
 #[utoipa::path(patch, path = "/api/services/{id}", tag = "services", params(("id" = ServiceId, Path, description = "The service.")),
     request_body = ServicePatch, responses((status = 200, body = ServiceDetail, description = "The service as it is now.")),
     extensions(("x-permission" = json!("services:change"))))]
@@ -200,7 +205,7 @@ async fn health(State(server): Ports, SignedIn(caller): SignedIn, Id(id): Id<Ser
 
 /// Checks a running service once with these settings, which need not be saved; nothing is changed by it.
 ///
-/// A command that isn't the one of its saved health check also needs `services:command`.
+/// A command that isn't the one of its saved health check also needs `services:command`, unless it runs as one of the `service_users`.
 #[utoipa::path(post, path = "/api/services/{id}/health/test", tag = "services", params(("id" = ServiceId, Path, description = "The service.")),
     request_body = HealthCheck, responses(
         (status = 200, body = HealthTest, description = "What the check has found; `ok` says whether it succeeded."),

@@ -64,6 +64,7 @@ impl TestApp {
             data_dir: store.config.data_dir.clone(),
             database_url: store.config.database_url.clone(),
             services_dir: Some(services),
+            service_users: Vec::new(),
             docker: engine::DockerHost::Off,
             admin_password: Some(api::Secret::new(PASSWORD)),
             public_url: None,

@@ -15,5 +15,6 @@ mod live;
 mod openapi;
 mod permissions;
 mod program;
+mod run_as;
 mod sign_in;
 mod survival;

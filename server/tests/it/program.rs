@@ -56,7 +56,13 @@ fn what_is_wrong_with_the_settings_is_said_and_nothing_starts() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("pilothouse.toml");
     std::fs::write(&file, "listen = \"127.0.0.1:0\"\nlisten_on = 1\n").unwrap();
-    let cases: [(&[&str], &str); 5] = [
+    let data = folder.path().join("data").display().to_string();
+    let as_root = |why| if rustix::process::geteuid().is_root() { why } else { "only root may run services as other users" };
+    let users = |names| ["--listen", "127.0.0.1:0", "--data-dir", data.as_str(), "--service-users", names];
+    let cases: [(&[&str], &str); 8] = [
+        (&users("root"), as_root("service_users names 'root', which services can't run as: 'root' is root")),
+        (&users("daemon,surely-not-there"), as_root("'surely-not-there' isn't in /etc/passwd")),
+        (&users("daemon, a b"), "service_users names 'a b'"),
         (&["--listen", "0.0.0.0:0"], "PILOTHOUSE_TRUSTED_PROXY"),
         (&["--config", file.to_str().unwrap()], "listen_on"),
         (&["--config", "/nowhere/pilothouse.toml"], "/nowhere/pilothouse.toml"),

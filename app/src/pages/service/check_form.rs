@@ -21,7 +21,7 @@ pub fn CheckForm(
     let command_hint = if is_free {
         "It runs in the folder of the service with its variables; exit code 0 means that it is well. $PORT is its port. No shell reads it."
     } else {
-        "Only an Admin may set another command."
+        "Another command takes an Admin, unless the service runs as a user that is open to you."
     };
     let options = [
         (CheckKind::Http, "HTTP: a path of its port answers"),

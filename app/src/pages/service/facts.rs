@@ -79,6 +79,7 @@ fn facts(watched: Watched) -> Vec<(&'static str, String, bool)> {
             add("Docker starts it again", container.restart_policy.clone().filter(|policy| policy != "no"), false);
         }
         add("Command", detail.command.as_ref().map(|command| command.join(" ")), true);
+        add("Runs as", detail.spec.user.as_ref().map(|user| format!("The user {user}")), false);
         add("Folder", detail.spec.source.folder().map(str::to_owned), true);
         if matches!(detail.spec.source, Source::Demonstration { .. }) {
             add("Source", Some("Comes with Pilothouse, to show life".into()), false);

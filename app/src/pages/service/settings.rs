@@ -10,7 +10,7 @@ use super::limits_form::LimitsForm;
 use super::loads::Loads;
 use super::needs_field::NeedsField;
 use super::watch::Watched;
-use crate::components::{Field, Icon, LiveForm, RestartField, Symbol, Takes, faults};
+use crate::components::{Field, Icon, LiveForm, RestartField, RunAsField, Symbol, Takes, faults};
 use crate::erase::{Erase, shown};
 use crate::path;
 use crate::rpc::{Outcome, ServiceForm, Tried};
@@ -68,6 +68,10 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>, loads: Loads) -> im
     let files = spec.source.folder().is_some().then(|| {
         view! { <Field name="form[environment_files]" label="Environment files" takes=Takes::Line(2600, false) value=form.environment_files example=".env.production" hint="In its folder, besides .env; of two the later counts, and the variables above over both." /> }
     });
+    let user = spec.source.can_run_as().is_ok().then(|| {
+        let is_free = expect_context::<Viewer>().may(Permission::ServicesCommand);
+        view! { <RunAsField value=form.user.unwrap_or_default() is_free /> }
+    });
     view! {
         <section class="panel" aria-labelledby="service-settings">
             <header class="panel-head"><h2 class="panel-title" id="service-settings">"Settings"</h2></header>
@@ -79,6 +83,7 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>, loads: Loads) -> im
                 {image}
                 <Field name="form[port]" label="Port" takes=Takes::NumberOrNothing(1, 65_535) value=form.port example="automatic" hint="It is told by the variable PORT. Empty lets Pilothouse read or choose one." />
                 <Field name="form[metrics_path]" label="Path of its Prometheus metrics" takes=Takes::Line(1024, true) value=form.metrics_path />
+                {user}
                 {environment}
                 {files}
                 <NeedsField id chosen=form.depends_on loads />

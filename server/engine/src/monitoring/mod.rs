@@ -55,8 +55,19 @@ pub struct Manager {
     run_command: OnceLock<RunCommand>,
 }
 
+/// The command of a check, with the user that it was allowed for: it is never run as another one that the service has been given meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CheckCommand {
+    /// The service.
+    pub id: ServiceId,
+    /// The user of the system that the service runs as; none is the one of Pilothouse.
+    pub user: Option<String>,
+    /// Program and arguments.
+    pub command: Vec<String>,
+}
+
 /// Runs a command as if it were a part of a service, for at most so long: where and with what is known to who starts services.
-pub(crate) type RunCommand = Arc<dyn Fn(ServiceId, Vec<String>, Duration) -> BoxFuture<'static, Ran> + Send + Sync>;
+pub(crate) type RunCommand = Arc<dyn Fn(CheckCommand, Duration) -> BoxFuture<'static, Ran> + Send + Sync>;
 
 type OnUnhealthy = Box<dyn Fn(ServiceId) + Send + Sync>;
 

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use api::{CheckKind, Health, HealthCheck, OwnHealth, ServiceId, Timestamp};
 use hyper::StatusCode;
 
-use super::RunCommand;
 use super::exposed::{Reading, Scrape};
 use super::http::{Connection, Failure, connect};
+use super::{CheckCommand, RunCommand};
 use crate::runtime::process::{How, Ran};
 
 /// The paths that are tried when none is configured.
@@ -30,6 +30,8 @@ pub(super) struct Job {
     pub id: ServiceId,
     /// Which run of it.
     pub run: Option<Timestamp>,
+    /// The user of the system that a command is run as; none is the one of Pilothouse.
+    pub user: Option<String>,
     /// Where it listens; 0 when nothing is asked of a port.
     pub port: u16,
     /// Whether somebody forwards that port to it, who takes connections in its place.
@@ -145,7 +147,7 @@ pub(super) async fn run(job: Job, commands: Option<&RunCommand>) -> Outcome {
     let mut line = Line { port: job.port, is_forwarded: job.is_forwarded, connection: None };
     let mut own_path = None;
     let check = match job.check {
-        Some((check, _)) if check.kind == CheckKind::Command => Some(run_command(job.id, &check, commands).await),
+        Some((check, _)) if check.kind == CheckKind::Command => Some(run_command(job.id, job.user, &check, commands).await),
         Some((check, way)) => {
             let checked = line.check(&check, way).await;
             if let Way::Path(path) = &checked.way {
@@ -162,11 +164,11 @@ pub(super) async fn run(job: Job, commands: Option<&RunCommand>) -> Outcome {
     Outcome { id: job.id, run: job.run, check, scrape }
 }
 
-async fn run_command(id: ServiceId, check: &HealthCheck, commands: Option<&RunCommand>) -> Checked {
+async fn run_command(id: ServiceId, user: Option<String>, check: &HealthCheck, commands: Option<&RunCommand>) -> Checked {
     let began = Instant::now();
     let limit = Duration::from_secs(check.timeout_seconds.into());
     let ran = match commands {
-        Some(commands) => commands(id, check.command.clone(), limit).await,
+        Some(commands) => commands(CheckCommand { id, user, command: check.command.clone() }, limit).await,
         None => Ran::not("nobody runs commands here"),
     };
     Checked::ran(check, ran, millis_since(began))

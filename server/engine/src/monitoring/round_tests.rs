@@ -13,6 +13,7 @@ fn job(port: u16, check: HealthCheck, way: Way) -> Job {
     Job {
         id: ServiceId(uuid::Uuid::nil()),
         run: None,
+        user: None,
         port,
         is_forwarded: false,
         check: Some((check, way)),
@@ -151,8 +152,8 @@ async fn a_forwarded_port_with_nobody_behind_it_fails() {
 async fn ran(ran: Ran) -> Checked {
     let words = ["/usr/bin/pg_isready", "-q"].map(String::from);
     let check = HealthCheck { kind: CheckKind::Command, command: words.to_vec(), ..HealthCheck::default() };
-    let commands: RunCommand = Arc::new(move |_, command, limit| {
-        assert_eq!((command, limit), (words.to_vec(), Duration::from_secs(5)));
+    let commands: RunCommand = Arc::new(move |asked, limit| {
+        assert_eq!((asked.command, limit), (words.to_vec(), Duration::from_secs(5)));
         let ran = ran.clone();
         Box::pin(async move { ran })
     });

@@ -216,7 +216,8 @@ impl Watch {
         let scrape = is_scrape_due.then(|| self.metrics_path(&entry.spec.metrics_path));
         self.lost_at = Some(now + LOST_AFTER);
         let is_forwarded = entry.service.runtime == RuntimeKind::Docker;
-        Some(Job { id: entry.service.id, run: self.run, port: port.unwrap_or_default(), is_forwarded, check, scrape })
+        let user = entry.spec.user.clone();
+        Some(Job { id: entry.service.id, run: self.run, user, port: port.unwrap_or_default(), is_forwarded, check, scrape })
     }
 
     /// The path that figures were found at, or the configured one.
@@ -274,7 +275,8 @@ pub(super) fn test(entry: &Entry, check: HealthCheck) -> Job {
     let own = own_health(entry, &check);
     let way = own.map_or(Way::Undecided, Way::Own);
     let (port, is_forwarded) = (entry.service.port.unwrap_or_default(), entry.service.runtime == RuntimeKind::Docker);
-    Job { id: entry.service.id, run: entry.service.started_at, port, is_forwarded, check: Some((check, way)), scrape: None }
+    let user = entry.spec.user.clone();
+    Job { id: entry.service.id, run: entry.service.started_at, user, port, is_forwarded, check: Some((check, way)), scrape: None }
 }
 
 /// What the check of its image says, when nothing else is asked for.

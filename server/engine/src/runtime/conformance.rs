@@ -21,6 +21,7 @@ pub fn process_launch(folder: &Path, command: &[&str]) -> ProcessLaunch {
     let path = "/usr/local/bin:/usr/bin:/bin".to_owned();
     ProcessLaunch {
         name: "test".into(),
+        user: None,
         prepare: None,
         command: command.iter().map(|part| (*part).to_owned()).collect(),
         working_dir: folder.into(),

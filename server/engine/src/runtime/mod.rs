@@ -195,6 +195,9 @@ pub struct NewContainer {
 pub struct ProcessLaunch {
     /// The service's name, for its log.
     pub name: String,
+    /// The user of the system that it and its preparation run as; none is the one that Pilothouse runs as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
     /// What must be made before, once for all services that share it.
     pub prepare: Option<Prepare>,
     /// Program and arguments.
@@ -209,7 +212,7 @@ pub struct ProcessLaunch {
 }
 
 /// A virtual environment to be made. The supervisor locks `lock`, skips all when `marker` exists, else runs `steps` one after the
-/// other with their output in the service's log as stream `prepare`, and writes `marker`.
+/// other with their output in the service's log as stream `prepare`, and writes `marker`, all as the user that the service runs as.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Prepare {
     /// Locked while it is being made; its folder is created.

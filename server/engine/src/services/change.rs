@@ -4,17 +4,24 @@ use api::{
     Caller, Desired, Error, EventKind, NewService, RestartPolicy, Result, ServiceDetail, ServiceId, ServicePatch, ServiceSpec, Source,
 };
 
+use super::discovery::Found;
 use super::{Services, check, entry, image, lock, taken, validate};
 use crate::events::NewEvent;
 use crate::store::services::{ServiceRow, service_put};
+use crate::user::SystemUser;
 
 impl Services {
     pub(super) async fn create_service(&self, caller: &Caller, new: NewService) -> Result<ServiceDetail> {
         self.may_act()?;
-        validate::new_service(caller, &new)?;
-        let (source, found) = validate::source(caller, new.source, self.root.as_deref()).await?;
+        validate::new_service(&new)?;
+        let mut spec = ServiceSpec::new(new.source);
+        (spec.port, spec.environment, spec.health, spec.restart) = (new.port, new.environment, new.health, new.restart);
+        (spec.limits, spec.labels, spec.environment_files) = (new.limits, new.labels, new.environment_files);
+        spec.user = new.user.filter(|user| !user.is_empty());
+        let user = self.may_run(caller, &spec, None)?;
+        let found = self.look_at(caller, &mut spec, user.as_ref()).await?;
 
-        let folder = found.as_ref().and_then(|_| source.folder().map(String::from));
+        let folder = found.as_ref().and_then(|_| spec.source.folder().map(String::from));
         let before = lock(&self.rows).values().find(|row| row.folder.is_some() && row.folder == folder).cloned();
         if let Some(row) = before.as_ref().filter(|row| !row.is_deleted) {
             return Err(Error::conflict(format!("that folder is the service '{}' already", row.name)));
@@ -24,11 +31,7 @@ impl Services {
         }
         let now = self.core.clock.now();
         let _declaring = self.wires.declaring.lock().await;
-        let depends_on = self.declared(before.as_ref().map(|row| row.id), &new.depends_on, &[])?;
-        let mut spec = ServiceSpec::new(source);
-        spec.depends_on = depends_on;
-        (spec.port, spec.environment, spec.health, spec.restart) = (new.port, new.environment, new.health, new.restart);
-        (spec.limits, spec.labels, spec.environment_files) = (new.limits, new.labels, new.environment_files);
+        spec.depends_on = self.declared(before.as_ref().map(|row| row.id), &new.depends_on, &[])?;
         self.ports_are_free(before.as_ref().map(|row| row.id), &spec)?;
         if let Some(runtime) = new.runtime.filter(|runtime| *runtime != spec.runtime) {
             let message = format!("such a source is run by {}, not by {}", spec.runtime.label(), runtime.label());
@@ -63,9 +66,16 @@ impl Services {
         Ok(detail)
     }
 
+    /// Makes the paths of a new service's source plain, when the caller may have it run from there; answers what reading its folder has found.
+    pub(super) async fn look_at(&self, caller: &Caller, spec: &mut ServiceSpec, user: Option<&SystemUser>) -> Result<Option<Found>> {
+        spec.source = validate::source(spec.source.clone(), user).await?;
+        image::may_open(caller, &spec.source, None)?;
+        self.may_run_from(caller, spec, None).await?;
+        validate::found(&spec.source, user).await
+    }
+
     pub(super) async fn change_service(&self, caller: &Caller, id: ServiceId, patch: ServicePatch) -> Result<ServiceDetail> {
         self.may_act()?;
-        validate::variables_allowed(caller, patch.environment.as_ref().unwrap_or(&Default::default()))?;
         let _gate = self.gate(id).await;
         let before = self.row(id)?;
         validate::patch(&patch, &before.spec.source)?;
@@ -77,7 +87,7 @@ impl Services {
             return Err(Error::invalid("/limits", "the limits of a container that others have made are set where it is made"));
         }
         if let Some(health) = &patch.health {
-            check::allowed(caller, health, Some(&before.spec.health), before.spec.runtime, "/health")?;
+            check::possible(health, before.spec.runtime, "/health")?;
         }
         let mut row = before.clone();
         // Of two changes at a time none takes what the other has just been given.
@@ -104,6 +114,9 @@ impl Services {
         if row.spec.port != before.spec.port || row.spec.source != before.spec.source {
             self.ports_are_free(Some(id), &row.spec)?;
         }
+        if let Some(user) = patch.user {
+            row.spec.user = Some(user).filter(|user| !user.is_empty());
+        }
         row.spec.environment = patch.environment.unwrap_or(row.spec.environment);
         row.spec.environment_files = patch.environment_files.unwrap_or(row.spec.environment_files);
         row.spec.health = patch.health.unwrap_or(row.spec.health);
@@ -112,6 +125,8 @@ impl Services {
         row.spec.restart = patch.restart.unwrap_or(row.spec.restart);
         row.spec.limits = patch.limits.unwrap_or(row.spec.limits);
         row.spec.labels = patch.labels.unwrap_or(row.spec.labels);
+        self.may_run(caller, &row.spec, Some(&before.spec))?;
+        self.may_run_from(caller, &row.spec, Some(&before.spec)).await?;
         let changed = changed(&before, &row);
         if !changed.is_empty() {
             row.last_updated = self.core.clock.now();
@@ -158,6 +173,7 @@ fn changed(before: &ServiceRow, after: &ServiceRow) -> Vec<&'static str> {
         ("name", before.name != after.name),
         ("description", before.description != after.description),
         ("source", before.spec.source != after.spec.source),
+        ("user", before.spec.user != after.spec.user),
         ("port", before.spec.port != after.spec.port),
         ("environment", before.spec.environment != after.spec.environment),
         ("depends_on", before.spec.depends_on != after.spec.depends_on),

@@ -8,6 +8,7 @@ use api::ports::Services as _;
 use api::{CheckKind, ErrorCode, EventKind, EventQuery, HealthCheck, NewService, Role, ServiceDetail, ServiceId, ServicePatch, Source};
 
 use super::{Life, MAIN, caller, command};
+use crate::monitoring::CheckCommand;
 use crate::runtime::process::{How, Ran};
 use crate::testing::{StoreKind, TestStore};
 
@@ -20,8 +21,8 @@ fn patch(health: HealthCheck) -> ServicePatch {
 }
 
 async fn run(life: &Life, id: ServiceId, words: &[&str]) -> Ran {
-    let words = words.iter().map(|word| (*word).to_owned()).collect();
-    life.services.run_check(id, words, Duration::from_secs(20)).await
+    let command = words.iter().map(|word| (*word).to_owned()).collect();
+    life.services.run_check(CheckCommand { id, user: None, command }, Duration::from_secs(20)).await
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use api::{
 
 use super::compose::{self, Given};
 use super::discovery::environment::variables;
-use super::discovery::read_below;
+use super::discovery::{is_only_ours, read_below};
 use super::launch::blocking;
 use super::{Services, image, lock, taken, validate};
 
@@ -61,10 +61,20 @@ impl Services {
                 Err(Error::invalid("/folder", "give the Compose file or its folder, not both: leave one of them empty"))
             }
             Some(folder) => {
-                let path = validate::folder_at("/folder", folder).await?;
-                if !self.root.as_deref().is_some_and(|root| path.starts_with(root)) {
-                    caller.require(Permission::ServicesCommand)?;
+                let path = validate::folder_at("/folder", folder, None).await?;
+                if caller.may(Permission::ServicesCommand) {
+                    return Ok(Some(path));
                 }
+                let Some(root) = self.root.clone().filter(|root| path.starts_with(root)) else {
+                    caller.require(Permission::ServicesCommand)?;
+                    return Ok(None);
+                };
+                // Whoever could lead it elsewhere would be shown what isn't theirs.
+                let below = path.clone();
+                let ours = blocking(move || is_only_ours(&root, &below, false)).await?;
+                ours.map_err(|why| {
+                    Error::forbidden(format!("'{folder}' takes an Admin, for others could change what is read there: {why}"))
+                })?;
                 Ok(Some(path))
             }
         }
@@ -82,12 +92,14 @@ impl Services {
         let needs = missing.map_or(Ok(()), |need| Err(Error::conflict(format!("it needs '{need}', which can't be made"))));
         let is_free = if same.is_some() { Err(taken(&new.name)) } else { Ok(()) };
         let clash = planned.iter().find_map(|other| image::clash(new, other)).map_or(Ok(()), |why| Err(Error::conflict(why)));
-        let ports = self.ports_are_free(None, &ServiceSpec { port: new.port, ..ServiceSpec::new(new.source.clone()) });
-        let allowed = match validate::new_service(caller, new).and(is_free).and(needs).and(ports).and(clash) {
+        let (port, environment, health) = (new.port, new.environment.clone(), new.health.clone());
+        let mut spec = ServiceSpec { port, environment, health, ..ServiceSpec::new(new.source.clone()) };
+        let ports = self.ports_are_free(None, &spec);
+        let allowed = validate::new_service(new).and_then(|()| image::may_open(caller, &new.source, None));
+        let allowed = allowed.and_then(|()| self.may_run(caller, &spec, None)).map(drop);
+        let allowed = match allowed.and(is_free).and(needs).and(ports).and(clash) {
             // Whether it can be built shows only in its folder.
-            Ok(()) if matches!(new.source, Source::Build { .. }) => {
-                validate::source(caller, new.source.clone(), self.root.as_deref()).await.map(drop)
-            }
+            Ok(()) if matches!(new.source, Source::Build { .. }) => self.look_at(caller, &mut spec, None).await.map(drop),
             allowed => allowed,
         };
         if let Err(error) = allowed {

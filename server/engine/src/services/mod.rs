@@ -25,6 +25,7 @@ mod list;
 mod outcome;
 mod reconciler;
 mod restart;
+mod rights;
 mod sync;
 mod tail;
 mod turn;

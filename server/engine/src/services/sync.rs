@@ -1,7 +1,7 @@
 //! Brings what discovery finds into the store and the catalog.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use api::{Caller, Desired, DiscoveryReport, EventKind, Result, ServiceId, ServiceSpec, Source, Status};
@@ -11,6 +11,7 @@ use super::launch::blocking;
 use super::{Services, entry, lock};
 use crate::events::NewEvent;
 use crate::store::services::{ServiceRow, service_put, service_set_found};
+use crate::user::SystemUser;
 
 /// Between looks through the services folder. What hasn't changed isn't read again.
 const INTERVAL: Duration = Duration::from_secs(30);
@@ -74,9 +75,10 @@ impl Services {
         let Some(root) = self.root.clone() else { return Ok(DiscoveryReport::default()) };
         let mut discovery = self.discovery.lock().await;
         let mut taken = std::mem::take(&mut *discovery);
-        let looked = root.clone();
+        let (looked, users) = (root.clone(), self.users_of_folders());
         let (taken, scan): (Discovery, Scan) = blocking(move || {
-            let scan = taken.scan(&looked);
+            let chosen = |(folder, user): (PathBuf, String)| Some((folder, SystemUser::choose(&user).ok()?));
+            let scan = taken.scan(&looked, &users.into_iter().filter_map(chosen).collect());
             (taken, scan)
         })
         .await?;
@@ -86,6 +88,13 @@ impl Services {
         report.added = changes.added.iter().map(|row| row.name.clone()).collect();
         self.keep(changes).await?;
         Ok(report)
+    }
+
+    /// The folders whose services run as a user of their own, with its name.
+    fn users_of_folders(&self) -> Vec<(PathBuf, String)> {
+        let rows = lock(&self.rows);
+        let live = rows.values().filter(|row| !row.is_deleted);
+        live.filter_map(|row| Some((PathBuf::from(row.folder.as_deref()?), row.spec.user.clone()?))).collect()
     }
 
     fn changes(&self, root: &Path, scan: &Scan, caller: Option<&Caller>) -> Changes {

@@ -125,9 +125,9 @@ impl Life {
     }
 }
 
-const MAIN: &str = "from fastapi import FastAPI\napp = FastAPI(description='Takes orders')\n";
+pub(super) const MAIN: &str = "from fastapi import FastAPI\napp = FastAPI(description='Takes orders')\n";
 
-fn write(path: &std::path::Path, text: &str) {
+pub(super) fn write(path: &std::path::Path, text: &str) {
     fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
     fs::write(path, text).expect("a file");
 }
@@ -141,6 +141,7 @@ pub(super) fn command(name: &str, working_dir: PathBuf) -> NewService {
     NewService {
         name: name.into(),
         runtime: None,
+        user: None,
         source,
         port: None,
         environment: Default::default(),

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use api::{
-    Caller, Detail, Error, HealthCheck, ImageBuild, Limits, NewService, Permission, Result, ServicePatch, Source, is_file_name,
-    is_http_path, is_service_name, is_variable_name, label_faults,
+    Detail, Error, HealthCheck, ImageBuild, Limits, NewService, Result, ServicePatch, Source, is_file_name, is_http_path, is_service_name,
+    is_user_name, is_variable_name, label_faults,
 };
 
 use super::discovery::{Found, read_below, read_folder};
-use super::launch::blocking;
+use super::launch::{blocking, blocking_as};
 use super::{check, image};
+use crate::user::SystemUser;
 
 /// Characters of a description.
 const DESCRIPTION: usize = 500;
@@ -70,6 +71,15 @@ impl Faults {
         self.check("/environment_files", are_names, "a file with variables is named as it is in the folder of the service, without a path");
     }
 
+    /// An empty name is the user of Pilothouse.
+    pub fn user(&mut self, name: &str, source: &Source) {
+        if let (false, Err(blocked)) = (name.is_empty(), source.can_run_as()) {
+            return self.check("/user", false, blocked.0);
+        }
+        let right = "the name of a user has 1 to 32 of a-z A-Z 0-9 . _ - and starts with a letter or '_'";
+        self.check("/user", name.is_empty() || is_user_name(name), right);
+    }
+
     pub fn labels(&mut self, labels: &BTreeMap<String, String>) {
         self.0.extend(label_faults(labels, "/labels"));
     }
@@ -96,8 +106,8 @@ impl Faults {
     }
 }
 
-/// What is wrong with a new service, or not allowed to the caller, that shows without looking at its source.
-pub(super) fn new_service(caller: &Caller, new: &NewService) -> Result<()> {
+/// What is wrong with a new service that shows without looking at its source.
+pub(super) fn new_service(new: &NewService) -> Result<()> {
     let mut faults = Faults::none();
     faults.name(&new.name);
     faults.check("/port", new.port != Some(0), "a port is 1 to 65535; leave it out to let Pilothouse choose");
@@ -107,10 +117,9 @@ pub(super) fn new_service(caller: &Caller, new: &NewService) -> Result<()> {
     faults.limits(&new.limits);
     faults.labels(&new.labels);
     faults.description(new.description.as_deref().unwrap_or_default());
+    faults.user(new.user.as_deref().unwrap_or_default(), &new.source);
     faults.refuse()?;
-    variables_allowed(caller, &new.environment)?;
-    image::may_open(caller, &new.source, None)?;
-    check::allowed(caller, &new.health, None, new.source.runtime(), "/health")
+    check::possible(&new.health, new.source.runtime(), "/health")
 }
 
 /// What is wrong with a change.
@@ -121,6 +130,9 @@ pub(super) fn patch(patch: &ServicePatch, source: &Source) -> Result<()> {
     }
     if let Some(name) = &patch.name {
         faults.name(name);
+    }
+    if let Some(user) = &patch.user {
+        faults.user(user, source);
     }
     if let Some(description) = &patch.description {
         faults.description(description);
@@ -146,16 +158,8 @@ pub(super) fn patch(patch: &ServicePatch, source: &Source) -> Result<()> {
     faults.refuse()
 }
 
-/// Fails with `forbidden` when one of the variables lets its value be run as code, and the caller may not run a free command.
-pub(super) fn variables_allowed(caller: &Caller, variables: &BTreeMap<String, String>) -> Result<()> {
-    let Some(name) = variables.keys().find(|name| runs_code(name)) else { return Ok(()) };
-    caller
-        .require(Permission::ServicesCommand)
-        .map_err(|error| Error::forbidden(format!("the variable {name} can make the service run any program, and {}", error.message)))
-}
-
 /// Whether programs run what this variable names.
-fn runs_code(name: &str) -> bool {
+pub(super) fn runs_code(name: &str) -> bool {
     let harmless =
         ["PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "PYTHONIOENCODING", "PYTHONUTF8", "PYTHONHASHSEED", "PYTHONFAULTHANDLER"];
     let upper = name.to_ascii_uppercase();
@@ -185,8 +189,8 @@ fn runs_code(name: &str) -> bool {
     (starts || listed.contains(&upper.as_str())) && !harmless.contains(&upper.as_str())
 }
 
-/// The source of a new service with its paths made plain, and what reading its folder has found.
-pub(super) async fn source(caller: &Caller, source: Source, root: Option<&Path>) -> Result<(Source, Option<Found>)> {
+/// The source of a new service with its paths made plain, as far as `user` may see them when there is one.
+pub(super) async fn source(source: Source, user: Option<&SystemUser>) -> Result<Source> {
     match source {
         Source::Demonstration { .. } => {
             Err(Error::invalid("/source", "the demonstration comes by itself; give a folder, a command or an image"))
@@ -196,65 +200,72 @@ pub(super) async fn source(caller: &Caller, source: Source, root: Option<&Path>)
         }
         Source::Image { image, container_port, options } => {
             let image = image::checked(&image, container_port, &options)?;
-            Ok((Source::Image { image, container_port, options }, None))
+            Ok(Source::Image { image, container_port, options })
         }
         Source::Build { build, container_port, options } => {
             image::checked_build(&build, container_port, &options)?;
-            let path = folder_at("/source/build/folder", &build.folder).await?;
-            if !root.is_some_and(|root| path.starts_with(root) && path != root) {
-                caller.require(Permission::ServicesCommand)?;
-            }
-            let (looked, dockerfile) = (path.clone(), build.dockerfile().to_owned());
-            blocking(move || read_below(&looked, &dockerfile)).await?.map_err(|reason| {
-                let (folder, dockerfile) = (&build.folder, build.dockerfile());
-                Error::invalid("/source/build/folder", format!("'{dockerfile}' can't be taken from '{folder}': {reason}"))
-            })?;
+            let path = folder_at("/source/build/folder", &build.folder, None).await?;
             let build = ImageBuild { folder: text(&path, "/source/build/folder")?, ..*build };
-            Ok((Source::Build { build: Box::new(build), container_port, options }, None))
+            Ok(Source::Build { build: Box::new(build), container_port, options })
         }
         Source::Folder { folder } => {
-            let path = folder_at("/source/folder", &folder).await?;
-            if !root.is_some_and(|root| path.starts_with(root) && path != root) {
-                caller.require(Permission::ServicesCommand)?;
-            }
-            let read = path.clone();
-            let found = blocking(move || read_folder(&read)).await?;
-            let found = found.map_err(|reason| Error::invalid("/source/folder", format!("'{folder}' can't be taken: {reason}")))?;
-            let found = found.ok_or_else(|| {
-                let message = format!("'{folder}' has neither main.py nor app.py; give a command and its working directory instead");
-                Error::invalid("/source/folder", message)
-            })?;
-            Ok((Source::Folder { folder: text(&path, "/source/folder")? }, Some(found)))
+            let path = folder_at("/source/folder", &folder, user).await?;
+            Ok(Source::Folder { folder: text(&path, "/source/folder")? })
         }
         Source::Command { command, working_dir } => {
-            caller.require(Permission::ServicesCommand)?;
             let mut faults = Faults::none();
             let is_named = command.first().is_some_and(|program| !program.trim().is_empty());
             faults.check("/source/command", is_named && command.len() <= WORDS, "a command has a program and at most 199 arguments");
             let fits = command.iter().all(|word| word.len() <= VALUE && !word.contains('\0'));
             faults.check("/source/command", fits, "an argument has at most 32 KiB and no zero byte");
             faults.refuse()?;
-            let path = folder_at("/source/working_dir", &working_dir).await?;
-            Ok((Source::Command { command, working_dir: text(&path, "/source/working_dir")? }, None))
+            let path = folder_at("/source/working_dir", &working_dir, user).await?;
+            Ok(Source::Command { command, working_dir: text(&path, "/source/working_dir")? })
         }
     }
 }
 
-/// The folder at an absolute path, without links on the way.
-pub(super) async fn folder_at(field: &'static str, path: &str) -> Result<PathBuf> {
+/// What reading the folder of a new service has found, with the rights of `user` when there is one; none when it has a command.
+pub(super) async fn found(source: &Source, user: Option<&SystemUser>) -> Result<Option<Found>> {
+    let folder = match source {
+        Source::Folder { folder } => folder,
+        Source::Build { build, .. } => return dockerfile(build).await.map(|()| None),
+        Source::Command { .. } | Source::Image { .. } | Source::Container { .. } | Source::Demonstration { .. } => return Ok(None),
+    };
+    let path = PathBuf::from(folder);
+    let found = blocking_as(user, move || read_folder(&path)).await?;
+    let found = found.map_err(|reason| Error::invalid("/source/folder", format!("'{folder}' can't be taken: {reason}")))?;
+    let message = || format!("'{folder}' has neither main.py nor app.py; give a command and its working directory instead");
+    found.map(Some).ok_or_else(|| Error::invalid("/source/folder", message()))
+}
+
+/// Fails when the Dockerfile of a build can't be read.
+async fn dockerfile(build: &ImageBuild) -> Result<()> {
+    let (folder, name) = (PathBuf::from(&build.folder), build.dockerfile().to_owned());
+    let read = blocking(move || read_below(&folder, &name)).await?;
+    read.map(drop).map_err(|reason| {
+        let message = format!("'{}' can't be taken from '{}': {reason}", build.dockerfile(), build.folder);
+        Error::invalid("/source/build/folder", message)
+    })
+}
+
+/// The folder at an absolute path, without links on the way, as far as `user` may see it when there is one.
+pub(super) async fn folder_at(field: &'static str, path: &str, user: Option<&SystemUser>) -> Result<PathBuf> {
     let shown: String = path.chars().take(200).collect();
     let fits = path.len() <= 4096 && !path.contains('\0') && Path::new(path).is_absolute();
     if !fits {
         return Err(Error::invalid(field, format!("'{shown}' isn't an absolute path")));
     }
     let path = PathBuf::from(path);
-    let plain = blocking(move || path.canonicalize().and_then(|path| path.metadata().map(|metadata| (path, metadata.is_dir())))).await?;
+    let plain =
+        blocking_as(user, move || path.canonicalize().and_then(|path| path.metadata().map(|metadata| (path, metadata.is_dir())))).await?;
     match plain {
         Ok((path, true)) => Ok(path),
         Ok((_, false)) => Err(Error::invalid(field, format!("'{shown}' isn't a folder"))),
         Err(error) => {
             tracing::debug!(%error, path = shown, "folder_not_found");
-            Err(Error::invalid(field, format!("the folder '{shown}' isn't there, or the user that Pilothouse runs as may not see it")))
+            let who = user.map_or_else(|| "the user that Pilothouse runs as".to_owned(), |user| format!("the user '{}'", user.name));
+            Err(Error::invalid(field, format!("the folder '{shown}' isn't there, or {who} may not see it")))
         }
     }
 }

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, test_kill_process_group};
+use rustix::fs::fchown;
+use rustix::process::{Pid, Signal, Uid, test_kill_process_group};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
@@ -16,6 +17,7 @@ use tokio::process::{Child, Command};
 use super::procfs::{Kin, ProcessId, snapshot};
 use super::supervisor::kill_all;
 use crate::logs::text::strip_ansi;
+use crate::user::SystemUser;
 
 /// Bytes that are kept of what it writes: the last.
 const OUTPUT: usize = 4 << 10;
@@ -29,6 +31,8 @@ const REST: Duration = Duration::from_millis(200);
 /// What is to be run.
 #[derive(Clone, Debug)]
 pub struct Aside {
+    /// The user that it runs as; none is the one that Pilothouse runs as.
+    pub user: Option<SystemUser>,
     /// Program and arguments.
     pub command: Vec<String>,
     /// Absolute path.
@@ -96,11 +100,22 @@ impl Aside {
             return Err(format!("the folder {} is not there", self.working_dir.display()));
         }
         let path = if program.contains('/') { self.working_dir.join(program) } else { Path::new(program).into() };
+        if let Some(why) = self.user.as_ref().and_then(|user| user.hindrance(&self.working_dir)) {
+            return Err(why);
+        }
         let captured = |error: io::Error| format!("its output can't be captured: {error}");
         let (reader, writer) = io::pipe().map_err(captured)?;
         let mut command = std::process::Command::new(path);
-        command.args(args).env_clear().envs(&self.environment).current_dir(&self.working_dir).stdin(Stdio::null());
-        command.stdout(writer.try_clone().map_err(captured)?).stderr(writer).process_group(0);
+        command.args(args).env_clear().envs(&self.environment).stdin(Stdio::null());
+        match &self.user {
+            None => _ = command.current_dir(&self.working_dir).process_group(0),
+            Some(user) => {
+                // So it can open `/dev/stdout` too.
+                fchown(&reader, Some(Uid::from_raw(user.uid)), None).map_err(|error| captured(error.into()))?;
+                user.take_on(&mut command, &self.working_dir, true).map_err(|error| error.to_string())?;
+            }
+        }
+        command.stdout(writer.try_clone().map_err(captured)?).stderr(writer);
         let mut command = Command::from(command);
         let child = command.kill_on_drop(true).spawn().map_err(|error| explain(program, &error))?;
         let group = Group::of(&child).ok_or("it was started and can't be found in /proc")?;

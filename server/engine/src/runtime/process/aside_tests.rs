@@ -3,13 +3,14 @@ use std::time::{Duration, Instant};
 
 use super::{Aside, How, Ran};
 use crate::runtime::process::procfs::ProcessId;
+use crate::user::SystemUser;
 
 const LONG: Duration = Duration::from_secs(20);
 
 fn aside(folder: &Path, command: &[&str]) -> Aside {
     let path = std::env::var("PATH").expect("a PATH");
     let environment = [("PATH".to_owned(), path), ("GREETING".to_owned(), "hello".to_owned())].into();
-    Aside { command: command.iter().map(|word| (*word).to_owned()).collect(), working_dir: folder.to_owned(), environment }
+    Aside { user: None, command: command.iter().map(|word| (*word).to_owned()).collect(), working_dir: folder.to_owned(), environment }
 }
 
 async fn sh(script: &str) -> Ran {
@@ -109,4 +110,27 @@ async fn it_ends_when_nobody_waits_for_it_any_more() {
     running.abort();
     assert!(running.await.is_err_and(|error| error.is_cancelled()));
     until("ended", || !processes.iter().any(|process| process.is_alive())).await;
+}
+
+#[tokio::test]
+async fn a_command_is_run_as_another_user_and_ended_with_all_that_it_has_started() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Ok(user) = SystemUser::choose("daemon") else {
+        assert!(!rustix::process::geteuid().is_root(), "root may change users");
+        return;
+    };
+    let uid = user.uid;
+    let run = |script: &str| {
+        let order = Aside { user: Some(user.clone()), ..aside(folder.path(), &["sh", "-c", script]) };
+        order.run(Duration::from_secs(2))
+    };
+    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("a mode");
+    assert!(matches!(run("true").await.how, How::NotStarted(why) if why.contains("may not enter the folder")));
+    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("a mode");
+    let script = "id -u > /dev/stdout; id -ru; id -G; grep -c 'NoNewPrivs:.1' /proc/self/status; read -r a b c d group session e < /proc/$$/stat; echo $((group - $$)) $((session - $$))";
+    let ran = run(script).await;
+    assert_eq!(ran.output, [uid.to_string(), uid.to_string(), user.gid.to_string(), "1".to_owned(), "0 0".to_owned()]);
+    let ran = run("sleep 600 & echo $!; sleep 600").await;
+    let left = ran.output[0].parse().expect("a process id");
+    assert!(ran.how == How::TimedOut && ProcessId::of(left).is_none_or(|process| !process.is_alive()), "{ran:?}");
 }

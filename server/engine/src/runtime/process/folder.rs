@@ -5,11 +5,14 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::state::State;
 use crate::runtime::ProcessLaunch;
+
+/// What keeps the opening of a pipe from waiting for its other end.
+pub const NONBLOCK: i32 = OFlags::NONBLOCK.bits() as i32;
 
 /// The name of the socket in the folder.
 pub const SOCKET: &str = "socket";
@@ -133,7 +136,8 @@ impl RunFolder {
 /// # Errors
 /// When it can't be opened.
 pub fn try_lock(path: &Path) -> io::Result<Option<File>> {
-    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+    // NONBLOCK: where another user may write there could be a pipe, whose opening would wait for ever.
+    let file = OpenOptions::new().create(true).append(true).mode(0o600).custom_flags(NONBLOCK).open(path)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(Some(file)),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),

@@ -208,14 +208,21 @@ impl Kin {
     }
 }
 
-/// The processes that have one of `files` open, apart from `except`.
-pub fn holders(files: &[PathBuf], except: u32) -> HashSet<ProcessId> {
+/// The processes that have one of `files` open, apart from `except`; only those of the user `uid`, when there is one.
+pub fn holders(files: &[PathBuf], except: u32, uid: Option<u32>) -> HashSet<ProcessId> {
+    let is_of = |pid: u32| uid.is_none_or(|uid| real_user(pid) == Some(uid));
     snapshot()
         .processes
         .into_values()
-        .filter(|process| process.id.pid != except && !process.is_dead && has_open(process.id.pid, files))
+        .filter(|process| process.id.pid != except && !process.is_dead && is_of(process.id.pid) && has_open(process.id.pid, files))
         .map(|process| process.id)
         .collect()
+}
+
+/// The user that a process really is of.
+fn real_user(pid: u32) -> Option<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("Uid:")?.split_ascii_whitespace().next()?.parse().ok())
 }
 
 fn has_open(pid: u32, files: &[PathBuf]) -> bool {

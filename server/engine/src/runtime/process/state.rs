@@ -25,6 +25,9 @@ pub struct State {
     /// The supervisors so far, the newest last: processes of the service may be of their sessions.
     #[serde(default)]
     pub sessions: Vec<ProcessId>,
+    /// The id of the user that it runs as, when that isn't the supervisor's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
     /// What it may use at most, from its start on.
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,

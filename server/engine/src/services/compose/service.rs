@@ -55,6 +55,7 @@ pub(super) fn read(scope: &mut Scope<'_>, surroundings: &Surroundings<'_>) -> Re
         Made::Built(build) => Source::Build { build, container_port, options },
     };
     let service = NewService {
+        user: None,
         name,
         runtime: None,
         source,

@@ -26,6 +26,7 @@ use super::{Services, lock};
 use crate::Entry;
 use crate::references::{Reference, references};
 use crate::runtime::Wiring;
+use crate::user::SystemUser;
 
 /// How old a look at variables and connections may be.
 const FRESH: Duration = Duration::from_secs(2);
@@ -200,8 +201,12 @@ fn of_variables((id, spec): (ServiceId, ServiceSpec)) -> (ServiceId, Vec<Referen
     let mut all: BTreeMap<String, String> = BTreeMap::new();
     if let Some(folder) = spec.source.folder().map(Path::new) {
         let files = spec.environment_files.iter().map(String::as_str);
-        let texts = iter::once(".env").chain(files).filter_map(|name| read_environment(folder, name));
-        texts.for_each(|text| all.extend(environment::variables(&text)));
+        let texts = || iter::once(".env").chain(files).filter_map(|name| read_environment(folder, name)).collect::<Vec<_>>();
+        let texts = match spec.user.as_deref().map(SystemUser::choose) {
+            None => texts(),
+            Some(user) => user.ok().and_then(|user| user.act(texts).ok()).unwrap_or_default(),
+        };
+        texts.iter().for_each(|text| all.extend(environment::variables(text)));
     }
     all.extend(spec.environment);
     (id, references(all.iter().map(|(name, value)| (name.as_str(), value.as_str()))))

@@ -535,6 +535,38 @@ pub const SAID: &[(&str, &str, End, &str)] = &[
 /// Rule, a part of the cause, and why the start failed, as Pilothouse says it.
 pub const STARTS: &[(&str, &str, &str)] = &[
     (
+        "user-missing",
+        "the user shop that it shall run as isn't on this machine",
+        "it can't be run as the user 'shop': the user 'shop' isn't in /etc/passwd; make it, or name another one",
+    ),
+    (
+        "user-may-not-enter",
+        "the user shop that it runs as may not enter its folder /srv/a b",
+        "the user 'shop' may not enter the folder /srv/a b; give it the right to (chmod o+x, chown), from the first folder of its path on",
+    ),
+    (
+        "user-may-not-read",
+        "may not read what is in its folder /srv/orders",
+        "'/srv/orders' can't be run from: the folder may not be read by the user that the service runs as",
+    ),
+    (
+        "user-may-not-run",
+        "the user shop that it runs as may not run /opt/serve",
+        "the user 'shop' may not run the program '/opt/serve'; give it the right to (chmod, chown)",
+    ),
+    (
+        "user-without-home",
+        "the home of the user nobody, /nonexistent, can't take",
+        "its requirements need a virtual environment, and the home of the user 'nobody' (/nonexistent) can't take one: Permission denied (os error \
+         13). Make that home, or an environment in its folder: .venv",
+    ),
+    (
+        "users-not-changed",
+        "it can't be run as the user shop",
+        "it can't be run as the user 'shop': Pilothouse runs as the user 'ops', and only root may run services as other users: run Pilothouse as \
+         root, or leave it out",
+    ),
+    (
         "program-missing",
         "/bin/nope isn't on this machine",
         "the program '/bin/nope', or the interpreter that it names, was not found; install it or change the command",

@@ -8,6 +8,78 @@ const INSTALL: &str = "start";
 
 pub(super) const RULES: &[Rule] = &[
     Rule::start(
+        "user-missing",
+        Known,
+        SETTINGS,
+        Says {
+            any: &["isn't in /etc/passwd"],
+            parts: &["as the user '([^']+)'"],
+            cause: "the user {} that it shall run as isn't on this machine",
+            action: "make that user (useradd), or choose another one in its settings; it isn't run as anybody else",
+            ..SAYS
+        },
+    ),
+    Rule::start(
+        "user-may-not-enter",
+        Known,
+        SETTINGS,
+        Says {
+            any: &["may not enter the folder"],
+            parts: &["the user '([^']+)' may not enter the folder (.+); give it"],
+            cause: "the user {} that it runs as may not enter its folder {2}",
+            action: "give {} the right to every folder of that path (chmod o+x, chown, groups), or choose another user in its settings",
+            ..SAYS
+        },
+    ),
+    Rule::start(
+        "user-may-not-read",
+        Known,
+        SETTINGS,
+        Says {
+            any: &["may not be read by the user that the service runs as", "can't be read by the user that it would run as"],
+            parts: &["'([^']+)' can't be"],
+            cause: "the user that it runs as may not read what is in its folder {}",
+            action: "give that user the right to read it (chmod, chown, groups), or choose another user in its settings",
+            ..SAYS
+        },
+    ),
+    Rule::start(
+        "user-may-not-run",
+        Known,
+        SETTINGS,
+        Says {
+            any: &["may not run the program"],
+            parts: &["the user '([^']+)' may not run the program '([^']+)'"],
+            cause: "the user {} that it runs as may not run {2}",
+            action: "give {} the right to it and to the folders that it is in (chmod, chown), or choose another user in its settings",
+            ..SAYS
+        },
+    ),
+    Rule::start(
+        "user-without-home",
+        Known,
+        SETTINGS,
+        Says {
+            any: &["can't take one:"],
+            parts: &["the home of the user '([^']+)' \\(([^)]*)\\)"],
+            cause: "the home of the user {}, {2}, can't take the virtual environment that its requirements need",
+            action: "make that home for the user, or an environment in the folder of the service: .venv",
+            ..SAYS
+        },
+    ),
+    Rule::start(
+        "users-not-changed",
+        Known,
+        SETTINGS,
+        Says {
+            any: &["it can't be run as the user"],
+            parts: &["as the user '([^']+)'"],
+            cause: "it can't be run as the user {}",
+            action: "run Pilothouse as root, which alone may do that, or choose another user in its settings; it isn't run as anybody else",
+            ..SAYS
+        },
+    ),
+    Rule::start(
         "program-missing",
         Known,
         SETTINGS,

@@ -8,7 +8,7 @@ use super::port::{in_command_line, in_config, in_dockerfile, in_main, in_prose, 
 use super::python::{Module, keyword, text_of};
 
 /// The files that are read. A change of one of them makes the folder be read again.
-const FILES: [&str; 11] = [
+pub(super) const FILES: [&str; 11] = [
     "main.py",
     "app.py",
     "config.py",
@@ -83,7 +83,7 @@ pub(super) fn read(folder: &Guarded, entry: &str) -> Result<Found, String> {
     if folder.stat(entry).is_some_and(|stat| stat.st_mode & 0o022 != 0) {
         return Err(super::guarded::others_may_write(&folder.path().join(entry)));
     }
-    let main = Module::read(&folder.read(entry).ok_or_else(|| format!("its {entry} can't be read by the user that Pilothouse runs as"))?);
+    let main = Module::read(&folder.read(entry).ok_or_else(|| format!("its {entry} can't be read by the user that it would run as"))?);
     let config = folder.read("config.py").or_else(|| folder.read("settings.py")).map(|text| Module::read(&text));
     let project = folder.read("pyproject.toml").and_then(|text| text.parse::<toml::Table>().ok()).unwrap_or_default();
     let variables = folder.read(".env").map(|text| variables(&text)).unwrap_or_default();

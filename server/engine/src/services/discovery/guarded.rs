@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::Read;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -79,16 +79,31 @@ impl Guarded {
 
     /// The text of the file `name`, at most [`FILE_BYTES`]; none when there is none, or it is a link, a device or not readable.
     pub fn read(&self, name: &str) -> Option<String> {
-        // NONBLOCK: opening a FIFO would wait for ever.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let fd = openat(&self.fd, name, flags, Mode::empty()).ok()?;
-        let stat = fstat(&fd).ok()?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return None;
+        text(&self.fd, name, OFlags::NOFOLLOW)
+    }
+
+    /// Whether `name`, when it is there, is of somebody who may own a folder here and written by nobody else. Fails with why not.
+    pub fn is_ours(&self, name: &OsStr) -> Result<(), String> {
+        let Ok(stat) = statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) else { return Ok(()) };
+        let is_ours = [rustix::process::geteuid().as_raw(), 0, self.owner].contains(&stat.st_uid);
+        match is_ours && (stat.st_mode & 0o022 == 0 || FileType::from_raw_mode(stat.st_mode) == FileType::Symlink) {
+            true => Ok(()),
+            false => Err(format!("others may change {}", self.path.join(name).display())),
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(stat.st_size).unwrap_or(0).min(FILE_BYTES as usize));
-        std::fs::File::from(fd).take(FILE_BYTES).read_to_end(&mut bytes).ok()?;
-        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// [`Guarded::is_ours`] of all that is in it, at most `most`.
+    pub fn is_all_ours(&self, most: usize) -> Result<(), String> {
+        let unreadable = |error| format!("it can't be listed ({error})");
+        for (place, entry) in Dir::read_from(&self.fd).map_err(unreadable)?.enumerate() {
+            let entry = entry.map_err(unreadable)?;
+            match entry.file_name().to_bytes() {
+                _ if place > most => return Err(format!("it has more than {most} files and folders")),
+                b"." | b".." => {}
+                name => self.is_ours(OsStr::from_bytes(name))?,
+            }
+        }
+        Ok(())
     }
 
     /// What `name` is, without following a link.
@@ -115,6 +130,20 @@ impl Guarded {
     }
 }
 
+/// The text of the regular file `name` of `folder`, at most [`FILE_BYTES`]; `more` says how it is opened.
+pub(super) fn text(folder: impl AsFd, name: impl rustix::path::Arg, more: OFlags) -> Option<String> {
+    // NONBLOCK: opening a FIFO would wait for ever.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | more;
+    let fd = openat(folder, name, flags, Mode::empty()).ok()?;
+    let stat = fstat(&fd).ok()?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(stat.st_size).unwrap_or(0).min(FILE_BYTES as usize));
+    std::fs::File::from(fd).take(FILE_BYTES).read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 /// The reason and remedy for a folder or file that group or others may write.
 pub(super) fn others_may_write(path: &Path) -> String {
     format!("others may write to it, so they could change what runs; run: chmod go-w '{}'", path.display())
@@ -129,6 +158,9 @@ fn why_closed(error: rustix::io::Errno, what: &str) -> String {
     match error {
         Errno::LOOP | Errno::NOTDIR => "it is a link; links are not followed. Give its target to 'Add service', or move it here".into(),
         Errno::NOENT => format!("{what} isn't there"),
+        Errno::ACCESS | Errno::PERM if rustix::process::geteuid() != rustix::process::getuid() => {
+            format!("{what} may not be read by the user that the service runs as")
+        }
         Errno::ACCESS | Errno::PERM => format!("{what} may not be read by the user that Pilothouse runs as"),
         other => format!("{what} can't be opened ({other})"),
     }

@@ -14,9 +14,12 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use api::SkippedFolder;
+use rustix::fs::OFlags;
 
 pub use folder::{Found, Requirements};
 use guarded::{Fingerprint, Guarded};
+
+use crate::user::{SystemUser, not_as};
 
 /// Folders that are looked at.
 const FOLDERS: usize = 5_000;
@@ -40,7 +43,8 @@ pub struct Discovery {
 
 impl Discovery {
     /// Looks through `root`. Reads files: call it where blocking is allowed.
-    pub fn scan(&mut self, root: &Path) -> Scan {
+    /// A folder of `users` is looked at with the rights of the user that its service runs as, whose it may be.
+    pub fn scan(&mut self, root: &Path, users: &HashMap<PathBuf, SystemUser>) -> Scan {
         let mut scan = Scan { is_complete: true, ..Scan::default() };
         let listed = Guarded::root(root).and_then(|guarded| Ok((guarded.folders(FOLDERS)?, guarded)));
         let ((names, is_cut), guarded) = match listed {
@@ -58,7 +62,14 @@ impl Discovery {
         let mut known = HashMap::with_capacity(names.len());
         for name in names {
             let path = root.join(&name);
-            match self.look(&guarded, &name, &path) {
+            let looked = match users.get(&path) {
+                None => self.look(&guarded, &name, &path),
+                Some(user) => {
+                    let looked = user.act(|| Guarded::root(root).and_then(|root| self.look(&root, &name, &path)));
+                    looked.unwrap_or_else(|error| Err(not_as(&user.name, &error.to_string())))
+                }
+            };
+            match looked {
                 Ok(None) => {}
                 Ok(Some((fingerprint, found))) => {
                     known.insert(path.clone(), (fingerprint, found.clone()));
@@ -89,6 +100,27 @@ impl Discovery {
 pub fn read_folder(path: &Path) -> Result<Option<Found>, String> {
     let folder = Guarded::root(path)?;
     folder::entry(&folder).map(|entry| folder::read(&folder, entry)).transpose()
+}
+
+/// The text of the regular file at `path`, which may be a link; at most 1 MiB.
+pub(crate) fn read_text(path: &Path) -> Option<String> {
+    guarded::text(rustix::fs::CWD, path, OFlags::empty())
+}
+
+/// Whether nobody but the owner of the services folder `root`, Pilothouse and root can change what is at `path` in it, or lead it elsewhere:
+/// then what runs from there is theirs. Looked at are the folders on the way, the files that are read of it and the virtual environment, or
+/// all that is directly in it, when it `is_suspect` because another user has run there. Fails with why not.
+pub(crate) fn is_only_ours(root: &Path, path: &Path, is_suspect: bool) -> Result<(), String> {
+    let below = path.strip_prefix(root).map_err(|_| "it isn't in the services folder".to_owned())?;
+    let mut folder = Guarded::root(root)?;
+    for name in below.iter() {
+        folder = folder.folder(name)?;
+    }
+    if is_suspect {
+        return folder.is_all_ours(FOLDERS);
+    }
+    folder::FILES.into_iter().try_for_each(|name| folder.is_ours(OsStr::new(name)))?;
+    [".venv", "venv"].into_iter().filter(|name| folder.stat(name).is_some()).try_for_each(|name| folder.folder(OsStr::new(name)).map(drop))
 }
 
 /// The text of the file `name` of the folder `path`, such as its `.env`, read with the same care.

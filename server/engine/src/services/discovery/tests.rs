@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -16,7 +17,7 @@ fn services(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 fn scan(root: &Path) -> Scan {
-    Discovery::default().scan(root)
+    Discovery::default().scan(root, &HashMap::new())
 }
 
 fn only(files: &[(&str, &str)]) -> Found {
@@ -188,11 +189,11 @@ fn huge_broken_and_strange_files_do_no_harm() {
 fn only_what_has_changed_is_read_again() {
     let root = services(&[("a/main.py", "PORT = 8001"), ("b/main.py", "")]);
     let mut discovery = Discovery::default();
-    assert_eq!(discovery.scan(root.path()).found[0].1.port, Some(8001));
+    assert_eq!(discovery.scan(root.path(), &HashMap::new()).found[0].1.port, Some(8001));
     fs::write(root.path().join("a/main.py"), "PORT = 80020 // 10").expect("a change");
     fs::write(root.path().join("a/.env"), "PORT=8002").expect("a new file");
     fs::remove_dir_all(root.path().join("b")).expect("removed");
-    let again = discovery.scan(root.path());
+    let again = discovery.scan(root.path(), &HashMap::new());
     assert_eq!(again.found.len(), 1);
     assert_eq!(again.found[0].1.port, Some(8002));
 }

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use api::{Error, Result};
 
-use super::blocking;
+use super::blocking_as;
 use crate::services::discovery::environment::variables;
+use crate::user::SystemUser;
 
 /// What services get of Pilothouse's own environment: where programs and certificates are, language, time zone, proxies.
 const ALLOWED: [&str; 25] = [
@@ -36,6 +37,9 @@ const ALLOWED: [&str; 25] = [
     "XDG_RUNTIME_DIR",
     "XDG_CACHE_HOME",
 ];
+
+/// What of that is about the user that Pilothouse runs as, and so not for services of another one.
+const OWN: [&str; 8] = ["HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "LD_LIBRARY_PATH", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME"];
 
 /// What is handed on of Pilothouse's own environment.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +74,17 @@ impl Inherited {
         &self.services
     }
 
+    /// For services of another user, and the making of their virtual environments: without what is about Pilothouse's own user, and without
+    /// the settings of pip, which that user could read.
+    pub fn for_user(&self, user: &SystemUser) -> BTreeMap<String, String> {
+        let mut all = self.services.clone();
+        all.retain(|name, _| !OWN.contains(&name.as_str()));
+        let home = user.home.display().to_string();
+        let own = [("HOME", &home), ("USER", &user.name), ("LOGNAME", &user.name), ("SHELL", &user.shell)];
+        all.extend(own.map(|(name, value)| (name.to_owned(), value.clone())));
+        all
+    }
+
     /// For the making of virtual environments.
     pub fn for_preparation(&self) -> &BTreeMap<String, String> {
         &self.preparation
@@ -77,15 +92,16 @@ impl Inherited {
 }
 
 /// The variables of the `.env` of a folder and of more files there, without Pilothouse's own names and those no environment can have. Fails
-/// with `service_failed` when one of the files can't be read.
-pub(super) async fn of_folder(folder: &Path, files: &[String]) -> Result<Vec<(String, String)>> {
-    let mut found = of_file(folder, ".env").await.unwrap_or_default();
+/// with `service_failed` when one of the files can't be read, by `user` when there is one.
+pub(super) async fn of_folder(folder: &Path, files: &[String], user: Option<&SystemUser>) -> Result<Vec<(String, String)>> {
+    let mut found = of_file(folder, ".env", user).await.unwrap_or_default();
     for name in files {
-        let more = of_file(folder, name).await.ok_or_else(|| {
+        let more = of_file(folder, name, user).await.ok_or_else(|| {
             let path = folder.join(name);
             Error::service(format!(
-                "the file with variables {} can't be read: it isn't there, is a link, or is closed to Pilothouse",
-                path.display()
+                "the file with variables {} can't be read: it isn't there, is a link, or is closed to {}",
+                path.display(),
+                user.map_or_else(|| "Pilothouse".to_owned(), |user| format!("the user '{}'", user.name))
             ))
         })?;
         found.extend(more);
@@ -93,9 +109,9 @@ pub(super) async fn of_folder(folder: &Path, files: &[String]) -> Result<Vec<(St
     Ok(found)
 }
 
-async fn of_file(folder: &Path, name: &str) -> Option<Vec<(String, String)>> {
+async fn of_file(folder: &Path, name: &str, user: Option<&SystemUser>) -> Option<Vec<(String, String)>> {
     let (folder, name) = (folder.to_owned(), name.to_owned());
-    let text = blocking(move || crate::services::discovery::read_environment(&folder, &name)).await.ok().flatten()?;
+    let text = blocking_as(user, move || crate::services::discovery::read_environment(&folder, &name)).await.ok().flatten()?;
     let fits = |(name, value): &(String, String)| api::is_variable_name(name) && !value.contains('\0');
     Some(variables(&text).into_iter().filter(fits).collect())
 }

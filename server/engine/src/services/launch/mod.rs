@@ -17,6 +17,7 @@ use super::discovery::{Found, read_folder};
 use super::image;
 use crate::runtime::process::Aside;
 use crate::runtime::{Launch, NewContainer, Prepare, ProcessLaunch};
+use crate::user::{SystemUser, not_as};
 
 /// What a launch is planned from.
 #[derive(Debug)]
@@ -55,14 +56,14 @@ pub struct Planner {
 impl Planner {
     /// One for services of this data folder; `program` is Pilothouse itself.
     pub fn new(inherited: Inherited, data_dir: &Path, program: &Path) -> Self {
-        let python = Python::new(inherited.for_preparation().clone(), data_dir.join("venvs"));
+        let python = Python::new(inherited.clone(), data_dir.join("venvs"));
         Self { inherited, python, data_dir: data_dir.to_owned(), program: program.to_owned() }
     }
 
     /// Plans the launch of one service. Reads its folder anew; fails with `service_failed` or `conflict`, saying what is in the way:
     /// a folder that is gone or that others may write, no Python, a port that is taken.
     pub async fn plan(&self, plan: Plan<'_>) -> Result<Planned> {
-        let (working_dir, found) = match &plan.spec.source {
+        let (source, user) = match &plan.spec.source {
             Source::Container { .. } => {
                 let port = plan.spec.port.or(plan.last_port);
                 return Ok(Planned { launch: Launch::Container, port, note: None, found: None });
@@ -75,14 +76,16 @@ impl Planner {
                 let container = NewContainer { build: Some((**build).clone()), ..NewContainer::default() };
                 return Self::container(&plan, container, *container_port, options).await;
             }
-            source => self.folder(source).await?,
+            source => (source, self.user(plan.spec)?),
         };
+        let user = user.as_ref();
+        let (working_dir, found) = self.folder(source, user).await?;
         let (port, note) = port::choose(plan.spec.port, found.as_ref().and_then(|found| found.port), plan.last_port, plan.reserved).await?;
-        let mut environment = self.environment(plan.spec, &working_dir, Some(port)).await?;
-        let (mut command, prepare) = self.command(plan.spec, found.as_ref(), &working_dir, &mut environment).await?;
+        let mut environment = self.environment(plan.spec, user, &working_dir, Some(port)).await?;
+        let (mut command, prepare) = self.command(plan.spec, user, found.as_ref(), &working_dir, &mut environment).await?;
         fill_in(&mut command, port);
-        let (name, limits) = (plan.name.to_owned(), plan.spec.limits);
-        let launch = ProcessLaunch { name, prepare, command, working_dir, environment, limits };
+        let (name, user, limits) = (plan.name.to_owned(), plan.spec.user.clone(), plan.spec.limits);
+        let launch = ProcessLaunch { name, user, prepare, command, working_dir, environment, limits };
         Ok(Planned { launch: Launch::Process(launch), port: Some(port), note, found })
     }
 
@@ -90,25 +93,32 @@ impl Planner {
     /// `service_failed`, saying what is in the way.
     pub async fn beside(&self, spec: &ServiceSpec, found: Option<&Found>, port: Option<u16>, mut command: Vec<String>) -> Result<Aside> {
         let working_dir = spec.source.folder().map_or_else(|| self.data_dir.clone(), PathBuf::from);
-        let mut environment = self.environment(spec, &working_dir, port).await?;
-        self.command(spec, found, &working_dir, &mut environment).await?;
+        let user = self.user(spec)?;
+        let mut environment = self.environment(spec, user.as_ref(), &working_dir, port).await?;
+        self.command(spec, user.as_ref(), found, &working_dir, &mut environment).await?;
         if is_python(&command)
             && let Some(program) = command.first_mut()
         {
             let requirements = found.and_then(|found| found.requirements.as_ref());
-            *program = self.python.choose(&working_dir, requirements).await?.interpreter.display().to_string();
+            *program = self.python.choose(&working_dir, requirements, user.as_ref()).await?.interpreter.display().to_string();
         }
         if let Some(port) = port {
             fill_in(&mut command, port);
         }
-        Ok(Aside { command, working_dir, environment })
+        Ok(Aside { user, command, working_dir, environment })
     }
 
     /// The environment of a service, before its Python is known.
-    async fn environment(&self, spec: &ServiceSpec, working_dir: &Path, port: Option<u16>) -> Result<BTreeMap<String, String>> {
-        let mut environment = self.inherited.for_services().clone();
+    async fn environment(
+        &self,
+        spec: &ServiceSpec,
+        user: Option<&SystemUser>,
+        working_dir: &Path,
+        port: Option<u16>,
+    ) -> Result<BTreeMap<String, String>> {
+        let mut environment = user.map_or_else(|| self.inherited.for_services().clone(), |user| self.inherited.for_user(user));
         if spec.source.folder().is_some() {
-            environment.extend(environment::of_folder(working_dir, &spec.environment_files).await?);
+            environment.extend(environment::of_folder(working_dir, &spec.environment_files, user).await?);
         }
         environment.insert("PYTHONUNBUFFERED".into(), "1".into());
         environment.extend(spec.environment.iter().map(|(name, value)| (name.clone(), value.clone())));
@@ -120,6 +130,7 @@ impl Planner {
     async fn command(
         &self,
         spec: &ServiceSpec,
+        user: Option<&SystemUser>,
         found: Option<&Found>,
         working_dir: &Path,
         environment: &mut BTreeMap<String, String>,
@@ -129,12 +140,18 @@ impl Planner {
                 Ok((self.demonstration(), None))
             }
             (Source::Command { command, .. }, None, _) => Ok((command.clone(), None)),
-            (_, Some(command), found) => self.with_python(command, found, working_dir, environment).await,
-            (_, None, Some(found)) => self.with_python(&found.command, Some(found), working_dir, environment).await,
+            (_, Some(command), found) => self.with_python(command, user, found, working_dir, environment).await,
+            (_, None, Some(found)) => self.with_python(&found.command, user, Some(found), working_dir, environment).await,
             (Source::Folder { folder }, None, None) => {
                 Err(Error::service(format!("nothing in '{folder}' says how to run it: it has neither main.py nor app.py")))
             }
         }
+    }
+
+    /// The user that a service runs as, looked up anew: it may be gone since, and then nobody takes its place.
+    fn user(&self, spec: &ServiceSpec) -> Result<Option<SystemUser>> {
+        let found = spec.user.as_deref().map(|name| SystemUser::choose(name).map_err(|why| Error::service(not_as(name, &why))));
+        found.transpose()
     }
 
     /// The rest of a container whose image is known.
@@ -161,7 +178,7 @@ impl Planner {
         Ok(Planned { launch: Launch::NewContainer(Box::new(container)), port: Some(port), note, found: None })
     }
 
-    async fn folder(&self, source: &Source) -> Result<(PathBuf, Option<Found>)> {
+    async fn folder(&self, source: &Source, user: Option<&SystemUser>) -> Result<(PathBuf, Option<Found>)> {
         let (path, is_read) = match source {
             Source::Demonstration { .. } | Source::Image { .. } | Source::Build { .. } | Source::Container { .. } => {
                 return Ok((self.data_dir.clone(), None));
@@ -170,7 +187,10 @@ impl Planner {
             Source::Command { working_dir, .. } => (PathBuf::from(working_dir), false),
         };
         let looked = path.clone();
-        let found = blocking(move || match is_read {
+        if let Some(why) = user.and_then(|user| user.hindrance(&path)).filter(|_| path.is_dir()) {
+            return Err(Error::service(why));
+        }
+        let found = blocking_as(user, move || match is_read {
             true => read_folder(&looked),
             false if looked.is_dir() => Ok(None),
             false => Err("the folder isn't there".into()),
@@ -184,6 +204,7 @@ impl Planner {
     async fn with_python(
         &self,
         command: &[String],
+        user: Option<&SystemUser>,
         found: Option<&Found>,
         folder: &Path,
         environment: &mut BTreeMap<String, String>,
@@ -193,7 +214,7 @@ impl Planner {
         if !is_python && requirements.is_none() {
             return Ok((command.to_vec(), None));
         }
-        let chosen = self.python.choose(folder, requirements).await?;
+        let chosen = self.python.choose(folder, requirements, user).await?;
         if let Some(venv) = &chosen.venv {
             let bin = venv.join("bin").display().to_string();
             let path = environment.get("PATH").map_or_else(|| bin.clone(), |path| format!("{bin}:{path}"));
@@ -228,6 +249,12 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
         tracing::error!(%error, "blocking_work_failed");
         Error::internal()
     })
+}
+
+/// [`blocking`] with the rights of `user`, when there is one: what it couldn't read isn't read for it.
+pub(crate) async fn blocking_as<T: Send + 'static>(user: Option<&SystemUser>, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let Some(user) = user.cloned() else { return blocking(work).await };
+    blocking(move || user.act(work).map_err(|error| Error::service(not_as(&user.name, &error.to_string())))).await?
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Which Python a service runs with, and how its virtual environment is made.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::os::unix::fs::PermissionsExt;
+use std::collections::{BTreeSet, HashMap};
+use std::fs::DirBuilder;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
@@ -11,9 +12,10 @@ use sha2::{Digest, Sha256};
 use tokio::process::Command;
 use tokio::sync::Mutex;
 
-use super::blocking;
+use super::{Inherited, blocking_as};
 use crate::runtime::{Prepare, PrepareStep};
-use crate::services::discovery::Requirements;
+use crate::services::discovery::{Requirements, read_text};
+use crate::user::SystemUser;
 
 /// How long the interpreter may take to say its version.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -22,7 +24,7 @@ const INCLUDES: usize = 20;
 
 /// The interpreters of this machine.
 pub(super) struct Python {
-    environment: BTreeMap<String, String>,
+    environment: Inherited,
     venvs: PathBuf,
     known: Mutex<HashMap<PathBuf, (SystemTime, Interpreter)>>,
 }
@@ -43,18 +45,20 @@ pub(super) struct Chosen {
 }
 
 impl Python {
-    pub fn new(environment: BTreeMap<String, String>, venvs: PathBuf) -> Self {
+    pub fn new(environment: Inherited, venvs: PathBuf) -> Self {
         Self { environment, venvs, known: Mutex::default() }
     }
 
     /// The environment that is in `folder`; else one that has its requirements, shared with services that have the same; without
     /// requirements the system's interpreter.
-    pub async fn choose(&self, folder: &Path, requirements: Option<&Requirements>) -> Result<Chosen> {
+    ///
+    /// What another `user` shares is in its home: it can't reach the data folder, and nobody else shall run what it could change.
+    pub async fn choose(&self, folder: &Path, requirements: Option<&Requirements>, user: Option<&SystemUser>) -> Result<Chosen> {
         let own = folder.to_owned();
-        if let Some(venv) = blocking(move || existing(&own)).await?? {
+        if let Some(venv) = blocking_as(user, move || existing(&own)).await?? {
             return Ok(Chosen { interpreter: venv.join("bin/python"), venv: Some(venv), prepare: None });
         }
-        let (path, interpreter) = self.system().await?;
+        let (path, interpreter) = self.system(user).await?;
         let Some(requirements) = requirements else {
             return Ok(Chosen { interpreter: path, venv: None, prepare: None });
         };
@@ -67,29 +71,33 @@ impl Python {
             )));
         }
         let (own, needs) = (folder.to_owned(), requirements.clone());
-        let key = blocking(move || key(&own, &needs, &interpreter.version)).await?;
-        let venv = self.venvs.join(&key);
+        let key = blocking_as(user, move || key(&own, &needs, &interpreter.version)).await?;
+        let (venvs, environment) = match user {
+            None => (self.venvs.clone(), self.environment.for_preparation().clone()),
+            Some(user) => (home_of(user).await?, self.environment.for_user(user)),
+        };
+        let venv = venvs.join(&key);
         let python = venv.join("bin/python");
         let install = install(folder, requirements, &python);
         let make = vec![path.display().to_string(), "-m".into(), "venv".into(), "--clear".into(), venv.display().to_string()];
         let count = requirements.count();
         let label = format!("installing {count} requirement{}", if count == 1 { "" } else { "s" });
         let prepare = Prepare {
-            lock: self.venvs.join(format!("{key}.lock")),
+            lock: venvs.join(format!("{key}.lock")),
             marker: venv.join("pilothouse-complete"),
             steps: vec![
                 PrepareStep { label: "making a virtual environment".into(), command: make },
                 PrepareStep { label, command: install },
             ],
-            environment: self.environment.clone(),
+            environment,
         };
         Ok(Chosen { interpreter: python, venv: Some(venv), prepare: Some(prepare) })
     }
 
-    /// The system's interpreter.
-    async fn system(&self) -> Result<(PathBuf, Interpreter)> {
-        let path = self.environment.get("PATH").map(String::as_str).unwrap_or("/usr/local/bin:/usr/bin:/bin").to_owned();
-        let found = blocking(move || {
+    /// The system's interpreter: the first that `user` can see, when there is one. It is asked as Pilothouse, on whose PATH it is.
+    async fn system(&self, user: Option<&SystemUser>) -> Result<(PathBuf, Interpreter)> {
+        let path = self.environment.for_preparation().get("PATH").map(String::as_str).unwrap_or("/usr/local/bin:/usr/bin:/bin").to_owned();
+        let found = blocking_as(user, move || {
             let folders: Vec<_> = std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
             let candidates = ["python3", "python"].into_iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
             candidates.into_iter().find_map(|path| is_program(&path).map(|modified| (path, modified)))
@@ -110,7 +118,12 @@ impl Python {
     async fn ask(&self, path: &Path) -> Result<Interpreter> {
         let question = "import sys; print('%d.%d.%d' % sys.version_info[:3], flush=True); import venv, ensurepip; print('venv')";
         let mut command = Command::new(path);
-        command.args(["-I", "-c", question]).env_clear().envs(&self.environment).stdin(Stdio::null()).stderr(Stdio::null());
+        command
+            .args(["-I", "-c", question])
+            .env_clear()
+            .envs(self.environment.for_preparation())
+            .stdin(Stdio::null())
+            .stderr(Stdio::null());
         command.kill_on_drop(true);
         let refused = |why: String| Error::service(format!("'{}' can't be used as Python: {why}", path.display()));
         let output = match tokio::time::timeout(PATIENCE, command.output()).await {
@@ -123,6 +136,24 @@ impl Python {
         let version = version.ok_or_else(|| refused("it doesn't say that it is Python 3".into()))?.to_owned();
         Ok(Interpreter { version, has_venv: lines.next() == Some("venv") })
     }
+}
+
+/// Where the virtual environments of another user are, made there as that user.
+async fn home_of(user: &SystemUser) -> Result<PathBuf> {
+    let venvs = user.home.join(".cache/pilothouse/venvs");
+    let wanted = venvs.clone();
+    let made = blocking_as(Some(user), move || match wanted.is_absolute() {
+        true => DirBuilder::new().recursive(true).mode(0o700).create(&wanted),
+        false => Err(std::io::ErrorKind::NotFound.into()),
+    });
+    made.await?.map_err(|error| {
+        let (name, home) = (&user.name, user.home.display());
+        Error::service(format!(
+            "its requirements need a virtual environment, and the home of the user '{name}' ({home}) can't take one: {error}. Make that home, or an \
+             environment in its folder: .venv"
+        ))
+    })?;
+    Ok(venvs)
 }
 
 /// The virtual environment that somebody has made in `folder`.
@@ -175,7 +206,7 @@ fn key(folder: &Path, requirements: &Requirements, version: &str) -> String {
             let mut waiting = vec![folder.join("requirements.txt")];
             let mut seen = BTreeSet::new();
             while let Some(path) = waiting.pop().filter(|_| seen.len() < INCLUDES) {
-                let text = std::fs::read_to_string(&path).unwrap_or_default();
+                let text = read_text(&path).unwrap_or_default();
                 if !seen.insert(path.clone()) {
                     continue;
                 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use api::{ErrorCode, ServiceSpec, Source};
 
 use super::{Inherited, Launch, Plan, Planner, ProcessLaunch, holder};
+use crate::user::SystemUser;
 
 const MAIN: &str = "from fastapi import FastAPI\napp = FastAPI()\n";
 
@@ -206,4 +207,78 @@ async fn commands_and_the_demonstration_get_their_port() {
     let spec = ServiceSpec::new(Source::Demonstration { demonstration: true });
     let planned = folder.plan(&spec).await.expect("a plan");
     assert_eq!(planned.launch.command, ["/opt/pilothouse", "demo-service", "--port", &planned.port.to_string()]);
+}
+
+/// A user of the system with another home, where tests are root.
+fn user_with(home: &Path) -> Option<SystemUser> {
+    let user = SystemUser::choose("daemon").ok();
+    assert_eq!(user.is_some(), rustix::process::geteuid().is_root(), "only root changes users");
+    user.map(|user| SystemUser { home: home.to_owned(), ..user })
+}
+
+#[tokio::test]
+async fn another_user_has_an_environment_of_its_own_and_no_secrets_of_pilothouse() {
+    let mut folder = Folder::with(&[("main.py", MAIN)]);
+    for (name, value) in
+        [("HOME", "/root"), ("XDG_CACHE_HOME", "/root/x"), ("TMPDIR", "/root/tmp"), ("PIP_INDEX_URL", "secret"), ("TZ", "UTC")]
+    {
+        folder.inherited.push((name.into(), value.into()));
+    }
+    let Some(user) = user_with(Path::new("/srv/home")) else { return };
+    let all = Inherited::of(folder.inherited.iter().cloned()).for_user(&user);
+    let names: Vec<&str> = all.keys().map(String::as_str).collect();
+    assert_eq!(names, ["HOME", "LOGNAME", "PATH", "SHELL", "TZ", "USER"]);
+    assert_eq!((all["HOME"].as_str(), all["USER"].as_str(), all["LOGNAME"].as_str()), ("/srv/home", "daemon", "daemon"));
+}
+
+#[tokio::test]
+async fn the_virtual_environments_of_another_user_are_in_its_home_or_a_reason_is_given() {
+    let folder = Folder::with(&[("main.py", MAIN), ("requirements.txt", "fastapi\n")]);
+    let home = folder.root.path().join("home");
+    let Some(user) = user_with(&home) else { return };
+    fs::set_permissions(folder.root.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
+    let python = super::Python::new(Inherited::of(folder.inherited.iter().cloned()), folder.root.path().join("data/venvs"));
+    let needs = crate::services::discovery::Requirements::File { count: 1 };
+    let path = Path::new(&folder.path()).to_owned();
+    let error = python.choose(&path, Some(&needs), Some(&user)).await.expect_err("there is no home");
+    assert!(error.message.contains("the home of the user 'daemon'") && error.message.contains(".venv"), "{error}");
+    fs::create_dir(&home).expect("a folder");
+    assert!(python.choose(&path, Some(&needs), Some(&user)).await.is_err(), "it isn't the user's");
+    std::os::unix::fs::chown(&home, Some(user.uid), Some(user.gid)).expect("it is the user's");
+    let chosen = python.choose(&path, Some(&needs), Some(&user)).await.expect("a place");
+    let venvs = home.join(".cache/pilothouse/venvs");
+    assert!(chosen.interpreter.starts_with(&venvs), "{chosen:?}");
+    let prepare = chosen.prepare.expect("it is to be made");
+    assert!(prepare.lock.starts_with(&venvs) && prepare.marker.starts_with(&venvs), "{prepare:?}");
+    assert_eq!(prepare.environment["HOME"], home.display().to_string());
+    assert_eq!(std::os::unix::fs::MetadataExt::uid(&fs::metadata(&venvs).expect("it is made")), user.uid);
+}
+
+#[tokio::test]
+async fn what_another_user_could_not_read_is_not_read_for_it() {
+    let folder = Folder::with(&[("main.py", MAIN), (".env", "A=1\n"), (".env.secret", "SECRET=1\n")]);
+    let mut spec = folder.spec();
+    spec.user = Some("daemon".into());
+    if user_with(Path::new("/")).is_none() {
+        let error = folder.plan(&spec).await.expect_err("only root changes users");
+        assert!(error.message.starts_with("it can't be run as the user 'daemon': Pilothouse runs as the user"), "{error}");
+        return;
+    }
+    fs::set_permissions(folder.root.path(), fs::Permissions::from_mode(0o700)).expect("a mode");
+    let error = folder.plan(&spec).await.expect_err("the user may not get there");
+    assert!(error.message.contains("may not enter the folder"), "{error}");
+    fs::set_permissions(folder.root.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
+    let launch = folder.plan(&spec).await.expect("a plan").launch;
+    assert_eq!((launch.user.as_deref(), launch.environment["A"].as_str()), (Some("daemon"), "1"));
+    assert!(!launch.command[0].starts_with("/root/"), "it is an interpreter that the user can run: {:?}", launch.command);
+    let secret = Path::new(&folder.path()).join(".env.secret");
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).expect("a mode");
+    fs::hard_link(&secret, Path::new(&folder.path()).join(".env.hard")).expect("a second name");
+    for name in [".env.secret", ".env.hard"] {
+        spec.environment_files = vec![name.into()];
+        let error = folder.plan(&spec).await.expect_err("it is closed to the user");
+        assert!(error.message.ends_with("closed to the user 'daemon'"), "{error}");
+    }
+    spec.user = None;
+    assert_eq!(folder.plan(&spec).await.expect("Pilothouse may").launch.environment["SECRET"], "1");
 }

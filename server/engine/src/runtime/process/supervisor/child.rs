@@ -8,11 +8,14 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
+use rustix::fs::{fchown, fstat};
+use rustix::io::Errno;
+use rustix::process::{Pid, Resource, Rlimit, Uid, geteuid, getrlimit, prlimit, setrlimit};
 
 use crate::runtime::process::cgroup::Group;
 use crate::runtime::process::folder::{PIPES, RunFolder};
 use crate::runtime::process::procfs::ProcessId;
+use crate::user::SystemUser;
 
 /// A process that was started or found.
 pub struct Child {
@@ -24,6 +27,8 @@ pub struct Child {
 
 /// What is to be started.
 pub struct Order<'a> {
+    /// The user that it runs as; none is the supervisor's.
+    pub user: Option<&'a SystemUser>,
     /// Program and arguments.
     pub command: &'a [String],
     /// Absolute path.
@@ -57,20 +62,32 @@ impl Child {
             return Err(format!("the folder {} is not there; restore it or change the service", order.working_dir.display()));
         }
         let path = if program.contains('/') { order.working_dir.join(program) } else { Path::new(program).into() };
-        let pipe = |name: &str| open_pipe(folder, name).map_err(|error| format!("its output can't be captured: {error}"));
+        if let Some(why) = order.user.and_then(|user| user.hindrance(order.working_dir)) {
+            return Err(why);
+        }
+        let pipe = |name: &str| open_pipe(folder, name, order.user).map_err(|error| format!("its output can't be captured: {error}"));
         let mut command = Command::new(path);
         command
             .args(args)
             .env_clear()
             .envs(order.environment)
-            .current_dir(order.working_dir)
             .stdin(Stdio::null())
             .stdout(pipe(PIPES[0])?)
             .stderr(pipe(PIPES[usize::from(order.is_split)])?)
             .process_group(0);
+        match order.user {
+            None => _ = command.current_dir(order.working_dir),
+            Some(user) => user.take_on(&mut command, order.working_dir, false).map_err(|error| unlike(user, &error))?,
+        }
         let held = |error: io::Error| format!("its limits can't be held: {error}; take them off in its settings to start it without");
         let spawned = order.group.within(|| lowered(order.each, || command.spawn())).map_err(held)?.map_err(held)?;
-        let mut child = spawned.map_err(|error| explain(program, &error))?;
+        let mut child = spawned.map_err(|error| match order.user {
+            Some(user) if error.raw_os_error() == Some(Errno::PERM.raw_os_error()) => unlike(user, &error),
+            Some(user) if error.kind() == io::ErrorKind::PermissionDenied => {
+                format!("the user '{}' may not run the program '{program}'; give it the right to (chmod, chown)", user.name)
+            }
+            _ => explain(program, &error),
+        })?;
         // Born with them, and from here on it can't raise them again.
         for (resource, limit) in order.each {
             let limit = Rlimit { current: Some(*limit), maximum: Some(*limit) };
@@ -99,9 +116,19 @@ fn lowered<T>(limits: &[(Resource, u64)], work: impl FnOnce() -> T) -> io::Resul
     Ok(done)
 }
 
-/// Opens the service's end of a pipe for both ways, so that it can write on while no supervisor is there to read.
-fn open_pipe(folder: &RunFolder, name: &str) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).open(folder.path().join(name))
+/// Opens the service's end of a pipe for both ways, so that it can write on while no supervisor is there to read. It belongs to the user of
+/// the service, which so can open `/dev/stdout`; the folder that it is in stays closed to it.
+fn open_pipe(folder: &RunFolder, name: &str, user: Option<&SystemUser>) -> io::Result<File> {
+    let pipe = OpenOptions::new().read(true).write(true).open(folder.path().join(name))?;
+    let owner = user.map_or_else(geteuid, |user| Uid::from_raw(user.uid));
+    if fstat(&pipe)?.st_uid != owner.as_raw() {
+        fchown(&pipe, Some(owner), None)?;
+    }
+    Ok(pipe)
+}
+
+fn unlike(user: &SystemUser, error: &io::Error) -> String {
+    format!("it can't be run as the user '{}': {error}; may Pilothouse still change users?", user.name)
 }
 
 fn explain(program: &str, error: &io::Error) -> String {

@@ -1,15 +1,16 @@
 //! What a service may use at most: by a control group where there is one, else by what each process may have.
 
 use api::{Level, Limits};
-use rustix::process::{Resource, geteuid};
+use rustix::process::{Resource, Uid, geteuid};
 
 use super::{Supervisor, complain};
 use crate::runtime::process::cgroup::{Controller, Group};
 use crate::runtime::process::procfs::tasks_of;
+use crate::user::SystemUser;
 
 impl Supervisor {
     /// Makes the control group for the service, and answers what each of its processes is limited to. What can't be held is said in its log.
-    pub(super) fn prepare_limits(&mut self, limits: &Limits) -> Vec<(Resource, u64)> {
+    pub(super) fn prepare_limits(&mut self, limits: &Limits, user: Option<&SystemUser>) -> Vec<(Resource, u64)> {
         let mut each: Vec<_> = limits.open_files.map(|count| (Resource::Nofile, u64::from(count))).into_iter().collect();
         if limits.is_empty() {
             return each;
@@ -20,16 +21,16 @@ impl Supervisor {
         // Before anything is in it: who takes over must know of it.
         self.record();
         for (controller, why) in missing {
-            let is_root = geteuid().is_root();
+            let owner = user.map_or_else(geteuid, |user| Uid::from_raw(user.uid));
             let text = match controller {
                 Controller::Memory => {
                     each.extend(limits.memory_bytes.map(|bytes| (Resource::Data, bytes)));
                     "its limit of memory holds for each of its processes, not for all together"
                 }
                 Controller::Cpu => "its limit of CPU isn't held",
-                Controller::Pids if is_root => "its limit of processes isn't held",
+                Controller::Pids if owner.is_root() => "its limit of processes isn't held",
                 Controller::Pids => {
-                    let there = tasks_of(geteuid().as_raw());
+                    let there = tasks_of(owner.as_raw());
                     each.extend(limits.processes.map(|count| (Resource::Nproc, there + u64::from(count))));
                     "its limit of processes holds for all of its user: that many more than there were"
                 }

@@ -12,6 +12,7 @@ mod prepare;
 mod spool;
 mod stop;
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -34,6 +35,7 @@ use super::procfs::{Kin, ProcessId, boot_id, holders, oom_kills};
 use super::state::{Phase, State, VERSION};
 use crate::Clock;
 use crate::runtime::ProcessLaunch;
+use crate::user::{SystemUser, not_as};
 
 /// What is written to standard output when the socket answers.
 pub const READY: &str = "ready";
@@ -76,6 +78,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The user that a service runs as; none is this one. Fails with words for people: then it runs as nobody.
+fn runs_as(launch: &ProcessLaunch) -> Result<Option<SystemUser>, String> {
+    let Some(name) = &launch.user else { return Ok(None) };
+    SystemUser::choose(name).map(Some).map_err(|why| not_as(name, &why))
 }
 
 fn usage() -> ExitCode {
@@ -135,9 +143,9 @@ impl Supervisor {
         let preparing = Phase::Preparing { label: "starting".into(), step: 1, steps: 1 };
         let phase = former.as_ref().map_or(preparing, |state| state.phase.clone());
         let stop_asked = former.as_ref().is_some_and(|state| state.stop_asked);
-        let (limits, group) = former.map(|state| (state.limits, state.group)).unwrap_or_default();
+        let (uid, limits, group) = former.map(|state| (state.uid, state.limits, state.group)).unwrap_or_default();
         let mut supervisor = Self {
-            state: State { version: VERSION, boot_id, phase, stop_asked, sessions, limits, group },
+            state: State { version: VERSION, boot_id, phase, stop_asked, sessions, uid, limits, group },
             output: Output::open(&folder)?,
             clients: Clients::listen()?,
             launch: folder.launch()?,
@@ -162,15 +170,24 @@ impl Supervisor {
         }
         if self.state.sessions.len() > 1 {
             // What a supervisor left behind that was killed before it could record what it had started.
-            let pipes = self.pipes();
-            kill_all(|| &holders(&pipes, std::process::id()) | &self.state.group.members());
+            kill_all(|| &self.holders() | &self.state.group.members());
         }
         self.output.finish()?;
         let Some(launch) = self.launch.as_ref() else {
             self.fail("the order to start it was lost; start it again".into());
             return Ok(());
         };
-        match Preparation::of(launch) {
+        let preparation = match runs_as(launch) {
+            Ok(user) => {
+                self.state.uid = user.as_ref().map(|user| user.uid);
+                Preparation::of(launch, user)
+            }
+            Err(why) => {
+                self.fail(why);
+                return Ok(());
+            }
+        };
+        match preparation {
             Some(preparation) => {
                 self.output.mark(Some(LogStream::Prepare));
                 self.state.phase = preparation.phase();
@@ -285,14 +302,21 @@ impl Supervisor {
 
     fn start_root(&mut self) {
         let Some(launch) = self.launch.take() else { return };
-        let each = self.prepare_limits(&launch.limits);
+        let user = match runs_as(&launch) {
+            Ok(user) => user,
+            Err(why) => return self.fail(why),
+        };
+        let user = user.as_ref();
+        self.state.uid = user.map(|user| user.uid);
+        let each = self.prepare_limits(&launch.limits, user);
         let ProcessLaunch { command, working_dir, environment, .. } = &launch;
-        let order = Order { command, working_dir, environment, is_split: true, group: &self.state.group, each: &each };
+        let order = Order { user, command, working_dir, environment, is_split: true, group: &self.state.group, each: &each };
         match Child::start(&self.folder, &order) {
             Ok(child) => {
                 self.limit_processes();
                 self.state.phase = Phase::Running { root: child.id, started_at: Clock::System.now() };
-                let text = format!("started as process {}: {}", child.id.pid, launch.command.join(" "));
+                let as_whom = user.map(|user| format!(" of the user {}", user.name)).unwrap_or_default();
+                let text = format!("started as process {}{as_whom}: {}", child.id.pid, launch.command.join(" "));
                 self.work = Work::Run(child);
                 self.record();
                 self.forget_launch();
@@ -365,7 +389,8 @@ impl Supervisor {
 
     /// Ends what is to be ended, and the supervisor with it when nothing is left.
     fn clear(&mut self) -> io::Result<()> {
-        let pipes = self.pipes();
+        let others =
+            if self.is_adopted && self.stopping.as_ref().is_some_and(Stopping::is_due) { self.holders() } else { Default::default() };
         let Some(stopping) = &mut self.stopping else { return Ok(()) };
         let living = match &self.work {
             Work::Run(child) => Some(child.id),
@@ -374,10 +399,7 @@ impl Supervisor {
         };
         let mut kin = Kin { root: living.or(stopping.root()), supervisors: self.state.sessions.clone(), ..Kin::default() };
         if stopping.is_due() {
-            kin.others = self.state.group.members();
-            if self.is_adopted {
-                kin.others.extend(holders(&pipes, std::process::id()));
-            }
+            kin.others = &self.state.group.members() | &others;
             if stopping.is_kill() && !self.state.group.is_empty() {
                 // What starts others faster than they are killed starts no more.
                 let _ = self.state.group.limit_processes(0);
@@ -395,8 +417,9 @@ impl Supervisor {
         Ok(())
     }
 
-    fn pipes(&self) -> [PathBuf; 2] {
-        PIPES.map(|name| self.folder.path().join(name))
+    /// Who has the pipes of the service open. Another user could hand them to a process of somebody else, which is none of the service's.
+    fn holders(&self) -> HashSet<ProcessId> {
+        holders(&PIPES.map(|name| self.folder.path().join(name)), std::process::id(), self.state.uid)
     }
 
     /// Records the state and tells it.

@@ -1,19 +1,23 @@
 //! What is made before a service starts: its virtual environment.
 
-use std::fs::{DirBuilder, File};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 
 use rustix::process::WaitStatus;
 
 use super::child::{Child, Order};
 use crate::runtime::process::cgroup::Group;
-use crate::runtime::process::folder::{RunFolder, try_lock};
+use crate::runtime::process::folder::{NONBLOCK, RunFolder, try_lock};
 use crate::runtime::process::state::Phase;
 use crate::runtime::{Prepare, ProcessLaunch};
+use crate::user::SystemUser;
 
 /// A preparation under way.
 pub struct Preparation {
     prepare: Prepare,
+    /// Who does it all; none is the user of the supervisor.
+    user: Option<SystemUser>,
     lock: Option<File>,
     next: usize,
     /// The step that runs.
@@ -32,9 +36,9 @@ pub enum Progress {
 
 impl Preparation {
     /// What has to be made for `launch`; none when it is there.
-    pub fn of(launch: &ProcessLaunch) -> Option<Self> {
-        let prepare = launch.prepare.clone()?;
-        (!prepare.marker.exists()).then_some(Self { prepare, lock: None, next: 0, child: None })
+    pub fn of(launch: &ProcessLaunch, user: Option<SystemUser>) -> Option<Self> {
+        let preparation = Self { prepare: launch.prepare.clone()?, user, lock: None, next: 0, child: None };
+        (!preparation.is_made()).then_some(preparation)
     }
 
     /// What is done now.
@@ -57,17 +61,21 @@ impl Preparation {
         if self.lock.is_none() && !self.take_lock().map_err(|error| format!("its environment can't be made: {error}"))? {
             return Ok(Progress::Waiting);
         }
-        if self.prepare.marker.exists() {
+        if self.is_made() {
             return Ok(Progress::Complete);
         }
         let Some(step) = self.prepare.steps.get(self.next) else {
-            File::create(&self.prepare.marker).map_err(|error| format!("its environment can't be marked as complete: {error}"))?;
+            let marked = self.act(|| {
+                OpenOptions::new().write(true).create(true).truncate(true).custom_flags(NONBLOCK).open(&self.prepare.marker).map(drop)
+            });
+            marked.map_err(|error| format!("its environment can't be marked as complete: {error}"))?;
             return Ok(Progress::Complete);
         };
         let environment = &self.prepare.environment;
         let (command, working_dir) = (&step.command[..], &launch.working_dir);
         // What a service may use says nothing of what it takes to make its environment.
-        let order = Order { command, working_dir, environment, is_split: false, group: &Group::default(), each: &[] };
+        let order =
+            Order { user: self.user.as_ref(), command, working_dir, environment, is_split: false, group: &Group::default(), each: &[] };
         let child = Child::start(folder, &order).map_err(|error| format!("{} failed: {error}", step.label))?;
         self.child = Some(child);
         self.next += 1;
@@ -93,13 +101,27 @@ impl Preparation {
         Err(format!("{label} failed ({how}){said}"))
     }
 
-    fn take_lock(&mut self) -> std::io::Result<bool> {
-        for file in [&self.prepare.lock, &self.prepare.marker] {
-            if let Some(parent) = file.parent() {
-                DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+    fn is_made(&self) -> bool {
+        self.act(|| Ok(self.prepare.marker.exists())).unwrap_or(false)
+    }
+
+    fn take_lock(&mut self) -> io::Result<bool> {
+        self.lock = self.act(|| {
+            for file in [&self.prepare.lock, &self.prepare.marker] {
+                if let Some(parent) = file.parent() {
+                    DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+                }
             }
-        }
-        self.lock = try_lock(&self.prepare.lock)?;
+            try_lock(&self.prepare.lock)
+        })?;
         Ok(self.lock.is_some())
+    }
+
+    /// Works on files with the rights of who does it all: where another user may write, nothing is to be opened with more.
+    fn act<T: Send>(&self, work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+        match &self.user {
+            Some(user) => user.act(work)?,
+            None => work(),
+        }
     }
 }
