@@ -3,13 +3,18 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use crate::step::Result;
 
 /// The checkout's top folder.
 pub fn root() -> &'static Path {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    own.parent().unwrap_or(own)
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        // As cargo says now: checkouts that share a target folder share this program too.
+        let own = env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        own.parent().map_or_else(|| own.clone(), Path::to_owned)
+    })
 }
 
 /// The folder outside the checkout that keeps tools and compilers: `$PILOTHOUSE_CACHE`, else `$XDG_CACHE_HOME/pilothouse-dev`, else
