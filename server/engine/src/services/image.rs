@@ -36,7 +36,7 @@ fn faults(container_port: Option<u16>, options: &ContainerOptions) -> Faults {
 /// The source of a service after a change of it. Fails unless it is made of an image, or builds one.
 pub(super) fn changed(source: &Source, patch: &ImagePatch) -> Result<Source> {
     let port = |before: Option<u16>| patch.container_port.map_or(before, |port| Some(port).filter(|port| *port > 0));
-    let chosen = |before: &Box<ContainerOptions>| patch.options.as_ref().unwrap_or(before).clone();
+    let chosen = |before: &ContainerOptions| Box::new(patch.options.as_deref().unwrap_or(before).clone());
     match source {
         Source::Image { image, container_port, options } => {
             let (container_port, options) = (port(*container_port), chosen(options));
