@@ -3,7 +3,7 @@ import type { Page } from '@playwright/test';
 import { expect, open, test } from '../fixtures.ts';
 
 // The browser notes each refusal on its console.
-test.use({ expectedErrors: [/status of 422/, /status of 403/] });
+test.use({ expectedErrors: [/status of (403|422)/] });
 
 const PORTS = 'Further ports, volumes and network';
 

@@ -167,12 +167,15 @@ fn Resting(watched: Watched) -> impl IntoView {
         // After a break the whole page is asked for anew.
         states.follow(|| {});
     }
+    // Only when what it needs is told anew: what the feed has said since is newer.
+    let told = Memo::new(move |_| {
+        needs.with(|needs| states.know(needs.iter().filter_map(|one| Some((one.service_id?, one.status, one.health_status)))))
+    });
     let is_resting = move |need: &Dependency| states.state(need.service_id).get().is_some_and(|(status, _)| status.can_start().is_ok());
     shown(move || {
-        let names: Vec<String> = needs.with(|needs| {
-            states.know(needs.iter().filter_map(|one| Some((one.service_id?, one.status, one.health_status))));
-            needs.iter().filter(|_| can_start.get()).filter(|need| is_resting(need)).map(|need| need.name.clone()).collect()
-        });
+        told.get();
+        let names: Vec<String> = needs
+            .with(|needs| needs.iter().filter(|_| can_start.get()).filter(|need| is_resting(need)).map(|need| need.name.clone()).collect());
         if names.is_empty() {
             return ().erase();
         }

@@ -3,10 +3,11 @@
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use api::ImageBuild;
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
 use walkdir::WalkDir;
@@ -82,6 +83,7 @@ impl Context {
     /// Writes the archive. May block. Fails when a file can't be read, or has become shorter in the meantime.
     pub fn archive(self, out: impl Write) -> io::Result<()> {
         let mut archive = Builder::new(out);
+        let root = File::open(&self.root)?;
         for entry in &self.entries {
             let named = |error: io::Error| io::Error::new(error.kind(), format!("'{}' can't be read: {error}", entry.path.display()));
             let mut header = Header::new_gnu();
@@ -100,7 +102,7 @@ impl Context {
                 Kind::File(length) => {
                     header.set_entry_type(EntryType::Regular);
                     header.set_size(*length);
-                    let file = open(&self.root.join(&entry.path)).map_err(named)?;
+                    let file = open(&root, &entry.path).map_err(named)?;
                     archive.append_data(&mut header, &entry.path, Exactly { file, left: *length })?;
                 }
             }
@@ -145,10 +147,10 @@ fn kind(path: &Path, metadata: &Metadata) -> io::Result<Option<Kind>> {
     })
 }
 
-/// Opens a file, and nothing that has taken its place since.
-fn open(path: &Path) -> io::Result<File> {
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let file = File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+/// Opens a file below `root`, and nothing that a link leads to which has taken the place of it or of a folder on the way since.
+fn open(root: &File, path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file: File = openat2(root, path, flags, Mode::empty(), ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS)?.into();
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it isn't a file any more")) }
 }
 
@@ -262,6 +264,18 @@ mod tests {
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("it is ours");
         assert!(why(&build(folder.path())).starts_with("others may write to it"));
         assert!(why(&build(Path::new("/nowhere/at/all"))).contains("isn't there"));
+    }
+
+    #[test]
+    fn a_link_that_has_taken_the_place_of_a_folder_is_not_followed() {
+        let (folder, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        write(folder.path(), &[("Dockerfile", "FROM a"), ("data/a.txt", "ours")]);
+        write(other.path(), &[("a.txt", "theirs")]);
+        let context = Context::read(&build(folder.path())).expect("it can be taken");
+        fs::remove_dir_all(folder.path().join("data")).expect("it is ours");
+        symlink(other.path(), folder.path().join("data")).expect("a link");
+        let error = context.archive(Vec::new()).expect_err("it leads elsewhere");
+        assert!(error.to_string().starts_with("'data/a.txt' can't be read"), "{error}");
     }
 
     #[test]
