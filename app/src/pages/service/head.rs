@@ -183,7 +183,7 @@ fn Resting(watched: Watched) -> impl IntoView {
         let text = format!("It needs {}, which {verb} run. ", names.join(", "));
         let href = path::bulk_with_dependencies(Action::Start, watched.id);
         let link = may_start.then(|| view! { <a href=href>"Start it with all that it needs"</a> });
-        view! { <p class="service-head-facts">{text}{link}</p> }.erase()
+        view! { <p class="field-hint">{text}{link}</p> }.erase()
     })
 }
 
