@@ -337,6 +337,7 @@ impl Runtime for DockerRuntime {
 fn words(error: &DockerError) -> String {
     match error {
         DockerError::DockerResponseServerError { message, .. } => message.trim().to_owned(),
+        DockerError::DockerStreamError { error } => error.trim().to_owned(),
         DockerError::RequestTimeoutError => "it took too long".into(),
         other => other.to_string(),
     }
