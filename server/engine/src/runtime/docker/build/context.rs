@@ -15,6 +15,8 @@ use walkdir::WalkDir;
 use super::ignore::Ignored;
 use crate::services::discovery::{guard, read_below};
 
+/// What says which files stay out.
+const IGNORE: &str = ".dockerignore";
 /// Files and folders of a context.
 const ENTRIES: usize = 100_000;
 /// Bytes of all of its files.
@@ -51,7 +53,12 @@ impl Context {
         let (root, dockerfile) = (PathBuf::from(&build.folder), build.dockerfile());
         guard(&root)?;
         read_below(&root, dockerfile).map_err(|why| format!("its {dockerfile} can't be read: {why}"))?;
-        let ignored = Ignored::read(&read_below(&root, ".dockerignore").unwrap_or_default(), dockerfile)?;
+        let ignored = match fs::symlink_metadata(root.join(IGNORE)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            // What it keeps out may be secret: it isn't built without it.
+            _ => read_below(&root, IGNORE).map_err(|why| format!("its {IGNORE} can't be read: {why}"))?,
+        };
+        let ignored = Ignored::read(&ignored, dockerfile)?;
         let relative = |path: &Path| path.strip_prefix(&root).unwrap_or(path).to_owned();
         let walk = WalkDir::new(&root).min_depth(1).sort_by_file_name().into_iter();
         let walk = walk.filter_entry(|entry| !(entry.file_type().is_dir() && ignored.has_all_of(&relative(entry.path()))));
@@ -261,6 +268,9 @@ mod tests {
         assert!(why(&build(folder.path())).starts_with("its Dockerfile can't be read"));
         write(folder.path(), &[("Dockerfile", "FROM a"), (".dockerignore", "[")]);
         assert!(why(&build(folder.path())).contains(".dockerignore can't be read"));
+        fs::remove_file(folder.path().join(".dockerignore")).expect("it is ours");
+        symlink("/dev/null", folder.path().join(".dockerignore")).expect("a link");
+        assert!(why(&build(folder.path())).starts_with("its .dockerignore can't be read"), "it isn't built as if there were none");
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("it is ours");
         assert!(why(&build(folder.path())).starts_with("others may write to it"));
         assert!(why(&build(Path::new("/nowhere/at/all"))).contains("isn't there"));
