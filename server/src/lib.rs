@@ -11,6 +11,7 @@ mod docs;
 pub mod error;
 mod extract;
 mod figures;
+mod heap;
 mod listen;
 mod middleware;
 pub mod openapi;

@@ -14,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogFormat, Settings};
 use crate::state::Server;
-use crate::{listen, middleware, pages, rest, watch, ws};
+use crate::{heap, listen, middleware, pages, rest, watch, ws};
 
 /// Threads that run tasks: requests are short and what blocks has threads of its own.
 const MOST_WORKERS: usize = 4;
@@ -25,6 +25,8 @@ pub fn main(settings: Settings) -> api::Result<()> {
     raise_descriptor_limit();
     runtime()?.block_on(async {
         let running = Running::start(settings, Clock::System).await?;
+        let core = running.engine.core();
+        core.tasks.spawn(heap::keep_small(core.shutdown.clone()));
         // Before anybody is told that it runs: who reads that may end it at once.
         let asked = asked_to_end();
         running.announce().await;
@@ -114,22 +116,9 @@ pub fn engine_config(settings: &Settings) -> EngineConfig {
 /// The runtime that everything asynchronous runs on.
 pub fn runtime() -> api::Result<tokio::runtime::Runtime> {
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS);
-    share_heaps(workers);
+    heap::share(workers);
     let built = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).max_blocking_threads(32).enable_all().build();
     built.map_err(|error| Error::unavailable(format!("the threads can't be started: {error}")))
-}
-
-/// Has all threads share as many heaps as there are workers. The C library would give each thread one of its own, also the many
-/// that wait for a disk: a megabyte or two that nobody uses again.
-fn share_heaps(workers: usize) {
-    #[cfg(target_env = "gnu")]
-    #[expect(unsafe_code, reason = "no safe crate offers mallopt")]
-    // SAFETY: it takes two integers by value and touches no memory of ours; a setting that it doesn't know it refuses.
-    unsafe {
-        libc::mallopt(libc::M_ARENA_MAX, i32::try_from(workers.max(2)).unwrap_or(2));
-    }
-    #[cfg(not(target_env = "gnu"))]
-    let _ = workers;
 }
 
 fn log_to_stderr(settings: &Settings) -> api::Result<()> {
