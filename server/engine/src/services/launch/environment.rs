@@ -109,6 +109,18 @@ pub(super) async fn of_folder(folder: &Path, files: &[String], user: Option<&Sys
     Ok(found)
 }
 
+/// What people are told when there is a `.env` in a folder that isn't taken: without a word a service would run with other settings than it
+/// seems to have.
+pub(super) async fn passed_over(folder: &Path, user: Option<&SystemUser>) -> Option<String> {
+    let path = folder.join(".env");
+    let is_there = blocking_as(user, move || path.symlink_metadata().is_ok()).await.unwrap_or_default();
+    if !is_there || of_file(folder, ".env", user).await.is_some() {
+        return None;
+    }
+    let whom = user.map_or_else(|| "Pilothouse".to_owned(), |user| format!("the user '{}'", user.name));
+    Some(format!("its .env isn't taken: it is a link, is no text of at most 1 MiB, or is closed to {whom}"))
+}
+
 async fn of_file(folder: &Path, name: &str, user: Option<&SystemUser>) -> Option<Vec<(String, String)>> {
     let (folder, name) = (folder.to_owned(), name.to_owned());
     let text = blocking_as(user, move || crate::services::discovery::read_environment(&folder, &name)).await.ok().flatten()?;

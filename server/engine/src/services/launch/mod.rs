@@ -82,10 +82,16 @@ impl Planner {
         let (working_dir, found) = self.folder(source, user).await?;
         let (port, note) = port::choose(plan.spec.port, found.as_ref().and_then(|found| found.port), plan.last_port, plan.reserved).await?;
         let mut environment = self.environment(plan.spec, user, &working_dir, Some(port)).await?;
+        let passed_over = match plan.spec.source.folder() {
+            Some(_) => environment::passed_over(&working_dir, user).await,
+            None => None,
+        };
         let (mut command, prepare) = self.command(plan.spec, user, found.as_ref(), &working_dir, &mut environment).await?;
         fill_in(&mut command, port);
         let (name, user, limits) = (plan.name.to_owned(), plan.spec.user.clone(), plan.spec.limits);
         let launch = ProcessLaunch { name, user, prepare, command, working_dir, environment, limits };
+        let notes: Vec<String> = note.into_iter().chain(passed_over).collect();
+        let note = (!notes.is_empty()).then(|| notes.join("; "));
         Ok(Planned { launch: Launch::Process(launch), port: Some(port), note, found })
     }
 
@@ -106,6 +112,12 @@ impl Planner {
             fill_in(&mut command, port);
         }
         Ok(Aside { user, command, working_dir, environment })
+    }
+
+    /// Whether a variable of that name comes from Pilothouse, whatever the service is.
+    pub fn is_usual(&self, name: &str) -> bool {
+        ["HOME", "LOGNAME", "PATH", "PYTHONUNBUFFERED", "SHELL", "USER", "VIRTUAL_ENV"].contains(&name)
+            || self.inherited.for_services().contains_key(name)
     }
 
     /// The environment of a service, before its Python is known.

@@ -88,6 +88,19 @@ async fn the_environment_is_the_short_list_the_file_the_services_own_and_the_por
 }
 
 #[tokio::test]
+async fn an_env_file_that_is_not_taken_is_told() {
+    let folder = Folder::with(&[("main.py", MAIN), ("shared", "A=1\n")]);
+    assert_eq!(folder.plan(&folder.spec()).await.expect("a plan").note, None);
+    symlink("shared", Path::new(&folder.path()).join(".env")).expect("a link");
+    let planned = folder.plan(&folder.spec()).await.expect("a plan");
+    assert!(!planned.launch.environment.contains_key("A"));
+    assert_eq!(
+        planned.note.as_deref(),
+        Some("its .env isn't taken: it is a link, is no text of at most 1 MiB, or is closed to Pilothouse")
+    );
+}
+
+#[tokio::test]
 async fn requirements_are_installed_into_an_environment_that_they_name() {
     let mut folder = Folder::with(&[("main.py", MAIN), ("requirements.txt", "fastapi\nuvicorn\n")]);
     folder.inherited.push(("PIP_INDEX_URL".into(), "https://index".into()));
