@@ -78,6 +78,8 @@ pub enum ComposeOutcome {
     LeftOut,
     /// It can't be made.
     Impossible,
+    /// It was planned, but making it has failed.
+    Failed,
 }
 
 /// A part of a Compose file that isn't taken as it is written.

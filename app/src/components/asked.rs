@@ -36,11 +36,17 @@ mod asking {
     use web_sys::{Element, HtmlFormElement};
 
     use super::{Asked, reasons};
-    use crate::components::post_form;
+    use crate::components::{FormFaults, faults, post_form};
 
-    /// Sends the form of the button that was pressed to `action` in the background, and shows in `found` what comes back.
-    pub fn ask<T>(event: &MouseEvent, action: &'static str, found: RwSignal<Option<Asked<T>>>, is_busy: RwSignal<bool>)
-    where
+    /// Sends the form of the button that was pressed to `action` in the background, and shows in `found` what comes back. What is wrong is
+    /// shown at the fields of the form when it has `at` them.
+    pub fn ask<T>(
+        event: &MouseEvent,
+        action: &'static str,
+        found: RwSignal<Option<Asked<T>>>,
+        is_busy: RwSignal<bool>,
+        at: Option<FormFaults>,
+    ) where
         T: DeserializeOwned + Send + Sync + 'static,
     {
         let button = event.target().and_then(|target| target.dyn_into::<Element>().ok());
@@ -53,12 +59,20 @@ mod asking {
         is_busy.set(true);
         found.set(None);
         spawn_local(async move {
-            let asked = match post_form(action, &form).await {
-                Ok(answer) => serde_json::from_str(&answer).map_err(|_| vec!["The answer can't be read; reload the page.".into()]),
-                Err(error) => Err(reasons(error)),
-            };
+            let answer = post_form(action, &form).await;
             // The page may have been left meanwhile.
             is_busy.try_set(false);
+            let asked = match (answer, at) {
+                (Err(error), Some(FormFaults(at))) => {
+                    at.try_set(faults(error));
+                    return;
+                }
+                (Err(error), None) => Err(reasons(error)),
+                (Ok(answer), at) => {
+                    at.map(|FormFaults(at)| at.try_set(Vec::new()));
+                    serde_json::from_str(&answer).map_err(|_| vec!["The answer can't be read; reload the page.".into()])
+                }
+            };
             found.try_set(Some(asked));
         });
     }

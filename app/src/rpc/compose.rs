@@ -37,6 +37,12 @@ pub async fn make_compose(form: ComposeForm, #[server(default)] form_token: Stri
     let context = RequestContext::current();
     context.check_form_token(&form_token)?;
     let report = context.backend.services.compose(context.caller()?, form.request(false)).await?;
+    let failed = report.services.iter().filter(|item| item.outcome == api::ComposeOutcome::Failed);
+    let failed: Vec<_> = failed.map(|item| format!("{}: {}", item.key, item.message.as_deref().unwrap_or_default())).collect();
+    if !failed.is_empty() {
+        let message = format!("not all of it could be made, and what was made stays (the plan says what that is): {}", failed.join("; "));
+        Err(api::Error::conflict(message))?;
+    }
     let made: Vec<_> = report.services.iter().filter_map(|item| item.service_id).collect();
     if made.is_empty() {
         let why = report.services.iter().find_map(|item| Some(format!("{}: {}", item.key, item.message.as_ref()?)));

@@ -23,7 +23,7 @@ pub fn PlanButtons(
 ) -> impl IntoView {
     let is_busy = RwSignal::new(false);
     #[cfg(feature = "hydrate")]
-    let click = move |event: leptos::ev::MouseEvent| ask::<ComposeReport>(&event, "/rpc/plan_compose", found, is_busy);
+    let click = move |event: leptos::ev::MouseEvent| ask::<ComposeReport>(&event, "/rpc/plan_compose", found, is_busy, None);
     #[cfg(not(feature = "hydrate"))]
     let click = |_: leptos::ev::MouseEvent| {};
     let label = text(move || if is_busy.get() { "Reading…" } else { "Show the plan" });
@@ -75,6 +75,7 @@ fn row(item: ComposeItem) -> Erased {
         ComposeOutcome::Present => ("planned", Symbol::Check, "is there already, and stays as it is"),
         ComposeOutcome::LeftOut => ("left-out", Symbol::Stop, "is left out"),
         ComposeOutcome::Impossible => ("impossible", Symbol::Warning, "can't be made"),
+        ComposeOutcome::Failed => ("impossible", Symbol::Warning, "couldn't be made"),
     };
     let why = item.message.map(|message| format!("{words}: {message}")).unwrap_or_else(|| words.to_owned());
     let at = format!("services.{}.", item.key);

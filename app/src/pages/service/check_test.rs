@@ -23,7 +23,7 @@ pub fn CheckTest(
     let outcome = RwSignal::new(found.map(|found| found.map_err(|error| reasons(error.0))));
     let is_busy = RwSignal::new(false);
     #[cfg(feature = "hydrate")]
-    let click = move |event: leptos::ev::MouseEvent| ask::<HealthTest>(&event, "/rpc/test_health", outcome, is_busy);
+    let click = move |event: leptos::ev::MouseEvent| ask::<HealthTest>(&event, "/rpc/test_health", outcome, is_busy, None);
     #[cfg(not(feature = "hydrate"))]
     let click = |_: leptos::ev::MouseEvent| {};
     let label = text(move || if is_busy.get() { "Testing…" } else { "Test the health check" });

@@ -89,7 +89,7 @@ impl Services {
             (item.outcome, item.service_id) = (ComposeOutcome::Present, Some(row.id));
             return;
         }
-        let needs = missing.map_or(Ok(()), |need| Err(Error::conflict(format!("it needs '{need}', which can't be made"))));
+        let needs = missing.map_or(Ok(()), |need| Err(without(&need)));
         let is_free = if same.is_some() { Err(taken(&new.name)) } else { Ok(()) };
         let clash = planned.iter().find_map(|other| image::clash(new, other)).map_or(Ok(()), |why| Err(Error::conflict(why)));
         let (port, environment, health) = (new.port, new.environment.clone(), new.health.clone());
@@ -107,22 +107,36 @@ impl Services {
         }
     }
 
-    async fn make_composed(&self, caller: &Caller, report: &mut ComposeReport) {
+    pub(super) async fn make_composed(&self, caller: &Caller, report: &mut ComposeReport) {
         let there = |item: &ComposeItem| Some((item.key.clone(), item.service_id?));
         let mut made: HashMap<String, ServiceId> = report.services.iter().filter_map(there).collect();
         for item in &mut report.services {
             let (ComposeOutcome::Planned, Some(mut new)) = (item.outcome, item.service.clone()) else { continue };
-            new.depends_on = item.needs.iter().filter_map(|need| made.get(need).copied()).collect();
-            match self.create_service(caller, new).await {
+            let needed = item.needs.iter().map(|need| made.get(need).copied().ok_or_else(|| without(need))).collect::<Result<_>>();
+            let created = match needed {
+                Ok(needed) => {
+                    new.depends_on = needed;
+                    self.create_service(caller, new).await
+                }
+                Err(error) => Err(error),
+            };
+            match created {
                 Ok(detail) => {
                     (item.outcome, item.service_id) = (ComposeOutcome::Made, Some(detail.service.id));
                     made.insert(item.key.clone(), detail.service.id);
                 }
                 // What was made stays, so the rest is told apart and can be sent again.
-                Err(error) => refuse(item, &error),
+                Err(error) => {
+                    refuse(item, &error);
+                    item.outcome = ComposeOutcome::Failed;
+                }
             }
         }
     }
+}
+
+fn without(need: &str) -> Error {
+    Error::conflict(format!("it needs '{need}', which can't be made"))
 }
 
 fn refuse(item: &mut ComposeItem, error: &Error) {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use api::ports::Services as _;
 use api::{
-    Caller, ComposeRequest, ContainerOptions, Error, ErrorCode, EventKind, ImagePatch, NewService, Protocol, PublishedPort, Role,
-    RuntimeKind, ServiceDetail, ServiceId, ServicePatch, Source, Timestamp,
+    Caller, ComposeOutcome, ComposeRequest, ContainerOptions, Error, ErrorCode, EventKind, ImagePatch, NewService, Protocol, PublishedPort,
+    Role, RuntimeKind, ServiceDetail, ServiceId, ServicePatch, Source, Timestamp,
 };
 
 use super::image::further;
@@ -104,6 +104,24 @@ on_each_store! {
         let plan = life.services.compose(&life.admin, request).await.expect("a plan");
         let web = plan.services.iter().find(|item| item.key == "web").expect("it is in the file");
         assert!(web.message.as_deref().unwrap_or_default().contains("that of the service 'first'"), "{web:?}");
+        life.end().await;
+    }
+
+    async fn what_was_planned_of_a_compose_file_and_could_not_be_made_is_told(test: TestStore) {
+        let life = begin(&test).await;
+        let file = "name: shop\nservices:\n  web: {image: web, depends_on: [db]}\n  db: {image: db}\n  job: {image: job}\n";
+        let request = ComposeRequest { compose: file.into(), dry_run: true, ..ComposeRequest::default() };
+        let mut report = life.services.compose(&life.admin, request).await.expect("a plan");
+        // Meanwhile somebody else takes that name.
+        make(&life, &life.admin, image("shop-db", None, &[])).await.expect("it is made");
+        life.services.make_composed(&life.admin, &mut report).await;
+        let outcome = |key: &str| {
+            let item = report.services.iter().find(|item| item.key == key).expect("it is in the file");
+            (item.outcome, item.message.as_deref().unwrap_or_default())
+        };
+        assert_eq!(outcome("job"), (ComposeOutcome::Made, ""));
+        assert_eq!(outcome("db"), (ComposeOutcome::Failed, "there is a service 'shop-db' already; choose another name"));
+        assert_eq!(outcome("web"), (ComposeOutcome::Failed, "it needs 'db', which can't be made"));
         life.end().await;
     }
 
