@@ -19,7 +19,7 @@ const USUAL: &str = "/var/run/docker.sock";
 /// The image that the tests run.
 const IMAGE: &str = "pilothouse-test:1";
 /// The programs in it, all of them busybox.
-const PROGRAMS: [&str; 9] = ["sh", "sleep", "echo", "cat", "seq", "tail", "usleep", "httpd", "false"];
+const PROGRAMS: [&str; 10] = ["sh", "sleep", "echo", "cat", "seq", "tail", "usleep", "httpd", "nc", "false"];
 
 /// An engine that runs; a private one is stopped when this is dropped.
 pub struct Docker {

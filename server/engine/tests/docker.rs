@@ -6,6 +6,8 @@
 mod build;
 #[path = "docker/compose.rs"]
 mod compose;
+#[path = "docker/connections.rs"]
+mod connections;
 #[path = "docker/ports.rs"]
 mod ports;
 #[path = "docker/tls.rs"]

@@ -4,7 +4,7 @@
 //! [`Capabilities`], never an error found by clicking.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -75,6 +75,11 @@ pub trait Runtime: Send + Sync {
     /// Whether it works: a sentence with its version, or why not and what to do.
     async fn probe(&self) -> Result<String>;
 
+    /// What a start would do before the service runs, in words and in order. Fails with what would be in its way.
+    async fn preparation(&self, _id: ServiceId, _launch: &Launch) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
     /// Starts a service and answers once it is under way, before it is prepared. Does nothing when it runs.
     async fn start(&self, id: ServiceId, launch: Launch) -> Result<()>;
 
@@ -139,6 +144,10 @@ pub struct Wiring {
     pub references: Vec<Reference>,
     /// The TCP ports of the machine that lead to it.
     pub ports: Vec<u16>,
+    /// Its addresses in the networks that it is in, while it runs.
+    pub addresses: Vec<IpAddr>,
+    /// What those networks call the machine that it runs on.
+    pub gateways: Vec<IpAddr>,
 }
 
 /// A TCP connection from a process of a service.
@@ -148,7 +157,7 @@ pub struct Connection {
     pub from: ServiceId,
     /// Where it leads.
     pub to: SocketAddr,
-    /// Whether that is this machine.
+    /// Whether that is this machine itself, and no container on it.
     pub is_here: bool,
 }
 

@@ -103,6 +103,14 @@ impl Runtimes {
         self.of(id).ok()?.wiring(id)
     }
 
+    /// See [`Runtime::preparation`], of a service that no runtime knows yet.
+    pub async fn preparation(&self, id: ServiceId, kind: RuntimeKind, launch: &Launch) -> Result<Vec<String>> {
+        match self.all.iter().find(|runtime| runtime.kind() == kind) {
+            Some(runtime) => runtime.preparation(id, launch).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// See [`Runtime::connections`]. What a runtime can't say now is left out and logged.
     pub async fn connections(&self, trees: Vec<(ServiceId, Vec<u32>)>) -> Vec<Connection> {
         let mut by_kind: HashMap<RuntimeKind, Vec<(ServiceId, Vec<u32>)>> = HashMap::new();

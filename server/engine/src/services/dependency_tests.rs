@@ -234,6 +234,45 @@ async fn containers_are_found_by_compose_and_by_their_names() {
     life.end().await;
 }
 
+#[tokio::test]
+async fn an_address_of_a_container_is_that_container_and_a_gateway_is_the_machine() {
+    let test = TestStore::new(StoreKind::Sqlite).await;
+    let clock = Clock::stopped(Timestamp::from_micros(1_000_000_000));
+    let runtime = Arc::new(FakeRuntime::of_kind(RuntimeKind::Docker, clock.clone()));
+    let found = |name: &str, port| Found {
+        name: name.into(),
+        source: Source::Container { container: name.into() },
+        is_running: true,
+        ended_at: Timestamp::default(),
+        port,
+        labels: Default::default(),
+    };
+    runtime.set_found(vec![found("web", None), found("db", None), found("api", Some(8123))]);
+    let life = Life::on(&test, runtime, clock).await;
+    let (web, db, api) = (life.running("web").await, life.named("db").await.id, life.named("api").await.id);
+    let ip = |text: &str| text.parse::<std::net::IpAddr>().expect("an address");
+    let variables = [("DB_URL", "redis://172.18.0.3:6379"), ("API_URL", "http://172.18.0.1:8123"), ("FAR_URL", "http://172.18.0.9:80")];
+    life.runtime.set_wiring(
+        web,
+        Wiring {
+            name: "web".into(),
+            references: crate::references::references(variables),
+            addresses: vec![ip("172.18.0.2")],
+            gateways: vec![ip("172.18.0.1")],
+            ..Wiring::default()
+        },
+    );
+    life.runtime.set_wiring(db, Wiring { name: "db".into(), addresses: vec![ip("172.18.0.3")], ..Wiring::default() });
+    life.runtime.set_wiring(api, Wiring { name: "api".into(), ports: vec![8123], ..Wiring::default() });
+    let open = |to: &str, is_here| Connection { from: web, to: to.parse().expect("an address"), is_here };
+    life.runtime.set_connections(vec![open("172.18.0.3:6379", false), open("172.18.0.1:8123", true)]);
+    let all = needed(&life, web).await;
+    assert_eq!(names(&all), ["api", "db", "172.18.0.9:80"]);
+    let is_seen = |one: &Dependency| one.sources.iter().any(|source| matches!(source, DependencySource::Connections { open: 1, .. }));
+    assert_eq!(all.iter().map(is_seen).collect::<Vec<_>>(), [true, true, false]);
+    life.end().await;
+}
+
 /// web needs cart needs db.
 async fn chain(test: &mut TestStore) -> (Life, [ServiceId; 3]) {
     let life = Life::begin(test, &FILES).await;

@@ -42,6 +42,20 @@ pub async fn make(docker: &Docker, id: ServiceId, mut new: NewContainer, told: &
     made
 }
 
+/// What [`make`] would do now, in words.
+///
+/// # Errors
+/// `service_failed`, with what would be in its way.
+pub async fn preparation(docker: &Docker, id: ServiceId, new: &NewContainer) -> Result<Vec<String>> {
+    let mut steps = match &new.build {
+        Some(build) => build::preparation(docker, id, build).await?,
+        None if find(docker, &new.image).await?.is_some() => Vec::new(),
+        None => vec![format!("pull the image {}", new.image)],
+    };
+    steps.push("make the container".into());
+    Ok(steps)
+}
+
 async fn container(docker: &Docker, id: ServiceId, new: &NewContainer, image: &Image, tell: &(dyn Fn(String) + Sync)) -> Result<()> {
     let inside = new.container_port.or_else(|| image.only_port());
     let launch = launch(new, inside, &image.digest);

@@ -6,6 +6,7 @@
 
 mod body;
 mod build;
+mod connections;
 mod host;
 mod logs;
 mod make;
@@ -30,11 +31,12 @@ use futures::StreamExt;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
+use self::connections::Running;
 use self::host::Host;
 use self::seen::{Known, project};
 use self::stats::Cpu;
 use super::process::{log_folder, run_folder};
-use super::{Capabilities, Ended, Found, Launch, NewContainer, Observation, Runtime, Stats, Wiring};
+use super::{Capabilities, Connection, Ended, Found, Launch, NewContainer, Observation, Runtime, Stats, Wiring};
 use crate::Core;
 
 /// How long it is waited for who has killed a container.
@@ -198,6 +200,14 @@ impl Runtime for DockerRuntime {
         self.shared.lock().of(id).map(|known| known.wiring.clone())
     }
 
+    async fn connections(&self, trees: Vec<(ServiceId, Vec<u32>)>) -> Result<Vec<Connection>> {
+        let running: Vec<Running> = {
+            let state = self.shared.lock();
+            trees.into_iter().filter_map(|(service, _)| Running::read(service, state.of(service)?)).collect()
+        };
+        Ok(tokio::task::spawn_blocking(move || connections::connections(&running)).await.unwrap_or_default())
+    }
+
     async fn probe(&self) -> Result<String> {
         let state = self.shared.lock();
         match &state.link {
@@ -205,6 +215,13 @@ impl Runtime for DockerRuntime {
             Link::Down(reason) => Err(Error::unavailable(reason.clone())),
             Link::Asking => Err(Error::unavailable("Docker hasn't answered yet")),
         }
+    }
+
+    async fn preparation(&self, id: ServiceId, launch: &Launch) -> Result<Vec<String>> {
+        let Launch::NewContainer(new) = launch else { return Ok(Vec::new()) };
+        self.answered().await;
+        let (docker, _) = self.container_of(id)?;
+        make::preparation(&docker, id, new).await
     }
 
     async fn start(&self, id: ServiceId, launch: Launch) -> Result<()> {

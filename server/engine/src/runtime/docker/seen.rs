@@ -1,6 +1,7 @@
 //! What Docker says of a container, in our terms.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use api::{Container, Health, OwnHealth, Protocol, PublishedPort, Timestamp, label_faults};
 use bollard::models::{ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, HealthStatusEnum, HostConfig, PortBinding};
@@ -63,7 +64,11 @@ impl Known {
         let variables = config.env.unwrap_or_default();
         let references = references(variables.iter().filter_map(|variable| variable.split_once('=')));
         let own = compose.clone().zip(label("com.docker.compose.service")).or_else(|| label(NETWORK_LABEL).zip(label(ALIAS_LABEL)));
-        let mut wiring = Wiring { name: name.clone(), compose: own, depends_on, references, ports: Vec::new() };
+        let settings = inspected.network_settings;
+        let networks = || settings.iter().flat_map(|settings| &settings.networks).flat_map(HashMap::values);
+        let addresses = networks().flat_map(|network| found([&network.ip_address, &network.global_ipv6_address])).collect();
+        let gateways = networks().flat_map(|network| found([&network.gateway, &network.ipv6_gateway])).collect();
+        let mut wiring = Wiring { name: name.clone(), compose: own, depends_on, references, ports: Vec::new(), addresses, gateways };
         let container = Container {
             id: inspected.id?,
             image: config.image.unwrap_or_default(),
@@ -78,7 +83,7 @@ impl Known {
                 .map(|policy| policy.to_string())
                 .map(|policy| if policy.is_empty() { "no".into() } else { policy }),
             own_health,
-            ports: published(inspected.network_settings.and_then(|network| network.ports).unwrap_or_default()),
+            ports: published(settings.and_then(|settings| settings.ports).unwrap_or_default()),
             name,
         };
         let tcp = container.ports.iter().filter(|port| port.protocol == Protocol::Tcp);
@@ -98,6 +103,11 @@ impl Known {
             is_free,
         })
     }
+}
+
+/// The addresses among what Docker writes, which is nothing where there is none.
+fn found(texts: [&Option<String>; 2]) -> impl Iterator<Item = IpAddr> {
+    texts.into_iter().flatten().filter_map(|text| text.parse().ok())
 }
 
 /// What leads to the ports of a container, in their order.

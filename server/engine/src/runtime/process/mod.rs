@@ -7,7 +7,7 @@ mod aside;
 mod cgroup;
 mod folder;
 mod procfs;
-mod sockets;
+pub(super) mod sockets;
 mod state;
 mod stats;
 pub mod supervisor;
@@ -30,7 +30,7 @@ use self::procfs::{Kin, boot_id};
 use self::state::{Ask, Phase, State};
 use self::stats::Sampler;
 use self::unit::{Shared, Unit, starting};
-use super::{Capabilities, Connection, Launch, Observation, Runtime, Stats};
+use super::{Capabilities, Connection, Launch, Observation, ProcessLaunch, Runtime, Stats};
 use crate::Core;
 
 /// How much longer than its grace a stop may take.
@@ -125,6 +125,12 @@ impl Runtime for ProcessRuntime {
             Ok(format!("processes of this machine, Linux {}; {}", release.trim(), limits()))
         })
         .await
+    }
+
+    async fn preparation(&self, _id: ServiceId, launch: &Launch) -> Result<Vec<String>> {
+        let Launch::Process(ProcessLaunch { prepare: Some(prepare), .. }) = launch else { return Ok(Vec::new()) };
+        let (marker, steps) = (prepare.marker.clone(), prepare.steps.iter().map(|step| step.label.clone()).collect());
+        blocking(move || Ok(if marker.exists() { Vec::new() } else { steps })).await
     }
 
     async fn start(&self, id: ServiceId, launch: Launch) -> Result<()> {

@@ -30,15 +30,20 @@ impl Open {
 /// The ports that something on this machine listens on, by the inodes of the sockets.
 pub fn listening() -> HashMap<u64, u16> {
     let mut listening = HashMap::new();
-    each_line(|line| listening.extend(read(line, LISTEN).map(|(inode, socket)| (inode, socket.local.port()))));
+    each_line("self", |line| listening.extend(read(line, LISTEN).map(|(inode, socket)| (inode, socket.local.port()))));
     listening
 }
 
 /// The connections that were opened from this machine and are open, by the inodes of the sockets. What was accepted is left out: its end
 /// here is a port that something listens on.
 pub fn opened() -> HashMap<u64, Open> {
+    opened_in("self")
+}
+
+/// The same for the network that a process is in: `self`, or its number. Nothing when it can't be looked at.
+pub fn opened_in(process: &str) -> HashMap<u64, Open> {
     let (mut open, mut listening) = (HashMap::new(), HashSet::new());
-    each_line(|line| {
+    each_line(process, |line| {
         listening.extend(read(line, LISTEN).map(|(_, socket)| socket.local.port()));
         // One without an inode belongs to nobody any more.
         open.extend(read(line, ESTABLISHED).filter(|(inode, _)| *inode != 0));
@@ -55,9 +60,9 @@ pub fn of_process<T: Copy>(pid: u32, sockets: &HashMap<u64, T>) -> impl Iterator
     })
 }
 
-fn each_line(mut take: impl FnMut(&str)) {
-    for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
-        let text = std::fs::read_to_string(table).unwrap_or_default();
+fn each_line(process: &str, mut take: impl FnMut(&str)) {
+    for table in ["tcp", "tcp6"] {
+        let text = std::fs::read_to_string(format!("/proc/{process}/net/{table}")).unwrap_or_default();
         text.lines().skip(1).for_each(&mut take);
     }
 }

@@ -22,6 +22,7 @@ pub(super) enum Need {
 pub(super) struct Directory<'a> {
     by_port: HashMap<u16, ServiceId>,
     by_container: HashMap<&'a str, ServiceId>,
+    by_address: HashMap<IpAddr, ServiceId>,
     by_compose: HashMap<(&'a str, &'a str), Vec<ServiceId>>,
     host: &'a str,
 }
@@ -43,7 +44,7 @@ impl Need {
 impl<'a> Directory<'a> {
     /// Of these services on the machine called `host`.
     pub fn of(members: &'a [(&Entry, Option<Wiring>)], host: &'a str) -> Self {
-        let (mut by_port, mut by_container) = (HashMap::new(), HashMap::new());
+        let (mut by_port, mut by_container, mut by_address) = (HashMap::new(), HashMap::new(), HashMap::new());
         let mut by_compose: HashMap<_, Vec<_>> = HashMap::new();
         // Of several that would have a port, the one that runs has it.
         for is_running in [true, false] {
@@ -57,11 +58,12 @@ impl<'a> Directory<'a> {
         for (entry, wiring) in members {
             let Some(wiring) = wiring else { continue };
             by_container.insert(wiring.name.as_str(), entry.service.id);
+            by_address.extend(wiring.addresses.iter().map(|address| (*address, entry.service.id)));
             if let Some((project, service)) = &wiring.compose {
                 by_compose.entry((project.as_str(), service.as_str())).or_default().push(entry.service.id);
             }
         }
-        Self { by_port, by_container, by_compose, host }
+        Self { by_port, by_container, by_address, by_compose, host }
     }
 
     /// What the Compose file of a container says that it needs, with the condition. What isn't there is left out: a container that has
@@ -87,6 +89,14 @@ impl<'a> Directory<'a> {
         if is_loopback {
             return Vec::new();
         }
+        if let Some(ip) = host.parse().ok().filter(|_| is_container)
+            && wiring.is_some_and(|wiring| wiring.gateways.contains(&ip))
+        {
+            return vec![self.here(port)];
+        }
+        if let Some(id) = host.parse().ok().and_then(|ip: IpAddr| self.by_address.get(&ip)) {
+            return vec![Need::Service(*id)];
+        }
         if is_container {
             let project = wiring.and_then(|wiring| wiring.compose.as_ref()).map(|(project, _)| project.as_str());
             if let Some(ids) = project.and_then(|project| self.by_compose.get(&(project, host))) {
@@ -101,7 +111,11 @@ impl<'a> Directory<'a> {
 
     /// Where a connection leads.
     pub fn connected(&self, to: SocketAddr, is_here: bool) -> Need {
-        if is_here { self.here(to.port()) } else { Need::place(&to.ip().to_string(), to.port()) }
+        match self.by_address.get(&to.ip()) {
+            _ if is_here => self.here(to.port()),
+            Some(id) => Need::Service(*id),
+            None => Need::place(&to.ip().to_string(), to.port()),
+        }
     }
 
     fn here(&self, port: u16) -> Need {

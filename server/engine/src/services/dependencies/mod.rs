@@ -160,7 +160,7 @@ impl Services {
         let entries = self.core.catalog.by_name();
         let told: Vec<_> = entries.iter().map(|entry| (entry.service.id, entry.spec.clone())).collect();
         let (references, host) = blocking(move || (told.into_iter().map(of_variables).collect(), host_name())).await?;
-        let trees = entries.iter().filter(|entry| entry.service.status == Status::Running && !entry.pids.is_empty());
+        let trees = entries.iter().filter(|entry| entry.service.status == Status::Running);
         let open = self.runtimes.connections(trees.map(|entry| (entry.service.id, entry.pids.clone())).collect()).await;
         let at = self.core.clock.now();
         let look = Look { since: Instant::now(), at, references, host };

@@ -87,6 +87,12 @@ impl Context {
         Ok(Self { root, entries, fingerprint })
     }
 
+    /// How many files there are, and how many bytes they have.
+    pub fn size(&self) -> (usize, u64) {
+        let lengths = self.entries.iter().filter_map(|entry| if let Kind::File(length) = entry.kind { Some(length) } else { None });
+        lengths.fold((0, 0), |(files, bytes), length| (files + 1, bytes + length))
+    }
+
     /// Writes the archive. May block. Fails when a file can't be read, or has become shorter in the meantime.
     pub fn archive(self, out: impl Write) -> io::Result<()> {
         let mut archive = Builder::new(out);

@@ -74,6 +74,26 @@ pub async fn image(docker: &Docker, id: ServiceId, build: &ImageBuild, told: &mu
     Ok(Built { image, replaced })
 }
 
+/// What [`image`] would do now, in words.
+///
+/// # Errors
+/// `service_failed`, when the folder can't be taken.
+pub async fn preparation(docker: &Docker, id: ServiceId, build: &ImageBuild) -> Result<Vec<String>> {
+    let read = build.clone();
+    let context = blocking(move || Context::read(&read)).await?;
+    let context = context.map_err(|why| Error::service(format!("the image can't be built: {why}")))?;
+    let before = find(docker, &name(id)).await?;
+    if before.is_some_and(|image| image.context.as_deref() == Some(&context.fingerprint)) {
+        return Ok(Vec::new());
+    }
+    let (files, bytes) = context.size();
+    let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+    Ok(vec![
+        format!("send {files} of its folder ({:.1} MB) to Docker", bytes as f64 / 1e6),
+        format!("build the image by its {}", build.dockerfile()),
+    ])
+}
+
 /// Removes the image of a service, or one that was replaced. What a container of somebody else still needs stays.
 pub async fn remove(docker: &Docker, image: &str) {
     if let Err(error) = docker.remove_image(image, None::<RemoveImageOptions>, None).await
