@@ -142,6 +142,26 @@ impl Services for Fake {
         Err(Error::unavailable("the fake makes nothing"))
     }
 
+    async fn plan(&self, caller: &Caller, new: NewService) -> Result<ServicePlan> {
+        caller.require(Permission::ServicesCreate)?;
+        if new.name.is_empty() {
+            return Err(Error::invalid("/name", "a service has a name"));
+        }
+        Ok(ServicePlan {
+            name: new.name,
+            runtime: RuntimeKind::Process,
+            command: ["python", "-m", "uvicorn", "main:app", "--port", "8001"].map(String::from).into(),
+            working_dir: Some("/srv/orders".into()),
+            user: new.user,
+            port: Some(8001),
+            preparation: vec!["make a virtual environment".into(), "install 3 requirements".into()],
+            variables: vec!["DATABASE_URL".into()],
+            health: "HTTP".into(),
+            notes: vec!["port 8000 is taken by nginx (process 80)".into()],
+            obstacle: new.port.map(|port| format!("port {port} is taken")),
+        })
+    }
+
     async fn compose(&self, caller: &Caller, request: ComposeRequest) -> Result<ComposeReport> {
         caller.require(Permission::ServicesCreate)?;
         if request.compose.is_empty() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use api::{Error, ErrorCode};
 use app::context::RequestContext;
 use app::path::{COMPOSE, NEW_SERVICE};
-use app::rpc::{CreateService, PlanCompose, PlannedCompose, PostedSettings, RefusedService, RpcError, Tried};
+use app::rpc::{DrawnUp, PlanCompose, PlannedCompose, PostedService, PostedSettings, RpcError, Tried};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -41,9 +41,9 @@ async fn settings(request: Request) -> Response {
     come_back(request, async |posted: PostedSettings, context| Tried::posted(posted, &context).await).await
 }
 
-/// A new service, posted without JavaScript.
+/// A new service, posted without JavaScript to be made or to see the plan of it.
 async fn made(request: Request) -> Response {
-    come_back(request, async |posted: CreateService, context| RefusedService::posted(posted, &context).await).await
+    come_back(request, async |posted: PostedService, context| DrawnUp::posted(posted, &context).await).await
 }
 
 /// A Compose file, posted without JavaScript to see the plan of it.

@@ -11,7 +11,8 @@ use crate::{
     BulkReport, BulkRequest, Caller, ComposeReport, ComposeRequest, Credentials, DeletedService, DependencyGraph, DependencyQuery,
     DiscoveryReport, Error, Event, EventQuery, HealthCheck, HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, LogLine,
     LogQuery, Me, MetricsQuery, MetricsSeries, NewService, NewUser, Origin, Page, Restoration, Result, Secret, Service, ServiceDetail,
-    ServiceId, ServicePatch, ServiceQuery, Session, SessionId, Setup, SystemReport, SystemSeries, Tokens, User, UserId, UserPatch,
+    ServiceId, ServicePatch, ServicePlan, ServiceQuery, Session, SessionId, Setup, SystemReport, SystemSeries, Tokens, User, UserId,
+    UserPatch,
 };
 
 /// All ports together: what pages and handlers take from their context.
@@ -51,6 +52,9 @@ pub trait Services: Send + Sync {
     /// Makes a service; it is stopped. Needs `services:create`, and `services:command` for a command or a folder outside the services folder
     /// that doesn't run as one of the users of the system that are open to Developers, and for any other user than these.
     async fn create(&self, caller: &Caller, new: NewService) -> Result<ServiceDetail>;
+
+    /// What the first start of a new service would do; makes nothing. Needs what making it needs, and fails as that would.
+    async fn plan(&self, caller: &Caller, new: NewService) -> Result<ServicePlan>;
 
     /// Makes the services of a Compose file, at rest; `dry_run` only says what would become of each. Needs `services:create`, and
     /// `services:command` for a folder outside the services folder. One that can't be made doesn't hold up the others.

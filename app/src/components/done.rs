@@ -25,6 +25,7 @@ fn text(done: &str) -> Option<&'static str> {
         "user-deleted" => "The user is deleted and signed out everywhere.",
         "saved" => "Saved. What the service is told at its start takes effect when it is restarted.",
         "made" => "The service is made. It runs once it is started.",
+        "begun" => "The service is made, and its first start has begun.",
         "deleted" => "The service is deleted.",
         "restored" => "The service is back as it was. It runs once it is started.",
         "purged" => "The service is removed for good.",

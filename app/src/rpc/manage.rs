@@ -1,7 +1,7 @@
 //! Making, changing and deleting services. The forms have texts: what isn't a number is refused here, at its field.
 #![allow(missing_docs, reason = "the fields of the types that #[server] makes are the documented functions' arguments")]
 
-use api::{HealthTest, RestartPolicy, ServiceId};
+use api::{HealthTest, RestartPolicy, ServiceId, ServicePlan};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +41,9 @@ pub struct NewServiceForm {
     pub port: String,
     pub environment: String,
     pub restart: RestartPolicy,
+    /// A box that isn't sent when it isn't ticked: whether it is started at once.
+    #[serde(default)]
+    pub start: bool,
 }
 
 /// Changes the settings of a service.
@@ -102,20 +105,45 @@ impl Tried {
     }
 }
 
-/// A new service that was posted without JavaScript and refused: the page comes back with what was typed.
+/// A new service that was posted without JavaScript and not made: the page comes back with what was typed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RefusedService {
+pub struct DrawnUp {
     pub form: NewServiceForm,
-    pub error: RpcError,
+    /// The plan that was asked for, or why the service can't be made.
+    pub plan: RpcResult<ServicePlan>,
+}
+
+/// What the form of a new service sends to its own page.
+#[cfg(feature = "ssr")]
+#[derive(Debug, Deserialize)]
+pub struct PostedService {
+    form: NewServiceForm,
+    #[serde(default)]
+    form_token: String,
+    /// There when only its plan is asked for.
+    plan: Option<String>,
 }
 
 #[cfg(feature = "ssr")]
-impl RefusedService {
-    /// Makes what was posted. Answers where it is, or what is shown again.
-    pub async fn posted(posted: CreateService, context: &RequestContext) -> Result<String, Self> {
-        let CreateService { form, form_token } = posted;
-        form.clone().make(context, &form_token).await.map_err(|error| Self { form, error: RpcError(error) })
+impl DrawnUp {
+    /// Makes what was posted, or plans it. Answers where it is, or what is shown again.
+    pub async fn posted(posted: PostedService, context: &RequestContext) -> Result<String, Self> {
+        let PostedService { form, form_token, plan } = posted;
+        let plan = match plan {
+            Some(_) => form.clone().plan(context, &form_token).await,
+            None => match form.clone().make(context, &form_token).await {
+                Ok(address) => return Ok(address),
+                Err(error) => Err(error),
+            },
+        };
+        Err(Self { form, plan: plan.map_err(RpcError) })
     }
+}
+
+/// What the first start of a new service would do.
+#[server(prefix = "/rpc", output = Json, endpoint = "plan_service")]
+pub async fn plan_service(form: NewServiceForm, #[server(default)] form_token: String) -> RpcResult<ServicePlan> {
+    Ok(form.plan(&RequestContext::current(), &form_token).await?)
 }
 
 /// Makes a service, and leads to its page.
@@ -160,6 +188,7 @@ impl NewServiceForm {
             port: String::new(),
             environment: String::new(),
             restart: RestartPolicy::OnFailure,
+            start: false,
         }
     }
 }
@@ -169,8 +198,19 @@ impl NewServiceForm {
     /// Makes the service; answers the address of its page.
     async fn make(self, context: &RequestContext, form_token: &str) -> api::Result<String> {
         context.check_form_token(form_token)?;
-        let made = context.backend.services.create(context.caller()?, self.new_service()?).await?;
-        Ok(format!("{}?done=made", crate::path::service(made.service.id)))
+        let (caller, services, start) = (context.caller()?, &context.backend.services, self.start);
+        let id = services.create(caller, self.new_service()?).await?.service.id;
+        if !start {
+            return Ok(format!("{}?done=made", crate::path::service(id)));
+        }
+        let started = services.start(caller, id).await;
+        started.map_err(|error| api::Error { message: format!("the service is made, but isn't started: {}", error.message), ..error })?;
+        Ok(format!("{}?done=begun", crate::path::service(id)))
+    }
+
+    async fn plan(self, context: &RequestContext, form_token: &str) -> api::Result<ServicePlan> {
+        context.check_form_token(form_token)?;
+        context.backend.services.plan(context.caller()?, self.new_service()?).await
     }
 
     fn new_service(self) -> api::Result<api::NewService> {

@@ -3,7 +3,7 @@
 use api::{
     BulkReport, BulkRequest, ComposeReport, ComposeRequest, DeletedService, DependencyGraph, DependencyQuery, DiscoveryReport, ErrorBody,
     HealthCheck, HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, NewService, Page, Restoration, Service, ServiceDetail,
-    ServiceId, ServicePatch, ServiceQuery,
+    ServiceId, ServicePatch, ServicePlan, ServiceQuery,
 };
 use axum::Json;
 use axum::extract::State;
@@ -22,6 +22,7 @@ pub fn routes() -> OpenApiRouter<std::sync::Arc<Server>> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(discover))
+        .routes(routes!(plan))
         .routes(routes!(compose))
         .routes(routes!(deleted))
         .routes(routes!(purge))
@@ -56,6 +57,16 @@ async fn list(State(server): Ports, SignedIn(caller): SignedIn, Params(query): P
     extensions(("x-permission" = json!("services:create"))))]
 async fn create(State(server): Ports, SignedIn(caller): SignedIn, Body(new): Body<NewService>) -> Answer<Accepted<ServiceDetail>> {
     created(server.backend.services.create(&caller, new).await?)
+}
+
+/// Says what the first start of a new service would do, and makes nothing.
+///
+/// It needs what making the service needs, and is refused for the same reasons. What only stands in the way of its start is its `obstacle`.
+#[utoipa::path(post, path = "/api/services/plan", tag = "services", request_body = NewService,
+    responses((status = 200, body = ServicePlan, description = "What would be done.")),
+    extensions(("x-permission" = json!("services:create"))))]
+async fn plan(State(server): Ports, SignedIn(caller): SignedIn, Body(new): Body<NewService>) -> Answer<Json<ServicePlan>> {
+    json(server.backend.services.plan(&caller, new).await?)
 }
 
 /// Looks through the services folder now.

@@ -14,6 +14,7 @@ mod limits;
 mod live;
 mod openapi;
 mod permissions;
+mod plan;
 mod program;
 mod run_as;
 mod sign_in;

@@ -38,7 +38,7 @@ async fn each_role_reaches_exactly_the_operations_that_the_table_gives_it() {
 /// A body that can be read, so that it is the permission that decides.
 fn body_of(path: &str) -> serde_json::Value {
     match path {
-        "/api/services" => json!({"name": "-", "source": {"folder": "/nowhere"}}),
+        "/api/services" | "/api/services/plan" => json!({"name": "-", "source": {"folder": "/nowhere"}}),
         "/api/services/bulk" => json!({"action": "start", "ids": [NO_ID]}),
         "/api/users" => json!({"username": "-", "password": "short", "role": "viewer"}),
         "/api/auth/password" => json!({"old_password": "wrong", "new_password": "short"}),

@@ -13,6 +13,19 @@ use crate::user::SystemUser;
 impl Services {
     pub(super) async fn create_service(&self, caller: &Caller, new: NewService) -> Result<ServiceDetail> {
         self.may_act()?;
+        let _declaring = self.wires.declaring.lock().await;
+        let row = self.drawn_up(caller, new).await?;
+        let event = NewEvent::new(EventKind::ServiceCreated, format!("{} made {}", caller.name, row.name)).on(row.id, &row.name).by(caller);
+        self.put(row.clone(), event).await?;
+        let shown = entry::entry(&row);
+        let detail = shown.detail();
+        self.core.catalog.insert(shown);
+        self.forget_look().await;
+        Ok(detail)
+    }
+
+    /// What a new service would be, when there is nothing against it. It isn't kept.
+    pub(super) async fn drawn_up(&self, caller: &Caller, new: NewService) -> Result<ServiceRow> {
         validate::new_service(&new)?;
         let mut spec = ServiceSpec::new(new.source);
         (spec.port, spec.environment, spec.health, spec.restart) = (new.port, new.environment, new.health, new.restart);
@@ -30,14 +43,13 @@ impl Services {
             return Err(taken(&new.name));
         }
         let now = self.core.clock.now();
-        let _declaring = self.wires.declaring.lock().await;
         spec.depends_on = self.declared(before.as_ref().map(|row| row.id), &new.depends_on, &[])?;
         self.ports_are_free(before.as_ref().map(|row| row.id), &spec)?;
         if let Some(runtime) = new.runtime.filter(|runtime| *runtime != spec.runtime) {
             let message = format!("such a source is run by {}, not by {}", spec.runtime.label(), runtime.label());
             return Err(Error::invalid("/runtime", message));
         }
-        let row = ServiceRow {
+        Ok(ServiceRow {
             // A folder keeps its id, also when it was deleted.
             id: before.as_ref().map_or_else(|| ServiceId(self.core.clock.new_uuid()), |row| row.id),
             name: new.name,
@@ -56,14 +68,7 @@ impl Services {
             last_exit: None,
             created_at: before.map_or(now, |row| row.created_at),
             last_updated: now,
-        };
-        let event = NewEvent::new(EventKind::ServiceCreated, format!("{} made {}", caller.name, row.name)).on(row.id, &row.name).by(caller);
-        self.put(row.clone(), event).await?;
-        let shown = entry::entry(&row);
-        let detail = shown.detail();
-        self.core.catalog.insert(shown);
-        self.forget_look().await;
-        Ok(detail)
+        })
     }
 
     /// Makes the paths of a new service's source plain, when the caller may have it run from there; answers what reading its folder has found.

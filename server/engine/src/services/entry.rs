@@ -108,7 +108,7 @@ fn description(row: &ServiceRow) -> Option<String> {
     row.description.clone().or_else(|| row.found.as_ref()?.description.clone())
 }
 
-fn command(row: &ServiceRow) -> Option<Vec<String>> {
+pub(super) fn command(row: &ServiceRow) -> Option<Vec<String>> {
     row.spec.command.clone().or_else(|| match &row.spec.source {
         Source::Folder { .. } => row.found.as_ref().map(|found| found.command.clone()),
         Source::Command { command, .. } => Some(command.clone()),

@@ -23,6 +23,7 @@ mod launch;
 mod life;
 mod list;
 mod outcome;
+mod plan;
 mod reconciler;
 mod restart;
 mod rights;
@@ -38,7 +39,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use api::{
     Action, BulkReport, BulkRequest, Caller, ComposeReport, ComposeRequest, DeletedService, DependencyGraph, DependencyQuery,
     DiscoveryReport, Error, HealthCheck, HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, NewService, Page, Permission,
-    Restoration, Result, Service, ServiceDetail, ServiceId, ServicePatch, ServiceQuery, Timestamp, Uptime, uptime,
+    Restoration, Result, Service, ServiceDetail, ServiceId, ServicePatch, ServicePlan, ServiceQuery, Timestamp, Uptime, uptime,
 };
 use async_trait::async_trait;
 
@@ -201,6 +202,11 @@ impl api::ports::Services for Services {
     async fn create(&self, caller: &Caller, new: NewService) -> Result<ServiceDetail> {
         caller.require(Permission::ServicesCreate)?;
         self.with_dependencies(self.create_service(caller, new).await?).await
+    }
+
+    async fn plan(&self, caller: &Caller, new: NewService) -> Result<ServicePlan> {
+        caller.require(Permission::ServicesCreate)?;
+        self.plan_service(caller, new).await
     }
 
     async fn compose(&self, caller: &Caller, request: ComposeRequest) -> Result<ComposeReport> {

@@ -392,7 +392,7 @@ impl Services {
     }
 
     /// The ports of other services that run or are about to, with their names.
-    fn reserved(&self, except: ServiceId) -> BTreeMap<u16, String> {
+    pub(super) fn reserved(&self, except: ServiceId) -> BTreeMap<u16, String> {
         let others = self.core.catalog.all().into_iter().filter(|entry| {
             entry.service.id != except && matches!(entry.service.status, Status::Running | Status::Starting | Status::Stopping)
         });

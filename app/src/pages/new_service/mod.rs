@@ -1,13 +1,16 @@
 //! Where a service is made from a folder, a command, a Dockerfile or an image.
 
+mod plan;
+
 use api::Permission;
 use leptos::prelude::*;
 
+use self::plan::{PlanButtons, PlanView};
 use super::service::image_form::{ImageFields, OptionsFields};
 use crate::components::{Empty, Field, LiveForm, PageHead, RestartField, RunAsField, Symbol, Takes, faults};
 use crate::erase::{Erase, Erased};
 use crate::path;
-use crate::rpc::{NewServiceForm as Form, RefusedService};
+use crate::rpc::{DrawnUp, NewServiceForm as Form};
 use crate::viewer::Viewer;
 
 /// The form that makes a service.
@@ -23,7 +26,7 @@ pub fn NewServicePage() -> impl IntoView {
     } else {
         may_not_make()
     };
-    view! { <PageHead title="New service" about="It is made at rest; its page starts it and shows its first start.".erase() /> {content} }
+    view! { <PageHead title="New service" about="The plan says what its first start would do; its page shows it as it happens.".erase() /> {content} }
         .erase()
 }
 
@@ -43,8 +46,15 @@ fn NewServiceForm(
     /// Whether they may name a free command.
     may_command: bool,
 ) -> impl IntoView {
-    let posted = SharedValue::new(use_context::<RefusedService>).into_inner();
-    let (form, refused) = posted.map_or_else(|| (Form::blank(), Vec::new()), |posted| (posted.form, faults(posted.error.0)));
+    let posted = SharedValue::new(use_context::<DrawnUp>).into_inner();
+    let (form, plan, refused) = match posted {
+        None => (Form::blank(), None, Vec::new()),
+        Some(DrawnUp { form, plan: Ok(plan) }) => (form, Some(Ok(plan)), Vec::new()),
+        Some(DrawnUp { form, plan: Err(error) }) => (form, None, faults(error.0)),
+    };
+    let found = RwSignal::new(plan);
+    // A plan is of what was typed then.
+    let forget = move |_: leptos::ev::Event| found.set(None);
     let folder = if may_command {
         "An absolute path. Without a command the folder is read for how it is run."
     } else {
@@ -56,7 +66,7 @@ fn NewServiceForm(
         "Takes an Admin, unless it runs as a user that is open to you. Empty for a folder with a main.py or app.py. Quotes keep words together; no shell reads it."
     };
     view! {
-        <section class="panel settings" aria-label="New service">
+        <section class="panel settings" aria-label="New service" on:input=forget>
             <LiveForm action="/rpc/create_service" plain=path::NEW_SERVICE refused is_wide=true>
                 <Field name="form[name]" label="Name" takes=Takes::Line(63, true) value=form.name hint="Letters, digits and . _ -" />
                 <Field name="form[folder]" label="Folder" takes=Takes::Line(4096, false) value=form.folder example="/srv/orders" hint=folder />
@@ -69,7 +79,9 @@ fn NewServiceForm(
                 <Field name="form[description]" label="Description" takes=Takes::Line(500, false) value=form.description />
                 <RestartField chosen=form.restart />
                 <OptionsFields form=form.options />
-                <button type="submit" class="button" data-kind="primary">"Make service"</button>
+                <div class="field form-part"><label><input type="checkbox" name="form[start]" value="true" checked=form.start />" Start it at once"</label></div>
+                <PlanButtons found />
+                <PlanView found />
             </LiveForm>
         </section>
     }
