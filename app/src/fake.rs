@@ -116,7 +116,11 @@ impl Services for Fake {
                 && query.q.as_ref().is_none_or(|q| service.name.contains(q))
                 && query.label.as_ref().is_none_or(|label| has_label(&service.labels, label))
         };
-        Ok(Page::whole(self.services.iter().filter(is_wanted).cloned().collect()))
+        let found: Vec<_> = self.services.iter().filter(is_wanted).collect();
+        let from = query.offset.or_else(|| query.cursor?.parse().ok()).unwrap_or_default() as usize;
+        let until = (from + query.limit.get()).min(found.len());
+        let items = found[from.min(until)..until].iter().map(|service| (*service).clone()).collect();
+        Ok(Page { items, next_cursor: (until < found.len()).then(|| until.to_string()), total: Some(found.len() as u64) })
     }
 
     async fn get(&self, _: &Caller, id: ServiceId) -> Result<ServiceDetail> {

@@ -22,6 +22,8 @@ mod erase;
 mod fake;
 #[cfg(all(test, feature = "ssr"))]
 mod incident_page_tests;
+#[cfg(all(test, feature = "ssr"))]
+mod list_page_tests;
 pub mod live;
 #[cfg(all(test, feature = "ssr"))]
 mod page_tests;

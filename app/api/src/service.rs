@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Dependency, Desired, Diagnosis, Health, HealthCheck, ImagePatch, Limit, Limits, PublishedPort, RestartPolicy, Restarts, RuntimeKind,
+    Dependency, Desired, Diagnosis, Health, HealthCheck, ImagePatch, Limits, PublishedPort, RestartPolicy, Restarts, RuntimeKind,
     ServiceId, ServiceSpec, Source, Status, Timestamp, Uptime,
 };
 
@@ -310,93 +310,4 @@ pub struct ServicePatch {
     pub limits: Option<Limits>,
     /// The new labels, in place of all the old ones; they count at once.
     pub labels: Option<BTreeMap<String, String>>,
-}
-
-/// Which services to list, and how.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
-#[serde(default)]
-pub struct ServiceQuery {
-    /// Only those with this status.
-    pub status: Option<Status>,
-    /// Only those with this health.
-    pub health: Option<Health>,
-    /// Only those with this label: `team=shop`, or `team` with any value.
-    pub label: Option<String>,
-    /// Only those whose name or description contains this, in any case; at most 200 characters.
-    pub q: Option<String>,
-    /// In this order.
-    pub sort: ServiceSort,
-    /// At most this many.
-    #[cfg_attr(feature = "openapi", param(value_type = Option<u32>, minimum = 1, maximum = 1000))]
-    pub limit: Limit,
-    /// From here on.
-    pub cursor: Option<String>,
-}
-
-/// The order of a list of services; ties by name. `-` before a field turns it round.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub enum ServiceSort {
-    /// By name, A to Z.
-    #[default]
-    #[serde(rename = "name")]
-    Name,
-    /// By name, Z to A.
-    #[serde(rename = "-name")]
-    NameDown,
-    /// What needs attention first.
-    #[serde(rename = "status")]
-    Status,
-    /// What needs attention last.
-    #[serde(rename = "-status")]
-    StatusDown,
-    /// The least CPU first.
-    #[serde(rename = "cpu")]
-    Cpu,
-    /// The most CPU first.
-    #[serde(rename = "-cpu")]
-    CpuDown,
-    /// The least memory first.
-    #[serde(rename = "memory")]
-    Memory,
-    /// The most memory first.
-    #[serde(rename = "-memory")]
-    MemoryDown,
-    /// The oldest first.
-    #[serde(rename = "created_at")]
-    Created,
-    /// The newest first.
-    #[serde(rename = "-created_at")]
-    CreatedDown,
-    /// What changed longest ago first.
-    #[serde(rename = "last_updated")]
-    Updated,
-    /// What changed last first.
-    #[serde(rename = "-last_updated")]
-    UpdatedDown,
-}
-
-/// What a look through the services folder found.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct DiscoveryReport {
-    /// The folder that was looked through; none when none is configured.
-    pub folder: Option<String>,
-    /// Services seen for the first time.
-    pub added: Vec<String>,
-    /// Services whose folder is gone.
-    pub missing: Vec<String>,
-    /// Folders that were passed over, each with why.
-    pub skipped: Vec<SkippedFolder>,
-}
-
-/// A folder that discovery passed over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct SkippedFolder {
-    /// Its path.
-    pub folder: String,
-    /// Why.
-    pub reason: String,
 }

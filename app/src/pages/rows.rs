@@ -112,7 +112,7 @@ impl Rows {
 }
 
 /// What became of a service that a frame brought.
-enum Taken {
+pub enum Taken {
     /// It looks as before, perhaps with other figures.
     Same,
     /// Its status or health is another.
@@ -122,11 +122,13 @@ enum Taken {
 }
 
 impl Row {
-    fn new(service: Service) -> Self {
+    /// A row that shows this.
+    pub fn new(service: Service) -> Self {
         Self { id: service.id, service: ArcRwSignal::new(service) }
     }
 
-    fn show(&self, service: Service) -> Taken {
+    /// Shows this, unless what is shown is newer.
+    pub fn show(&self, service: Service) -> Taken {
         if !self.service.with_untracked(|shown| service.supersedes(shown)) {
             return Taken::Same;
         }

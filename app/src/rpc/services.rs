@@ -15,6 +15,22 @@ pub async fn list_services(query: ServiceQuery) -> RpcResult<Page<Service>> {
     Ok(context.backend.services.list(context.caller()?, query).await?)
 }
 
+/// Who is in a list, from its first page to its last.
+#[server(prefix = "/rpc", output = Json, endpoint = "matching_services", input = Json)]
+pub async fn matching_services(query: ServiceQuery) -> RpcResult<Vec<ServiceId>> {
+    let context = RequestContext::current();
+    let mut ids = Vec::new();
+    let mut query = ServiceQuery { limit: api::Limit::new(1000)?, cursor: None, offset: None, ..query };
+    loop {
+        let page = context.backend.services.list(context.caller()?, query.clone()).await?;
+        ids.extend(page.items.iter().map(|service| service.id));
+        query.cursor = page.next_cursor;
+        if query.cursor.is_none() {
+            return Ok(ids);
+        }
+    }
+}
+
 /// Asks for a start.
 #[server(prefix = "/rpc", output = Json, endpoint = "start_service")]
 pub async fn start_service(id: ServiceId, #[server(default)] form_token: String) -> RpcResult<Service> {

@@ -11,6 +11,7 @@ mod health;
 mod hostile;
 mod image;
 mod limits;
+mod list;
 mod live;
 mod openapi;
 mod permissions;

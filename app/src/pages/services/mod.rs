@@ -2,6 +2,7 @@
 
 mod choice;
 mod filter;
+mod many;
 mod query;
 mod row;
 mod table;
@@ -26,9 +27,12 @@ pub fn ServicesPage() -> impl IntoView {
     let params = use_query_map();
     let query = Memo::new(move |_| params.with(ListQuery::read));
     let list = Resource::new_blocking(move || query.get(), |query| list_services(query.0));
+    let told = RwSignal::new(None);
     let total = move || {
-        let total = list.get().and_then(|page| page.ok()).and_then(|page| page.total);
-        total.map(|total| if total == 1 { "1 service".to_owned() } else { format!("{total} services") })
+        let loaded = list.get().and_then(|page| page.ok()).and_then(|page| page.total);
+        loaded
+            .map(|loaded| told.get().unwrap_or(loaded))
+            .map(|total| if total == 1 { "1 service".to_owned() } else { format!("{total} services") })
     };
     view! {
         <PageHead title="Services" about=view! { <Transition fallback=|| ().erase()>{total}</Transition> }.erase() actions=view! { <DiscoverButton /><NewServiceLink /> }.erase() />
@@ -38,7 +42,7 @@ pub fn ServicesPage() -> impl IntoView {
             {move || Suspend::new(async move {
                 let query = query.get_untracked();
                 match wait(list).await {
-                    Ok(page) => view! { <ServiceTable page=page query=query /> }.erase(),
+                    Ok(page) => view! { <ServiceTable page=page query=query told /> }.erase(),
                     Err(error) => view! { <Failure error=error.0 /> }.erase(),
                 }
             })}

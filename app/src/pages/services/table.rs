@@ -1,10 +1,12 @@
 //! The table of services: its head sorts by links, its rows change one by one.
 
 use api::{Page, Service, ServiceSort};
+use leptos::html::Tbody;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::choice::{AllMatching, Choice, ChoiceBar, ChooseAll};
+use super::many::Many;
 use super::query::ListQuery;
 use super::row::ServiceRow;
 use super::{NoMatch, NoServices};
@@ -42,17 +44,28 @@ const COLUMNS: [(&str, &str, Option<Sortable>); 9] = [
     ("Changed", "cell-changed", falling(ServiceSort::UpdatedDown, ServiceSort::Updated)),
 ];
 
-/// One page of services.
+/// The services: one page of them, which becomes the whole of a longer list once the page is alive.
 #[component]
 pub fn ServiceTable(
     /// The services.
     page: Page<Service>,
     /// What the address says.
     query: ListQuery,
+    /// How many there are, as it changes.
+    told: RwSignal<Option<u64>>,
 ) -> impl IntoView {
     let rows = Rows::new(page.items);
-    follow(rows, &query);
-    let choice = Choice::provide(Signal::derive(move || rows.get().iter().map(|row| row.id).collect()));
+    let count = RwSignal::new(page.total.unwrap_or_default());
+    let (is_taken, kept) = (RwSignal::new(false), StoredValue::new(query.clone()));
+    let choice = Choice::provide(Signal::derive(move || rows.get().iter().map(|row| row.id).collect()), count, is_taken, kept);
+    let many = Many { query: kept, rows, count, is_taken, body: NodeRef::<Tbody>::new(), choice };
+    if !untrack(|| many.is_long()) {
+        follow(rows, many, &query);
+    }
+    many.watch();
+    Effect::new(move |_| told.set(Some(count.get())));
+    let is_direct = many.is_direct();
+    let shown = move || if is_direct || is_taken.get() { Vec::new() } else { rows.get() };
     let heads = COLUMNS.into_iter().map(|(label, class, sortable)| head(label, class, sortable, &query)).collect_view();
     let next = page.next_cursor.map(|cursor| {
         let mut query = query.clone();
@@ -62,42 +75,43 @@ pub fn ServiceTable(
     let first = query.0.cursor.is_some().then(|| {
         view! { <a class="button" href=query.with(|_| ()).href()><Icon symbol=Symbol::Left />"First page"</a> }
     });
-    let is_empty = Memo::new(move |_| rows.get().is_empty());
+    let is_empty = Memo::new(move |_| if is_taken.get() { count.get() == 0 } else { rows.get().is_empty() });
     let is_whole = query.is_whole();
     let nothing = move || match (is_empty.get(), is_whole) {
         (false, _) => ().erase(),
         (true, true) => view! { <NoServices /> }.erase(),
         (true, false) => view! { <NoMatch /> }.erase(),
     };
-    let total = page.total.filter(|total| *total > 1 && choice.is_some());
-    let all = total.map(|total| view! { <AllMatching query=query.clone() total /> });
+    let has_many = page.total.is_some_and(|total| total > 1) && choice.is_some();
+    let all = has_many.then(|| view! { <AllMatching query=query.clone() total=count /> });
     let has_pages = next.is_some() || first.is_some();
     view! {
         {nothing}
         <div class="table-frame" hidden=move || is_empty.get()>
-            <table class="table service-table">
+            <table class="table service-table" aria-rowcount=move || is_taken.get().then(|| (count.get() + 1).to_string())>
                 <caption class="visually-hidden">"Services; the column heads sort"</caption>
                 <thead>
-                    <tr>
+                    <tr aria-rowindex=move || is_taken.get().then_some("1")>
                         {heads} <th scope="col" class="cell-actions"><span class="visually-hidden">"Actions"</span></th>
                     </tr>
                 </thead>
                 <tbody>
-                    <For each=move || rows.get() key=|row| row.id let:row>
+                    <For each=shown key=|row| row.id let:row>
                         <ServiceRow service=RwSignal::from(row.service) />
                     </For>
                 </tbody>
+                <tbody node_ref=many.body></tbody>
             </table>
         </div>
         {all}
         {choice.map(|choice| view! { <ChoiceBar choice /> })}
-        {has_pages.then(|| view! { <nav class="pager" aria-label="Pages">{first} {next}</nav> })}
+        {has_pages.then(|| view! { <div hidden=move || is_taken.get()><nav class="pager" aria-label="Pages">{first} {next}</nav></div> })}
     }
     .erase()
 }
 
 /// Keeps the rows as the dashboard feed says. A service that comes to match a filter joins by a reload of the page of the list.
-fn follow(rows: Rows, query: &ListQuery) {
+fn follow(rows: Rows, many: Many, query: &ListQuery) {
     let filter = query.clone();
     let belongs = move |service: &Service| {
         let query = &filter.0;
@@ -107,11 +121,15 @@ fn follow(rows: Rows, query: &ListQuery) {
     };
     let query = query.0.clone();
     let reload = move || {
+        if many.is_taken.get_untracked() {
+            return;
+        }
         let query = query.clone();
         spawn_local(async move {
             // A failed reload leaves what is shown; the connection chip says that it is old.
             if let Ok(page) = list_services(query).await {
                 rows.replace(page.items);
+                many.count.try_set(page.total.unwrap_or_default());
             }
         });
     };

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use api::{Error, Health, Page, Result, Service, ServiceQuery, ServiceSort, Status, has_label};
+use api::{Error, Health, Page, Result, Service, ServiceQuery, ServiceSort, Status};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -36,12 +36,15 @@ pub(super) fn page_json(catalog: &Catalog, query: &ServiceQuery) -> Result<Strin
 
 /// The entries of a page, where the next one begins, and how many match in all.
 pub(super) fn select(catalog: &Catalog, query: &ServiceQuery) -> Result<(Vec<Arc<Entry>>, Option<String>, u64)> {
-    let search = query.q.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_lowercase);
+    let search = query.search();
     if search.as_ref().is_some_and(|text| text.chars().count() > SEARCH) {
         return Err(Error::invalid("q", "q has at most 200 characters"));
     }
+    if query.cursor.is_some() && query.offset.is_some() {
+        return Err(Error::invalid("offset", "cursor and offset both say where the page begins; give one of them"));
+    }
     let after = query.cursor.as_deref().map(|cursor| Place::read(cursor, query.sort)).transpose()?;
-    let mut found = catalog.by_name().iter().filter(|entry| matches(&entry.service, query, search.as_deref())).cloned().collect::<Vec<_>>();
+    let mut found = catalog.by_name().iter().filter(|entry| query.matches(&entry.service, search.as_deref())).cloned().collect::<Vec<_>>();
     let total = found.len() as u64;
     let (field, is_down) = direction(query.sort);
     match (field, is_down) {
@@ -49,22 +52,15 @@ pub(super) fn select(catalog: &Catalog, query: &ServiceQuery) -> Result<(Vec<Arc
         (Field::Name, true) => found.reverse(),
         _ => found.sort_by(|a, b| order(key(&a.service, field), key(&b.service, field), is_down)),
     }
-    let from = after.map_or(0, |after| found.partition_point(|entry| !after.is_before(&entry.service)));
+    let from = match after {
+        Some(after) => found.partition_point(|entry| !after.is_before(&entry.service)),
+        None => found.len().min(query.offset.unwrap_or(0) as usize),
+    };
     let until = (from + query.limit.get()).min(found.len());
     let next = (until < found.len()).then(|| Place::of(&found[until - 1].service, query.sort).write());
     found.truncate(until);
     found.drain(..from);
     Ok((found, next, total))
-}
-
-fn matches(service: &Service, query: &ServiceQuery, search: Option<&str>) -> bool {
-    query.status.is_none_or(|status| service.status == status)
-        && query.health.is_none_or(|health| service.health_status == health)
-        && query.label.as_deref().is_none_or(|label| has_label(&service.labels, label))
-        && search.is_none_or(|search| {
-            let has = |text: &str| text.to_lowercase().contains(search);
-            has(&service.name) || service.description.as_deref().is_some_and(has)
-        })
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -315,6 +315,8 @@ mod dependency_tests;
 #[cfg(test)]
 mod image_tests;
 #[cfg(test)]
+mod list_tests;
+#[cfg(test)]
 mod others_tests;
 #[cfg(test)]
 mod tests;
