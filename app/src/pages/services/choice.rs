@@ -159,7 +159,8 @@ pub fn ChooseAll() -> impl IntoView {
     .erase()
 }
 
-/// What can be done with those chosen. It is there while a box is ticked, with or without scripts.
+/// What can be done with those chosen. It is there while a box is ticked, with or without scripts, and while one is chosen whose row isn't
+/// in the document.
 #[component]
 pub fn ChoiceBar(
     /// The choice.
@@ -192,7 +193,7 @@ pub fn ChoiceBar(
         (count.get() > 0).then(|| view! { <button type="button" class="button-icon" aria-label="Choose none" title="Choose none" on:click=clear><Icon symbol=Symbol::Close /></button> })
     });
     view! {
-        <form id=FORM class="choice-bar" method="get" action=path::BULK aria-label="With those chosen">
+        <form id=FORM class="choice-bar" method="get" action=path::BULK aria-label="With those chosen" data-any=move || (count.get() > 0).then_some("")>
             <span class="choice-count" role="status">{text(words)}</span>
             {buttons.collect_view()}
             {clear}

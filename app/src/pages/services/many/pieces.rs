@@ -12,7 +12,7 @@ use super::list::List;
 use super::slots::Piece;
 use super::window::Window;
 use crate::charts::decimal;
-use crate::components::{Icon, Symbol};
+use crate::components::{Icon, Symbol, sentence};
 use crate::erase::{Erase, Erased};
 use crate::pages::services::row::ServiceRow;
 
@@ -65,9 +65,9 @@ impl Pieces {
         self.body.get_bounding_client_rect().top()
     }
 
-    /// How wide the list is.
+    /// How wide the table is.
     pub fn width(&self) -> f64 {
-        self.body.get_bounding_client_rect().width()
+        self.body.parent_element().map(|table| table.get_bounding_client_rect().width()).unwrap_or_default()
     }
 
     /// Makes the document have exactly these pieces. What was there and is wanted still isn't touched.
@@ -244,7 +244,7 @@ fn failed(why: String, again: impl Fn() + 'static) -> impl IntoView + RenderHtml
                 // As high as all that is missing: it should be seen wherever one is among them.
                 <div class="failure" role="alert" style:position="sticky" style:top="7rem">
                     <Icon symbol=Symbol::Warning />
-                    <div class="failure-text"><p class="failure-title">"These services can't be shown now"</p><p>{why}</p></div>
+                    <div class="failure-text"><p class="failure-title">"These services can't be shown now"</p><p>{sentence(&why)}</p></div>
                     <button type="button" class="button" on:click=move |_| again()>"Try again"</button>
                 </div>
             </td>
