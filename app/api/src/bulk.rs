@@ -95,7 +95,7 @@ pub enum BulkOutcome {
     Failed,
 }
 
-const fn is_false(flag: &bool) -> bool {
+pub(crate) const fn is_false(flag: &bool) -> bool {
     !*flag
 }
 

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{RestartPolicy, Timestamp};
 
+/// How the reason begins that a service gives which runs on because a new copy couldn't take its place.
+pub const NOT_RESTARTED: &str = "it wasn't restarted";
+
 /// Starts of a service by its policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -269,6 +269,10 @@ pub struct NewService {
     /// Whether it is started again when it ends by itself.
     #[serde(default = "crate::spec::default_restart")]
     pub restart: RestartPolicy,
+    /// Whether it is restarted without a break: it has to take its listening socket from Pilothouse then (descriptor 3, as systemd hands it
+    /// over). Only with a folder or a command.
+    #[serde(default)]
+    pub handover: bool,
     /// What it may use at most.
     #[serde(default)]
     pub limits: Limits,
@@ -306,6 +310,8 @@ pub struct ServicePatch {
     pub stop_grace_seconds: Option<u32>,
     /// Whether it is started again when it ends by itself; also counts for a start that is waited for.
     pub restart: Option<RestartPolicy>,
+    /// Whether it is restarted without a break, with a listening socket that Pilothouse hands over; from its next start on.
+    pub handover: Option<bool>,
     /// The new limits, in place of all the old ones.
     pub limits: Option<Limits>,
     /// The new labels, in place of all the old ones; they count at once.

@@ -47,6 +47,11 @@ pub struct ServiceSpec {
     /// Whether it is started again when it ends by itself.
     #[serde(default = "default_restart")]
     pub restart: RestartPolicy,
+    /// Whether it is restarted without a break. Pilothouse opens the listening socket on its port and hands it to the service as systemd does
+    /// to what it activates: as descriptor 3, with `LISTEN_FDS`, `LISTEN_PID` and `LISTEN_FDNAMES`. At a restart the new copy gets the same
+    /// socket, and the one before ends when the new one listens. Only with a folder or a command.
+    #[serde(default, skip_serializing_if = "crate::bulk::is_false")]
+    pub handover: bool,
     /// What it may use at most.
     #[serde(default)]
     pub limits: Limits,
@@ -91,6 +96,7 @@ impl ServiceSpec {
             openapi_path: default_openapi_path(),
             stop_grace_seconds: default_stop_grace(),
             restart,
+            handover: false,
             limits: Limits::default(),
             labels: BTreeMap::new(),
         }
@@ -171,6 +177,19 @@ impl Source {
             )),
             Source::Container { .. } => Err(Blocked("what a container that others have made runs as is set where it is made")),
             Source::Demonstration { .. } => Err(Blocked("the demonstration is a part of Pilothouse and runs as the same user")),
+        }
+    }
+
+    /// Whether its services can be handed a listening socket, and so be restarted without a break.
+    pub const fn can_hand_over(&self) -> Result<(), Blocked> {
+        match self {
+            Source::Folder { .. } | Source::Command { .. } => Ok(()),
+            Source::Image { .. } | Source::Build { .. } => Err(Blocked(
+                "Docker hands no listening socket to a container, so a second copy can't have its port; only a service of a folder or a \
+                 command can be restarted without a break",
+            )),
+            Source::Container { .. } => Err(Blocked("how a container that others have made is restarted is set where it is made")),
+            Source::Demonstration { .. } => Err(Blocked("the demonstration opens its socket itself")),
         }
     }
 

@@ -44,6 +44,8 @@ pub struct NewServiceForm {
     /// A box that isn't sent when it isn't ticked: whether it is started at once.
     #[serde(default)]
     pub start: bool,
+    #[serde(default)]
+    pub handover: bool,
 }
 
 /// Changes the settings of a service.
@@ -189,6 +191,7 @@ impl NewServiceForm {
             environment: String::new(),
             restart: RestartPolicy::OnFailure,
             start: false,
+            handover: false,
         }
     }
 }
@@ -263,6 +266,7 @@ impl NewServiceForm {
             health: api::HealthCheck::default(),
             description: Some(self.description).filter(|text| !text.trim().is_empty()),
             restart: self.restart,
+            handover: self.handover,
             limits: api::Limits::default(),
             labels: Default::default(),
             environment_files: Vec::new(),

@@ -40,6 +40,9 @@ pub struct ServiceForm {
     pub metrics_path: String,
     pub stop_grace: String,
     pub restart: RestartPolicy,
+    /// Not sent where it can't be, and then nothing is changed.
+    #[serde(default)]
+    pub handover: Option<bool>,
     /// As [`api::read_bytes`] reads it; empty is no limit, as for the others.
     #[serde(default)]
     pub limit_memory: String,
@@ -93,6 +96,7 @@ impl ServiceForm {
             metrics_path: spec.metrics_path.clone(),
             stop_grace: spec.stop_grace_seconds.to_string(),
             restart: spec.restart,
+            handover: spec.source.can_hand_over().is_ok().then_some(spec.handover),
             limit_memory: spec.limits.memory_bytes.map(write_bytes).unwrap_or_default(),
             limit_cpu: number(spec.limits.cpu_percent),
             limit_processes: number(spec.limits.processes),
@@ -197,6 +201,7 @@ impl ServiceForm {
             metrics_path: Some(self.metrics_path.trim().to_owned()),
             stop_grace_seconds: Some(stop_grace),
             restart: Some(self.restart),
+            handover: self.handover,
             limits: Some(limits),
             labels: Some(api::read_labels(&self.labels)),
             environment_files: Some(environment_files),
@@ -304,6 +309,7 @@ mod tests {
             metrics_path: "/metrics".into(),
             stop_grace: "10".into(),
             restart: RestartPolicy::Always,
+            handover: Some(true),
             limit_memory: String::new(),
             limit_cpu: String::new(),
             limit_processes: String::new(),
@@ -323,6 +329,7 @@ mod tests {
         assert_eq!(patch.environment.unwrap()["B"], "2");
         assert_eq!(patch.environment_files.unwrap(), [".env.production", "with blank"]);
         assert_eq!((patch.user.as_deref(), api::write_labels(&patch.labels.unwrap()).as_str()), (Some("daemon"), "canary team=shop"));
+        assert_eq!((patch.handover, ServiceForm { handover: None, ..form() }.patch().unwrap().handover), (Some(true), None));
         assert_eq!(ServiceForm { user: None, ..form() }.patch().unwrap().user, None, "what isn't sent stays");
     }
 

@@ -286,6 +286,7 @@ async fn a_worker_without_a_port_is_what_its_command_says() {
         limits: Default::default(),
         labels: Default::default(),
         environment_files: Vec::new(),
+        handover: false,
     };
     let id = services.create(&Caller::system(), new).await.unwrap().service.id;
     fs::write(folder.join("well"), "").unwrap();
@@ -383,5 +384,108 @@ async fn a_connection_of_one_process_to_another_is_seen_while_it_is_open_and_rem
     seen(false).await;
     house.stop(caller).await;
     house.stop(keeper).await;
+    house.engine.shutdown().await;
+}
+
+/// Stands for uvicorn, as far as it is started with a socket that it is handed.
+const UVICORN: &str = r#"
+import asyncio, os, signal, socket, sys
+assert sys.argv[1:] == ["main:app", "--fd", "3"], sys.argv
+async def answer(reader, writer):
+    while (await reader.readline()).strip(): pass
+    writer.write(b"HTTP/1.0 200 OK\r\n\r\n%d" % os.getpid())
+    await writer.drain()
+    writer.close()
+async def main():
+    server = await asyncio.start_server(answer, sock=socket.socket(fileno=3))
+    over = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
+    await over.wait()
+    asyncio.get_running_loop().remove_reader(3)
+    for _ in range(10): await asyncio.sleep(0)
+    server.close()
+    while left := asyncio.all_tasks() - {asyncio.current_task()}: await asyncio.wait(left)
+if os.path.exists("broken"): sys.exit("it is broken")
+while os.path.exists("slow"): pass
+asyncio.run(main())
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_application_is_restarted_without_a_break_also_over_a_restart_of_pilothouse() {
+    let main = "from fastapi import FastAPI\napp = FastAPI()\n";
+    let house = House::with(&[("orders/main.py", main), ("orders/uvicorn/__init__.py", ""), ("orders/uvicorn/__main__.py", UVICORN)]).await;
+    let folder = house.store.folder().join("services/orders");
+    let id = house.named("orders").await;
+    let patch = api::ServicePatch { handover: Some(true), ..Default::default() };
+    house.engine.backend().services.change(&Caller::system(), id, patch).await.unwrap();
+    house.started("orders").await;
+    let first = house.until(id, Status::Running).await;
+    let port = first.service.port.unwrap();
+    let asked = move || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer.rsplit('\n').next().unwrap_or_default().to_owned())
+    };
+    assert_eq!(asked().unwrap(), first.pids[0].to_string());
+    let (over, is_over) = std::sync::mpsc::channel::<()>();
+    let client = std::thread::spawn(move || {
+        let mut answers = Vec::new();
+        while is_over.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+            answers.push(asked());
+        }
+        answers
+    });
+    // Until it says `words`, or runs anew; all the time it is shown to run.
+    let until = async |house: &House, words: Option<&str>, before: u32| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let detail = house.engine.backend().services.get(&Caller::system(), id).await.unwrap();
+            assert!(Instant::now() < deadline, "{detail:#?}");
+            let reason = detail.service.status_reason.as_deref();
+            if words
+                .map_or_else(|| detail.pids[..1] != [before] && reason.is_none(), |words| reason.is_some_and(|said| said.contains(words)))
+            {
+                return detail;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let restart = async |house: &House| house.engine.backend().services.restart(&Caller::system(), id).await.unwrap();
+    assert_eq!(restart(&house).await.status, Status::Running);
+    let second = until(&house, None, first.pids[0]).await;
+    assert_eq!((second.service.status, second.service.port), (Status::Running, Some(port)));
+
+    fs::write(folder.join("broken"), "").unwrap();
+    restart(&house).await;
+    let failed = until(&house, Some("it wasn't restarted"), 0).await;
+    assert!(failed.service.status_reason.unwrap().ends_with("the new copy exited with code 1 before it listened: it is broken"));
+    assert_eq!(failed.pids[0], second.pids[0]);
+    fs::remove_file(folder.join("broken")).unwrap();
+
+    fs::write(folder.join("slow"), "").unwrap();
+    restart(&house).await;
+    until(&house, Some("doesn't listen yet"), 0).await;
+    house.engine.shutdown().await;
+    fs::remove_file(folder.join("slow")).unwrap();
+    let house = House { engine: House::open(&house.store).await, store: house.store };
+    house.until(id, Status::Running).await;
+    let third = until(&house, None, second.pids[0]).await;
+    let query = api::EventQuery { service_id: Some(id), ..Default::default() };
+    let said = async |house: &House| {
+        house.engine.backend().activity.list(&Caller::system(), query.clone()).await.unwrap().items[0].message.clone()
+    };
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while said(&house).await != format!("orders restarted on port {port} without a break") {
+        assert!(Instant::now() < deadline, "{}", said(&house).await);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    over.send(()).unwrap();
+    let answers: Vec<String> = client.join().unwrap().into_iter().collect::<std::io::Result<_>>().unwrap();
+    let pids = [&first, &second, &third].map(|detail| detail.pids[0].to_string());
+    assert!(answers.iter().all(|answer| pids.contains(answer)) && pids.iter().all(|pid| answers.contains(pid)), "{pids:?}");
+    house.stop(id).await;
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "nothing listens any more");
     house.engine.shutdown().await;
 }

@@ -1,6 +1,6 @@
 //! One of many services: what would become of it, or how far it is.
 
-use api::{Action, BulkItem, BulkOutcome, Service, ServiceId, Status, Timestamp, Topic};
+use api::{Action, BulkItem, BulkOutcome, NOT_RESTARTED, Service, ServiceId, Status, Timestamp, Topic};
 use leptos::prelude::*;
 
 use crate::components::{Icon, StatusMark, Symbol};
@@ -120,6 +120,10 @@ fn stand(action: Action, sent: Option<Timestamp>, state: &State) -> Stand {
         (_, Status::Starting | Status::Stopping) => Stand::UnderWay(state.reason.clone()),
         (Action::Stop, Status::Stopped) | (Action::Start, Status::Running) => Stand::Done,
         (Action::Restart, Status::Running) if is_new_run => Stand::Done,
+        // It runs on while a new copy is being started, and says how far that is.
+        (Action::Restart, Status::Running) if state.reason.as_ref().is_some_and(|reason| !reason.starts_with(NOT_RESTARTED)) => {
+            Stand::UnderWay(state.reason.clone())
+        }
         (_, status) => Stand::Failed(state.reason.clone().unwrap_or_else(|| format!("it is {}", status.label().to_lowercase()))),
     }
 }
@@ -168,6 +172,10 @@ mod tests {
         for (action, sent, state, expected) in cases {
             assert_eq!(stand(action, sent.map(at), &state), expected, "{action} {state:?}");
         }
+        let handing = |reason: &str| State { reason: Some(reason.into()), ..state(Status::Running, Some(9)) };
+        assert_eq!(stand(Action::Restart, Some(at(10)), &handing("a new copy")), Stand::UnderWay(Some("a new copy".into())));
+        let failed = "it wasn't restarted, and runs on as it was: exit code 3";
+        assert_eq!(stand(Action::Restart, Some(at(10)), &handing(failed)), Stand::Failed(failed.into()));
         let crashed = State { reason: Some("exited with code 3".into()), ..state(Status::Error, None) };
         assert_eq!(stand(Action::Start, Some(at(1)), &crashed).words(Action::Start), "isn't started: exited with code 3");
     }

@@ -27,6 +27,7 @@ pub fn process_launch(folder: &Path, command: &[&str]) -> ProcessLaunch {
         working_dir: folder.into(),
         environment: BTreeMap::from([("PATH".to_owned(), path)]),
         limits: api::Limits::default(),
+        socket: None,
     }
 }
 

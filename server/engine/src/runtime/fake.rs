@@ -9,7 +9,9 @@ use api::{Result, RuntimeKind, ServiceId};
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use super::{Capabilities, Connection, Ended, Found, Launch, Observation, ProcessLaunch, Runtime, Stats, Wiring};
+use super::{
+    Capabilities, Connection, Ended, Found, HandOver, HandedOver, HandedSocket, Launch, Observation, ProcessLaunch, Runtime, Stats, Wiring,
+};
 use crate::Clock;
 
 /// Keeps in memory what a runtime would run. Starts and stops succeed at once, unless a test says otherwise.
@@ -32,6 +34,8 @@ struct State {
     wirings: HashMap<ServiceId, Wiring>,
     connections: Vec<Connection>,
     refuses_stops: bool,
+    holds_handovers: bool,
+    sockets: HashMap<ServiceId, HandedSocket>,
 }
 
 impl FakeRuntime {
@@ -88,6 +92,16 @@ impl FakeRuntime {
     /// Lets stops fail; what runs goes on running.
     pub fn refuse_stops(&self, refuses: bool) {
         self.lock().refuses_stops = refuses;
+    }
+
+    /// Lets restarts without a break wait until this is taken back.
+    pub fn hold_handovers(&self, holds: bool) {
+        self.lock().holds_handovers = holds;
+    }
+
+    /// Says which socket what runs was handed, by a runtime before this one.
+    pub fn set_socket(&self, id: ServiceId, socket: HandedSocket) {
+        self.lock().sockets.insert(id, socket);
     }
 
     /// Says what a service uses while it runs.
@@ -163,6 +177,32 @@ impl Runtime for FakeRuntime {
             self.set(id, Observation::Ended(Ended { signal: Some(15), was_asked: true, ..self.ended() }));
         }
         Ok(())
+    }
+
+    fn socket(&self, id: ServiceId) -> Option<HandedSocket> {
+        let state = self.lock();
+        let of_launch = || Some(HandedSocket { port: state.launches.get(&id)?.last()?.socket?, last: None });
+        let is_running = matches!(state.observations.get(&id), Some(Observation::Running { .. }));
+        state.sockets.get(&id).copied().or_else(of_launch).filter(|_| is_running)
+    }
+
+    async fn hand_over(&self, id: ServiceId, order: HandOver, told: &(dyn Fn(String) + Send + Sync)) -> Result<HandedOver> {
+        let Some(socket) = self.socket(id) else { return Ok(HandedOver::Impossible) };
+        let is_known = socket.last == Some(order.number);
+        if !is_known && order.launch.as_ref().is_none_or(|launch| launch.socket.is_none()) {
+            return Ok(HandedOver::Impossible);
+        }
+        told("a new copy is started".into());
+        if let Some(failure) = self.lock().refusals.get(&id).cloned() {
+            return Ok(HandedOver::Failed(failure));
+        }
+        while self.lock().holds_handovers {
+            tokio::task::yield_now().await;
+        }
+        self.lock().launches.entry(id).or_default().extend(order.launch);
+        let pid = self.next_pid.fetch_add(1, Ordering::Relaxed);
+        self.set(id, Observation::Running { pid, started_at: self.clock.now() });
+        Ok(HandedOver::Done)
     }
 
     async fn remove(&self, id: ServiceId) -> Result<()> {

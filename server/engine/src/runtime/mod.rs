@@ -86,6 +86,17 @@ pub trait Runtime: Send + Sync {
     /// Asks a service to end, waits `grace`, then kills it with all its descendants. Answers when nothing of it runs.
     async fn stop(&self, id: ServiceId, grace: Duration) -> Result<()>;
 
+    /// The listening socket that what runs was handed, when it can be handed on to a second copy.
+    fn socket(&self, _id: ServiceId) -> Option<HandedSocket> {
+        None
+    }
+
+    /// Starts a second copy of a running service with the listening socket of the first, and ends the first when the second listens. Answers
+    /// when that is over; `told` hears in words what is being done.
+    async fn hand_over(&self, _id: ServiceId, _order: HandOver, _told: &(dyn Fn(String) + Send + Sync)) -> Result<HandedOver> {
+        Ok(HandedOver::Impossible)
+    }
+
     /// Removes all traces of a stopped service: run folder and logs.
     async fn remove(&self, id: ServiceId) -> Result<()>;
 
@@ -218,6 +229,40 @@ pub struct ProcessLaunch {
     /// What it may use at most.
     #[serde(default)]
     pub limits: Limits,
+    /// The port of 127.0.0.1 whose listening socket the supervisor opens and hands to it; none lets it open its port itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub socket: Option<u16>,
+}
+
+/// What a restart without a break is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HandOver {
+    /// Names it: asked for again with the same number, also by another Pilothouse, it is the same one.
+    pub number: i64,
+    /// What the new copy is; none when this was asked for before and is only waited for.
+    pub launch: Option<ProcessLaunch>,
+    /// How long the copy before has to end by itself.
+    pub grace: Duration,
+}
+
+/// The listening socket that what runs was handed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HandedSocket {
+    /// Its port.
+    pub port: u16,
+    /// The number of the last restart without a break, which may be under way.
+    pub last: Option<i64>,
+}
+
+/// What became of a restart without a break.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HandedOver {
+    /// The new copy runs, and nothing is left of the one before.
+    Done,
+    /// The new copy couldn't take over, and why; the one before runs on as if nothing had been.
+    Failed(String),
+    /// It takes a restart with a break: what runs has no socket that could be handed on, has other limits or another user, or has ended.
+    Impossible,
 }
 
 /// A virtual environment to be made. The supervisor locks `lock`, skips all when `marker` exists, else runs `steps` one after the

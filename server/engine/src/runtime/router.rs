@@ -8,7 +8,7 @@ use api::{Container, Error, Result, RuntimeKind, ServiceId, ServiceSpec};
 use futures::future::{join_all, select_all};
 use tokio::sync::mpsc;
 
-use super::{Connection, Found, Launch, Observation, Runtime, Stats, Wiring};
+use super::{Connection, Found, HandOver, HandedOver, HandedSocket, Launch, Observation, Runtime, Stats, Wiring};
 
 /// The runtimes, and which of them each service has.
 pub struct Runtimes {
@@ -50,6 +50,16 @@ impl Runtimes {
     /// See [`Runtime::stop`].
     pub async fn stop(&self, id: ServiceId, grace: Duration) -> Result<()> {
         self.of(id)?.stop(id, grace).await
+    }
+
+    /// See [`Runtime::socket`].
+    pub fn socket(&self, id: ServiceId) -> Option<HandedSocket> {
+        self.of(id).ok()?.socket(id)
+    }
+
+    /// See [`Runtime::hand_over`].
+    pub async fn hand_over(&self, id: ServiceId, order: HandOver, told: &(dyn Fn(String) + Send + Sync)) -> Result<HandedOver> {
+        self.of(id)?.hand_over(id, order, told).await
     }
 
     /// See [`Runtime::remove`]. The service is forgotten.

@@ -29,6 +29,7 @@ impl Services {
         validate::new_service(&new)?;
         let mut spec = ServiceSpec::new(new.source);
         (spec.port, spec.environment, spec.health, spec.restart) = (new.port, new.environment, new.health, new.restart);
+        spec.handover = new.handover;
         (spec.limits, spec.labels, spec.environment_files) = (new.limits, new.labels, new.environment_files);
         spec.user = new.user.filter(|user| !user.is_empty());
         let user = self.may_run(caller, &spec, None)?;
@@ -128,6 +129,7 @@ impl Services {
         row.spec.metrics_path = patch.metrics_path.unwrap_or(row.spec.metrics_path);
         row.spec.stop_grace_seconds = patch.stop_grace_seconds.unwrap_or(row.spec.stop_grace_seconds);
         row.spec.restart = patch.restart.unwrap_or(row.spec.restart);
+        row.spec.handover = patch.handover.unwrap_or(row.spec.handover);
         row.spec.limits = patch.limits.unwrap_or(row.spec.limits);
         row.spec.labels = patch.labels.unwrap_or(row.spec.labels);
         self.may_run(caller, &row.spec, Some(&before.spec))?;
@@ -186,6 +188,7 @@ fn changed(before: &ServiceRow, after: &ServiceRow) -> Vec<&'static str> {
         ("metrics_path", before.spec.metrics_path != after.spec.metrics_path),
         ("stop_grace_seconds", before.spec.stop_grace_seconds != after.spec.stop_grace_seconds),
         ("restart", before.spec.restart != after.spec.restart),
+        ("handover", before.spec.handover != after.spec.handover),
         ("environment_files", before.spec.environment_files != after.spec.environment_files),
         ("limits", before.spec.limits != after.spec.limits),
         ("labels", before.spec.labels != after.spec.labels),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use api::{Desired, Health, ResourceUsage, Service, Source, Status, Trend};
 
+use super::launch::derived;
 use crate::Entry;
 use crate::store::services::ServiceRow;
 
@@ -110,7 +111,7 @@ fn description(row: &ServiceRow) -> Option<String> {
 
 pub(super) fn command(row: &ServiceRow) -> Option<Vec<String>> {
     row.spec.command.clone().or_else(|| match &row.spec.source {
-        Source::Folder { .. } => row.found.as_ref().map(|found| found.command.clone()),
+        Source::Folder { .. } => row.found.as_ref().map(|found| derived(&row.spec, found)),
         Source::Command { command, .. } => Some(command.clone()),
         Source::Image { .. } | Source::Build { .. } | Source::Container { .. } => None,
         Source::Demonstration { .. } => Some(["pilothouse", "demo-service", "--port", "$PORT"].map(String::from).into()),

@@ -54,6 +54,10 @@ impl Services {
         };
         let has_requirements = found.is_some_and(|found| found.requirements.is_some());
         let why = match &taken {
+            Some((port, _)) if before.spec.handover && before.service.port == Some(*port) => format!(
+                "it opens port {port} itself, whose listening socket it is handed as descriptor 3: let it take that (uvicorn --fd 3), or switch \
+                 restarts without a break off in its settings"
+            ),
             Some((port, Some(holder))) => format!("port {port} is taken by {holder}"),
             _ if ended.was_asked => format!("{}, and not by Pilothouse", reason(ended)),
             _ => reason(ended),

@@ -2,7 +2,7 @@
 
 use api::{Action, Caller, Desired, Error, EventKind, Permission, Result, Service, ServiceId};
 
-use super::Services;
+use super::{Services, handover};
 use crate::events::NewEvent;
 use crate::store::services::service_set_asked;
 
@@ -22,6 +22,10 @@ impl Services {
         let done = action.done();
         action.allowed(entry.service.status).map_err(|blocked| Error::conflict(format!("'{name}' can't be {done}: {}", blocked.0)))?;
 
+        if action == Action::Restart && self.is_handing_over(id) {
+            return Err(Error::conflict(format!("'{name}' can't be {done}: a new copy of it is being started already")));
+        }
+        let is_handover = action == Action::Restart && self.can_hand_over(id);
         let (at, desired) = (self.core.clock.now(), desired(action));
         let event = NewEvent::new(asked(action), format!("{} asked for {name} to be {done}", caller.name)).on(id, name).by(caller);
         let write = self.core.events.write(move |db| {
@@ -39,8 +43,10 @@ impl Services {
         });
         let shown = self.core.catalog.update(id, |entry| {
             entry.service.desired = desired;
-            entry.service.status = action.expected();
-            entry.service.status_reason = None;
+            if !is_handover {
+                entry.service.status = action.expected();
+            }
+            entry.service.status_reason = is_handover.then(|| handover::BEGUN.into());
             entry.service.restarts = Default::default();
             entry.diagnosis.clear();
         });

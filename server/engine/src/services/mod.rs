@@ -17,6 +17,7 @@ mod diagnosis;
 pub mod discovery;
 mod entry;
 mod failure;
+mod handover;
 mod image;
 mod incident;
 mod launch;
@@ -312,6 +313,8 @@ mod bulk_tests;
 mod deleted_tests;
 #[cfg(test)]
 mod dependency_tests;
+#[cfg(test)]
+mod handover_tests;
 #[cfg(test)]
 mod image_tests;
 #[cfg(test)]

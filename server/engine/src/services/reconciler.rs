@@ -34,13 +34,15 @@ pub(super) struct Agent {
 
 /// What an agent is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     /// Nothing of the new run is there yet: what is seen belongs to the one before.
     Planning,
     /// The runtime has been told to start.
     Launched,
     /// The runtime has been told to stop.
     Stopping,
+    /// A second copy is being started; the run before goes on until that listens.
+    HandingOver,
 }
 
 impl Services {
@@ -124,7 +126,11 @@ impl Services {
     /// Does what was asked for and isn't so; answers whether there was something.
     fn resume(&self, row: &ServiceRow, seen: &Observation) -> bool {
         let Some(action) = self.left_undone(row, seen) else { return false };
-        let status = if action == Action::Start { Status::Starting } else { Status::Stopping };
+        let status = match action {
+            Action::Start => Status::Starting,
+            Action::Restart if self.can_hand_over(row.id) => Status::Running,
+            Action::Stop | Action::Restart => Status::Stopping,
+        };
         self.core.catalog.update(row.id, |entry| (entry.service.status, entry.service.status_reason) = (status, None));
         self.wake(row.id, action);
         true
@@ -156,6 +162,9 @@ impl Services {
         while let Some(action) = self.next(id) {
             let said = self.wait_for_turn(id, action).await;
             if self.is_overtaken(id) {
+                continue;
+            }
+            if action == Action::Restart && self.hand_over(id, said.as_deref()).await {
                 continue;
             }
             if matches!(action, Action::Stop | Action::Restart) && !self.end(id, action == Action::Restart, said.as_deref()).await {
@@ -203,7 +212,26 @@ impl Services {
         lock(&self.agents).get(&id).is_some_and(|agent| agent.next.is_some())
     }
 
-    fn enter(&self, id: ServiceId, phase: Phase) {
+    /// Waits until something else is asked for.
+    pub(super) async fn overtaken(&self, id: ServiceId) {
+        loop {
+            let mut rested = std::pin::pin!(self.rested.notified());
+            rested.as_mut().enable();
+            if self.is_overtaken(id) {
+                return;
+            }
+            rested.await;
+        }
+    }
+
+    /// Whether a restart without a break is under way, or is about to be.
+    pub(super) fn is_handing_over(&self, id: ServiceId) -> bool {
+        let is_about_to = self.can_hand_over(id);
+        let agents = lock(&self.agents);
+        agents.get(&id).is_some_and(|agent| agent.phase == Phase::HandingOver || is_about_to && agent.next == Some(Action::Restart))
+    }
+
+    pub(super) fn enter(&self, id: ServiceId, phase: Phase) {
         if let Some(agent) = lock(&self.agents).get_mut(&id) {
             agent.phase = phase;
         }
@@ -237,7 +265,7 @@ impl Services {
         let planned = {
             let _choosing = self.choosing.lock().await;
             let reserved = self.reserved(id);
-            let plan = Plan { name: &row.name, spec: &row.spec, last_port: row.port, reserved: &reserved };
+            let plan = Plan { name: &row.name, spec: &row.spec, last_port: row.port, reserved: &reserved, held: None };
             let planned = self.planner.plan(plan).await?;
             self.core.catalog.update(id, |entry| entry.service.port = planned.port.or(entry.service.port));
             planned
@@ -341,6 +369,8 @@ impl Services {
         let desired = if phase.is_none() { self.follow_others(&before, &seen).await } else { before.service.desired };
         match seen {
             _ if matches!(phase, Some(Phase::Planning | Phase::Stopping)) => {}
+            // What comes then is up to who has asked for the new copy.
+            Observation::Ended(_) | Observation::Absent if phase == Some(Phase::HandingOver) => {}
             Observation::Unknown(why) => {
                 self.core.catalog.update(id, |entry| {
                     entry.service.status = Status::Unknown;

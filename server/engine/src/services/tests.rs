@@ -152,6 +152,7 @@ pub(super) fn command(name: &str, working_dir: PathBuf) -> NewService {
         limits: Default::default(),
         labels: Default::default(),
         environment_files: Vec::new(),
+        handover: false,
     }
 }
 

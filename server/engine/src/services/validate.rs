@@ -80,6 +80,12 @@ impl Faults {
         self.check("/user", name.is_empty() || is_user_name(name), right);
     }
 
+    pub fn handover(&mut self, is_wanted: bool, source: &Source) {
+        if let (true, Err(blocked)) = (is_wanted, source.can_hand_over()) {
+            self.check("/handover", false, blocked.0);
+        }
+    }
+
     pub fn labels(&mut self, labels: &BTreeMap<String, String>) {
         self.0.extend(label_faults(labels, "/labels"));
     }
@@ -118,6 +124,7 @@ pub(super) fn new_service(new: &NewService) -> Result<()> {
     faults.labels(&new.labels);
     faults.description(new.description.as_deref().unwrap_or_default());
     faults.user(new.user.as_deref().unwrap_or_default(), &new.source);
+    faults.handover(new.handover, &new.source);
     faults.refuse()?;
     check::possible(&new.health, new.source.runtime(), "/health")
 }
@@ -134,6 +141,7 @@ pub(super) fn patch(patch: &ServicePatch, source: &Source) -> Result<()> {
     if let Some(user) = &patch.user {
         faults.user(user, source);
     }
+    faults.handover(patch.handover.unwrap_or_default(), source);
     if let Some(description) = &patch.description {
         faults.description(description);
     }

@@ -19,6 +19,9 @@ pub const SOCKET: &str = "socket";
 /// The names of the pipes in the folder.
 pub const PIPES: [&str; 2] = ["stdout", "stderr"];
 
+/// Beside `launch.json`, which a supervisor takes for a run that is to be begun.
+const SUCCESSOR: &str = "successor.json";
+
 /// The run folder of one service; mode 0700.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunFolder(PathBuf);
@@ -104,6 +107,24 @@ impl RunFolder {
     /// When it can't be deleted.
     pub fn clear_launch(&self) -> io::Result<()> {
         self.delete("launch.json")
+    }
+
+    /// Orders a copy that shall take the place of what runs.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn set_successor(&self, launch: &ProcessLaunch) -> io::Result<()> {
+        self.write(SUCCESSOR, launch)
+    }
+
+    /// Reads what was ordered by [`RunFolder::set_successor`], and deletes it.
+    ///
+    /// # Errors
+    /// When it can't be read or deleted.
+    pub fn take_successor(&self) -> io::Result<Option<ProcessLaunch>> {
+        let launch = self.read(SUCCESSOR);
+        self.delete(SUCCESSOR)?;
+        launch
     }
 
     fn read<T: DeserializeOwned>(&self, name: &str) -> io::Result<Option<T>> {

@@ -6,6 +6,7 @@
 mod aside;
 mod cgroup;
 mod folder;
+mod handover;
 mod procfs;
 pub(super) mod sockets;
 mod state;
@@ -30,7 +31,7 @@ use self::procfs::{Kin, boot_id};
 use self::state::{Ask, Phase, State};
 use self::stats::Sampler;
 use self::unit::{Shared, Unit, starting};
-use super::{Capabilities, Connection, Launch, Observation, ProcessLaunch, Runtime, Stats};
+use super::{Capabilities, Connection, HandOver, HandedOver, HandedSocket, Launch, Observation, ProcessLaunch, Runtime, Stats};
 use crate::Core;
 
 /// How much longer than its grace a stop may take.
@@ -171,6 +172,18 @@ impl Runtime for ProcessRuntime {
             Ok(_) => Ok(()),
             Err(_) => Err(Error::service("it doesn't end although it was killed; look at its processes and at its log")),
         }
+    }
+
+    fn socket(&self, id: ServiceId) -> Option<HandedSocket> {
+        self.lock().get(&id)?.state.borrow().as_ref()?.handed()
+    }
+
+    async fn hand_over(&self, id: ServiceId, order: HandOver, told: &(dyn Fn(String) + Send + Sync)) -> Result<HandedOver> {
+        let unit = self.unit(id).await?;
+        let _change = unit.change.lock().await;
+        let outcome = unit.hand_over(order, told).await?;
+        self.sampler.forget(id);
+        Ok(outcome)
     }
 
     async fn remove(&self, id: ServiceId) -> Result<()> {

@@ -5,6 +5,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 /// More than the kernel writes into `/proc/{pid}/stat`: 52 numbers of at most 20 digits and a name of at most 64 bytes.
@@ -123,6 +124,13 @@ impl Process {
             resident_pages: number(21)?,
         })
     }
+}
+
+/// The moment, in clock ticks since the boot.
+pub fn now_ticks() -> u64 {
+    let since_boot = clock_gettime(ClockId::Boottime);
+    let ticks = rustix::param::clock_ticks_per_second();
+    since_boot.tv_sec as u64 * ticks + since_boot.tv_nsec as u64 * ticks / 1_000_000_000
 }
 
 /// The name of this boot of the machine.

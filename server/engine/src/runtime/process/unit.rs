@@ -234,7 +234,18 @@ impl Unit {
 pub fn starting(boot_id: String) -> State {
     let phase = Phase::Preparing { label: "starting".into(), step: 1, steps: 1 };
     let (limits, group) = Default::default();
-    State { version: VERSION, boot_id, phase, stop_asked: false, sessions: Vec::new(), uid: None, limits, group }
+    State {
+        version: VERSION,
+        boot_id,
+        phase,
+        stop_asked: false,
+        sessions: Vec::new(),
+        uid: None,
+        limits,
+        group,
+        socket: None,
+        handover: None,
+    }
 }
 
 fn request(ask: &Ask) -> Vec<u8> {

@@ -66,6 +66,7 @@ pub(super) fn read(scope: &mut Scope<'_>, surroundings: &Surroundings<'_>) -> Re
         health: HealthCheck::default(),
         description: None,
         restart,
+        handover: false,
         limits,
         labels,
     };

@@ -30,6 +30,8 @@ pub struct Plan<'a> {
     pub last_port: Option<u16>,
     /// Ports that other services have or are about to have, with their names.
     pub reserved: &'a BTreeMap<u16, String>,
+    /// The port that it has now and may keep, because its listening socket is handed on.
+    pub held: Option<u16>,
 }
 
 /// A launch, ready for the runtime.
@@ -80,7 +82,8 @@ impl Planner {
         };
         let user = user.as_ref();
         let (working_dir, found) = self.folder(source, user).await?;
-        let (port, note) = port::choose(plan.spec.port, found.as_ref().and_then(|found| found.port), plan.last_port, plan.reserved).await?;
+        let (port, note) =
+            port::choose(plan.spec.port, found.as_ref().and_then(|found| found.port), plan.last_port, plan.reserved, plan.held).await?;
         let mut environment = self.environment(plan.spec, user, &working_dir, Some(port)).await?;
         let passed_over = match plan.spec.source.folder() {
             Some(_) => environment::passed_over(&working_dir, user).await,
@@ -89,7 +92,8 @@ impl Planner {
         let (mut command, prepare) = self.command(plan.spec, user, found.as_ref(), &working_dir, &mut environment).await?;
         fill_in(&mut command, port);
         let (name, user, limits) = (plan.name.to_owned(), plan.spec.user.clone(), plan.spec.limits);
-        let launch = ProcessLaunch { name, user, prepare, command, working_dir, environment, limits };
+        let socket = plan.spec.handover.then_some(port);
+        let launch = ProcessLaunch { name, user, prepare, command, working_dir, environment, limits, socket };
         let notes: Vec<String> = note.into_iter().chain(passed_over).collect();
         let note = (!notes.is_empty()).then(|| notes.join("; "));
         Ok(Planned { launch: Launch::Process(launch), port: Some(port), note, found })
@@ -153,7 +157,7 @@ impl Planner {
             }
             (Source::Command { command, .. }, None, _) => Ok((command.clone(), None)),
             (_, Some(command), found) => self.with_python(command, user, found, working_dir, environment).await,
-            (_, None, Some(found)) => self.with_python(&found.command, user, Some(found), working_dir, environment).await,
+            (_, None, Some(found)) => self.with_python(&derived(spec, found), user, Some(found), working_dir, environment).await,
             (Source::Folder { folder }, None, None) => {
                 Err(Error::service(format!("nothing in '{folder}' says how to run it: it has neither main.py nor app.py")))
             }
@@ -176,7 +180,7 @@ impl Planner {
         port::further(&options.ports, plan.reserved).await?;
         let mut reserved = plan.reserved.clone();
         reserved.extend(image::further_tcp(&plan.spec.source).map(|port| (port, plan.name.to_owned())));
-        let (port, note) = port::choose(plan.spec.port, None, plan.last_port, &reserved).await?;
+        let (port, note) = port::choose(plan.spec.port, None, plan.last_port, &reserved, None).await?;
         let container = NewContainer {
             name: plan.name.to_owned(),
             command: plan.spec.command.clone().unwrap_or_default(),
@@ -243,6 +247,17 @@ impl Planner {
     fn demonstration(&self) -> Vec<String> {
         vec![self.program.display().to_string(), "demo-service".into(), "--port".into(), "$PORT".into()]
     }
+}
+
+/// The command that reading its folder has found, as it runs a service: an application that uvicorn runs takes the socket that it is handed.
+pub(super) fn derived(spec: &ServiceSpec, found: &Found) -> Vec<String> {
+    let mut command = found.command.clone();
+    let is_uvicorn = command.starts_with(&["python", "-m", "uvicorn"].map(String::from));
+    if spec.handover && is_uvicorn && command.len() == 8 && command[4..] == ["--host", "127.0.0.1", "--port", "$PORT"] {
+        command.truncate(4);
+        command.extend(["--fd", "3"].map(String::from));
+    }
+    command
 }
 
 fn is_python(command: &[String]) -> bool {

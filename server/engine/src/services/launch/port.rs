@@ -25,28 +25,30 @@ impl fmt::Display for Holder {
 }
 
 /// Chooses a port: the `configured` one, which must be free; else the one that was `found`, or had at the `last` run, if it is free;
-/// else one that the system assigns. Answers why the one that was found isn't taken.
+/// else one that the system assigns. Answers why the one that was found isn't taken. What is `held` by the service itself is free for it.
 pub(super) async fn choose(
     configured: Option<u16>,
     found: Option<u16>,
     last: Option<u16>,
     reserved: &BTreeMap<u16, String>,
+    held: Option<u16>,
 ) -> Result<(u16, Option<String>)> {
+    let hindrance = async |port: u16| if Some(port) == held { Ok(None) } else { hindrance(port, reserved).await };
     if let Some(port) = configured {
-        return match hindrance(port, reserved).await? {
+        return match hindrance(port).await? {
             None => Ok((port, None)),
             Some(reason) => Err(Error::conflict(format!("{reason}; stop that, or give the service another port"))),
         };
     }
     let mut note = None;
     if let Some(port) = found {
-        match hindrance(port, reserved).await? {
+        match hindrance(port).await? {
             None => return Ok((port, None)),
             Some(reason) => note = Some(reason),
         }
     }
     if let Some(port) = last.filter(|port| Some(*port) != found)
-        && hindrance(port, reserved).await?.is_none()
+        && hindrance(port).await?.is_none()
     {
         return Ok((port, note));
     }

@@ -12,6 +12,8 @@ use rustix::fs::{fchown, fstat};
 use rustix::io::Errno;
 use rustix::process::{Pid, Resource, Rlimit, Uid, geteuid, getrlimit, prlimit, setrlimit};
 
+use super::socket::Socket;
+use super::stop::Root;
 use crate::runtime::process::cgroup::Group;
 use crate::runtime::process::folder::{PIPES, RunFolder};
 use crate::runtime::process::procfs::ProcessId;
@@ -23,6 +25,8 @@ pub struct Child {
     pub id: ProcessId,
     /// Readable when it has ended.
     pub pidfd: OwnedFd,
+    /// Whether another supervisor has started it, so that it is none of our children.
+    pub is_adopted: bool,
 }
 
 /// What is to be started.
@@ -41,13 +45,20 @@ pub struct Order<'a> {
     pub group: &'a Group,
     /// What each of its processes is limited to.
     pub each: &'a [(Resource, u64)],
+    /// The listening socket that it is handed.
+    pub socket: Option<&'a Socket>,
 }
 
 impl Child {
     /// A process that runs already; none when it is gone.
     pub fn find(id: ProcessId) -> Option<Self> {
         let pidfd = id.open().ok()?;
-        id.is_alive().then_some(Self { id, pidfd })
+        id.is_alive().then_some(Self { id, pidfd, is_adopted: true })
+    }
+
+    /// What the others of its copy come from, while it isn't collected.
+    pub fn root(&self) -> Root {
+        if self.is_adopted { Root::Adopted(self.id) } else { Root::Child(self.id) }
     }
 
     /// Starts a process in a group of its own, writing to the pipes of `folder`.
@@ -67,14 +78,18 @@ impl Child {
         }
         let pipe = |name: &str| open_pipe(folder, name, order.user).map_err(|error| format!("its output can't be captured: {error}"));
         let mut command = Command::new(path);
-        command
-            .args(args)
-            .env_clear()
-            .envs(order.environment)
-            .stdin(Stdio::null())
-            .stdout(pipe(PIPES[0])?)
-            .stderr(pipe(PIPES[usize::from(order.is_split)])?)
-            .process_group(0);
+        command.args(args).stdin(Stdio::null()).stdout(pipe(PIPES[0])?).stderr(pipe(PIPES[usize::from(order.is_split)])?).process_group(0);
+        // Held until it runs: see there.
+        let _held = match order.socket {
+            None => {
+                command.env_clear().envs(order.environment);
+                None
+            }
+            Some(socket) => {
+                let held = socket.hand_to(&mut command, order.environment);
+                Some(held.map_err(|error| format!("its listening socket can't be handed to it: {error}"))?)
+            }
+        };
         match order.user {
             None => _ = command.current_dir(order.working_dir),
             Some(user) => user.take_on(&mut command, order.working_dir, false).map_err(|error| unlike(user, &error))?,
@@ -94,7 +109,7 @@ impl Child {
             let _ = prlimit(Pid::from_raw(child.id() as i32), *resource, limit);
         }
         // Not collected before it is waited for, so it can be found even when it has ended.
-        let found = ProcessId::of(child.id()).and_then(|id| Some(Self { id, pidfd: id.open().ok()? }));
+        let found = ProcessId::of(child.id()).and_then(|id| Some(Self { id, pidfd: id.open().ok()?, is_adopted: false }));
         found.ok_or_else(|| {
             let _ = child.kill();
             "it was started and can't be found in /proc; is that mounted?".into()

@@ -62,16 +62,16 @@ impl Clients {
         std::iter::once((self.listener.as_fd(), PollFlags::IN)).chain(clients)
     }
 
-    /// Reads and writes what can be; answers the grace of each stop that was asked for, in milliseconds.
-    pub fn serve(&mut self, state: &State) -> Vec<u64> {
+    /// Reads and writes what can be; answers what was asked for and isn't answered by the state.
+    pub fn serve(&mut self, state: &State) -> Vec<Ask> {
         while let Ok((stream, _)) = self.listener.accept() {
             self.welcome(stream);
         }
-        let mut stops = Vec::new();
+        let mut asked = Vec::new();
         for client in &mut self.clients {
             for request in client.requests() {
                 match request {
-                    Ok(Ask::Stop { grace_ms }) => stops.push(grace_ms),
+                    Ok(ask @ (Ask::Stop { .. } | Ask::HandOver { .. })) => asked.push(ask),
                     Ok(Ask::Subscribe) => client.is_subscribed = true,
                     Ok(Ask::Status) => {}
                     Err(error) => {
@@ -84,7 +84,7 @@ impl Clients {
             client.flush();
         }
         self.clients.retain(|client| !client.is_gone);
-        stops
+        asked
     }
 
     /// Tells all subscribers.

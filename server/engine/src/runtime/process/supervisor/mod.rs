@@ -4,11 +4,17 @@
 //! socket. When it dies, a new one goes on: the pipes are held by the service itself, the spool and the log say how far the
 //! output was taken in, and the service is known by its process id and start time.
 
+mod begin;
 mod child;
 mod clients;
+mod ending;
+mod handover;
+mod leaving;
 mod limits;
 mod output;
 mod prepare;
+mod ready;
+mod socket;
 mod spool;
 mod stop;
 
@@ -20,19 +26,22 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use api::{Level, LogStream};
+use api::Level;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{WaitOptions, WaitStatus, getpid, set_child_subreaper, setsid, wait};
+use rustix::process::{WaitOptions, WaitStatus, wait};
 
-use self::child::{Child, Order};
+use self::child::Child;
 use self::clients::Clients;
+use self::handover::Successor;
+use self::leaving::Leaving;
 use self::output::Output;
-use self::prepare::{Preparation, Progress};
+use self::prepare::Preparation;
+use self::socket::Socket;
 use self::stop::Stopping;
 pub(super) use self::stop::kill_all;
 use super::folder::{PIPES, RunFolder};
-use super::procfs::{Kin, ProcessId, boot_id, holders, oom_kills};
-use super::state::{Phase, State, VERSION};
+use super::procfs::{ProcessId, holders, oom_kills};
+use super::state::{Ask, Phase, State};
 use crate::Clock;
 use crate::runtime::ProcessLaunch;
 use crate::user::{SystemUser, not_as};
@@ -111,7 +120,13 @@ struct Supervisor {
     launch: Option<ProcessLaunch>,
     work: Work,
     stopping: Option<Stopping>,
-    /// Whether the service was started by another supervisor.
+    /// The listening socket that the service was handed.
+    socket: Option<Socket>,
+    /// The copy that shall take its place.
+    successor: Option<Successor>,
+    /// Copies that are being ended while the service lives.
+    leaving: Vec<Leaving>,
+    /// Whether some of it was started by another supervisor.
     is_adopted: bool,
     oom_kills: u64,
     read_from: Instant,
@@ -127,91 +142,6 @@ enum Work {
 }
 
 impl Supervisor {
-    /// Takes over the run folder; none when another supervisor has it.
-    fn begin(folder: RunFolder) -> io::Result<Option<Self>> {
-        let folder = RunFolder::new(std::fs::canonicalize(folder.path())?);
-        std::env::set_current_dir(folder.path())?;
-        let Some(lock) = folder.lock()? else { return Ok(None) };
-        // Fails when it leads a session already, which is as well.
-        let _ = setsid();
-        set_child_subreaper(Some(getpid()))?;
-        let me = ProcessId::of(std::process::id()).ok_or_else(|| io::Error::other("it isn't in /proc"))?;
-        let boot_id = boot_id()?;
-        let former = folder.state()?.filter(|state| state.boot_id == boot_id && !state.is_ended());
-        let mut sessions = former.as_ref().map(|state| state.sessions.clone()).unwrap_or_default();
-        sessions.push(me);
-        let preparing = Phase::Preparing { label: "starting".into(), step: 1, steps: 1 };
-        let phase = former.as_ref().map_or(preparing, |state| state.phase.clone());
-        let stop_asked = former.as_ref().is_some_and(|state| state.stop_asked);
-        let (uid, limits, group) = former.map(|state| (state.uid, state.limits, state.group)).unwrap_or_default();
-        let mut supervisor = Self {
-            state: State { version: VERSION, boot_id, phase, stop_asked, sessions, uid, limits, group },
-            output: Output::open(&folder)?,
-            clients: Clients::listen()?,
-            launch: folder.launch()?,
-            work: Work::Done,
-            stopping: None,
-            is_adopted: false,
-            oom_kills: oom_kills(),
-            read_from: Instant::now(),
-            _lock: lock,
-            folder,
-        };
-        supervisor.record();
-        supervisor.choose_work()?;
-        supervisor.record();
-        Ok(Some(supervisor))
-    }
-
-    /// Goes on where a former supervisor was, or begins.
-    fn choose_work(&mut self) -> io::Result<()> {
-        if let Phase::Running { root, .. } = self.state.phase {
-            return self.adopt(root);
-        }
-        if self.state.sessions.len() > 1 {
-            // What a supervisor left behind that was killed before it could record what it had started.
-            kill_all(|| &self.holders() | &self.state.group.members());
-        }
-        self.output.finish()?;
-        let Some(launch) = self.launch.as_ref() else {
-            self.fail("the order to start it was lost; start it again".into());
-            return Ok(());
-        };
-        let preparation = match runs_as(launch) {
-            Ok(user) => {
-                self.state.uid = user.as_ref().map(|user| user.uid);
-                Preparation::of(launch, user)
-            }
-            Err(why) => {
-                self.fail(why);
-                return Ok(());
-            }
-        };
-        match preparation {
-            Some(preparation) => {
-                self.output.mark(Some(LogStream::Prepare));
-                self.state.phase = preparation.phase();
-                self.work = Work::Prepare(preparation);
-            }
-            None => self.start_root(),
-        }
-        Ok(())
-    }
-
-    fn adopt(&mut self, root: ProcessId) -> io::Result<()> {
-        self.is_adopted = true;
-        match Child::find(root) {
-            Some(child) => {
-                self.work = Work::Run(child);
-                if self.state.stop_asked {
-                    self.stopping = Some(Stopping::new(LEFTOVER_GRACE));
-                }
-                self.output.say(Level::Warning, "its supervisor had ended; a new one has taken over")
-            }
-            None => self.root_ended(None),
-        }
-    }
-
     fn run(&mut self) {
         loop {
             if let Err(error) = self.turn() {
@@ -227,194 +157,36 @@ impl Supervisor {
 
     /// Does all that can be done without waiting.
     fn turn(&mut self) -> io::Result<()> {
-        let ended = self.reap();
-        for grace in self.clients.serve(&self.state) {
-            self.stop(Duration::from_millis(grace));
+        let ended = Self::reap();
+        for ask in self.clients.serve(&self.state) {
+            match ask {
+                Ask::Stop { grace_ms } => self.stop(Duration::from_millis(grace_ms)),
+                Ask::HandOver { number, grace_ms } => self.hand_over(number, grace_ms),
+                Ask::Status | Ask::Subscribe => {}
+            }
         }
         let now = Instant::now();
         if now >= self.read_from {
             let taken = self.output.take_in()?;
             self.read_from = if taken > 0 && taken < MUCH { now + GATHER } else { now };
         }
-        match &mut self.work {
-            Work::Prepare(_) => self.prepare(ended)?,
-            Work::Run(child) => {
-                let is_over = ended.is_some_and(|(pid, _)| pid == child.id.pid) || self.is_adopted && !child.id.is_alive();
-                if is_over {
-                    self.root_ended(ended.map(|(_, status)| status))?;
-                }
-            }
-            Work::Clear(_) | Work::Done => {}
+        // Again for a new copy that has taken the place of one that ended.
+        while let Work::Run(child) = &self.work
+            && has_ended(child, &ended)
+        {
+            let status = status_of(child, &ended);
+            self.root_ended(status)?;
         }
+        self.prepare(&ended)?;
+        self.make_successor(&ended)?;
+        self.end_copies(&ended);
         self.clear()
     }
 
-    /// Collects what has ended; answers what ended of the process that matters.
-    fn reap(&self) -> Option<(u32, WaitStatus)> {
-        let current = match &self.work {
-            Work::Run(child) => Some(child.id.pid),
-            Work::Prepare(preparation) => preparation.child.as_ref().map(|child| child.id.pid),
-            _ => None,
-        };
-        let mut ended = None;
-        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
-            let pid = pid.as_raw_nonzero().get() as u32;
-            if Some(pid) == current {
-                ended = Some((pid, status));
-            }
-        }
-        ended
-    }
-
-    fn prepare(&mut self, ended: Option<(u32, WaitStatus)>) -> io::Result<()> {
-        let Work::Prepare(preparation) = &mut self.work else { return Ok(()) };
-        if let Some((_, status)) = ended {
-            self.output.finish()?;
-            let step = preparation.step_ended(status, self.output.last_line());
-            if let (Err(failure), None) = (step, &self.stopping) {
-                self.fail(failure);
-                return Ok(());
-            }
-        }
-        if self.stopping.is_some() {
-            if preparation.child.is_none() {
-                self.say(Level::Info, "was stopped before it ran");
-                self.end(None, None, None);
-            }
-            return Ok(());
-        }
-        let Some(launch) = &self.launch else { return Ok(()) };
-        match preparation.advance(&self.folder, launch) {
-            Ok(Progress::Waiting) => {}
-            Ok(Progress::Began) => {
-                self.state.phase = preparation.phase();
-                self.record();
-            }
-            Ok(Progress::Complete) => {
-                self.output.finish()?;
-                self.output.mark(None);
-                self.start_root();
-            }
-            Err(failure) => self.fail(failure),
-        }
-        Ok(())
-    }
-
-    fn start_root(&mut self) {
-        let Some(launch) = self.launch.take() else { return };
-        let user = match runs_as(&launch) {
-            Ok(user) => user,
-            Err(why) => return self.fail(why),
-        };
-        let user = user.as_ref();
-        self.state.uid = user.map(|user| user.uid);
-        let each = self.prepare_limits(&launch.limits, user);
-        let ProcessLaunch { command, working_dir, environment, .. } = &launch;
-        let order = Order { user, command, working_dir, environment, is_split: true, group: &self.state.group, each: &each };
-        match Child::start(&self.folder, &order) {
-            Ok(child) => {
-                self.limit_processes();
-                self.state.phase = Phase::Running { root: child.id, started_at: Clock::System.now() };
-                let as_whom = user.map(|user| format!(" of the user {}", user.name)).unwrap_or_default();
-                let text = format!("started as process {}{as_whom}: {}", child.id.pid, launch.command.join(" "));
-                self.work = Work::Run(child);
-                self.record();
-                self.forget_launch();
-                self.say(Level::Info, &text);
-            }
-            Err(failure) => self.fail(failure),
-        }
-    }
-
-    /// It could not be started.
-    fn fail(&mut self, failure: String) {
-        self.say(Level::Error, &format!("could not be started: {failure}"));
-        self.end(None, None, Some(failure));
-    }
-
-    /// The process itself has ended; its exit status is known if it was a child.
-    fn root_ended(&mut self, status: Option<WaitStatus>) -> io::Result<()> {
-        self.output.take_in()?;
-        let code = status.and_then(WaitStatus::exit_status);
-        let signal = status.and_then(WaitStatus::terminating_signal);
-        // A worker that was killed long ago is no reason for an end with success.
-        let of_group = code != Some(0) && self.state.group.oom_kills() > 0;
-        let oom = !self.state.stop_asked && (of_group || signal == Some(9) && oom_kills() > self.oom_kills);
-        let (level, text) = match (code, signal) {
-            (Some(0), _) => (Level::Info, "ended with exit code 0".into()),
-            (_, _) if oom && of_group => {
-                let limit = self.state.limits.memory_bytes.map(api::write_bytes).unwrap_or_default();
-                (Level::Error, format!("ended: the kernel killed what needed more than its limit of {limit} of memory"))
-            }
-            (Some(code), _) => (Level::Error, format!("ended with exit code {code}")),
-            (None, Some(signal)) if self.state.stop_asked => (Level::Info, format!("ended by signal {signal}, as asked")),
-            (None, Some(_)) if oom => (Level::Error, "was killed by the kernel: the machine was out of memory".into()),
-            (None, Some(signal)) => (Level::Error, format!("was killed by signal {signal}")),
-            (None, None) => (Level::Warning, "ended while it was not our child: its exit status isn't known".into()),
-        };
-        self.say(level, &text);
-        self.end(code, signal, None);
-        if let Work::Clear(Phase::Ended { oom: told, .. }) = &mut self.work {
-            *told = oom;
-        }
-        Ok(())
-    }
-
-    /// Nothing of the service but leftovers runs any more.
-    fn end(&mut self, code: Option<i32>, signal: Option<i32>, start_failure: Option<String>) {
-        let root = match &self.work {
-            Work::Run(child) => Some(child.id),
-            _ => None,
-        };
-        self.output.mark(None);
-        let stopping = self.stopping.get_or_insert_with(|| Stopping::new(LEFTOVER_GRACE));
-        stopping.root_is_gone(root);
-        self.work = Work::Clear(Phase::Ended { code, signal, oom: false, at: Clock::System.now(), start_failure });
-    }
-
-    fn stop(&mut self, grace: Duration) {
-        if matches!(self.work, Work::Clear(_) | Work::Done) {
-            return;
-        }
-        match &mut self.stopping {
-            Some(stopping) => stopping.hurry(grace),
-            None => {
-                self.stopping = Some(Stopping::new(grace));
-                self.state.stop_asked = true;
-                self.record();
-                self.say(Level::Info, "is asked to stop");
-            }
-        }
-    }
-
-    /// Ends what is to be ended, and the supervisor with it when nothing is left.
-    fn clear(&mut self) -> io::Result<()> {
-        let others =
-            if self.is_adopted && self.stopping.as_ref().is_some_and(Stopping::is_due) { self.holders() } else { Default::default() };
-        let Some(stopping) = &mut self.stopping else { return Ok(()) };
-        let living = match &self.work {
-            Work::Run(child) => Some(child.id),
-            Work::Prepare(preparation) => preparation.child.as_ref().map(|child| child.id),
-            Work::Clear(_) | Work::Done => None,
-        };
-        let mut kin = Kin { root: living.or(stopping.root()), supervisors: self.state.sessions.clone(), ..Kin::default() };
-        if stopping.is_due() {
-            kin.others = &self.state.group.members() | &others;
-            if stopping.is_kill() && !self.state.group.is_empty() {
-                // What starts others faster than they are killed starts no more.
-                let _ = self.state.group.limit_processes(0);
-            }
-        }
-        let is_clear = stopping.advance(&kin, living.is_none(), self.is_adopted);
-        if let (true, Work::Clear(phase)) = (is_clear, &self.work) {
-            self.state.phase = phase.clone();
-            self.output.finish()?;
-            self.forget_launch();
-            self.leave_group();
-            self.record();
-            self.work = Work::Done;
-        }
-        Ok(())
+    /// Collects what has ended.
+    fn reap() -> Vec<(u32, WaitStatus)> {
+        let collected = std::iter::from_fn(|| wait(WaitOptions::NOHANG).ok().flatten());
+        collected.map(|(pid, status)| (pid.as_raw_nonzero().get() as u32, status)).collect()
     }
 
     /// Who has the pipes of the service open. Another user could hand them to a process of somebody else, which is none of the service's.
@@ -456,6 +228,14 @@ impl Supervisor {
             },
             Work::Clear(_) | Work::Done => {}
         }
+        if let Some(successor) = &self.successor {
+            fds.extend(successor.child().map(|child| PollFd::new(&child.pidfd, PollFlags::IN)));
+            until = until.min(successor.next_look(now + LOCK_RETRY));
+        }
+        for leaving in &self.leaving {
+            fds.extend(leaving.child.iter().map(|child| PollFd::new(&child.pidfd, PollFlags::IN)));
+            until = until.min(leaving.stopping.next_look());
+        }
         if now >= self.read_from {
             fds.extend(self.output.pipes().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
         } else {
@@ -472,4 +252,14 @@ impl Supervisor {
             self.oom_kills = oom_kills();
         }
     }
+}
+
+/// Whether a process has ended, for all that was collected and seen.
+fn has_ended(child: &Child, ended: &[(u32, WaitStatus)]) -> bool {
+    status_of(child, ended).is_some() || child.is_adopted && !child.id.is_alive()
+}
+
+/// How a child has ended that was collected.
+fn status_of(child: &Child, ended: &[(u32, WaitStatus)]) -> Option<WaitStatus> {
+    ended.iter().find(|(pid, _)| *pid == child.id.pid && !child.is_adopted).map(|(_, status)| *status)
 }

@@ -27,6 +27,9 @@ pub struct Output {
     /// The stream that lines are marked with instead of their own.
     marked: Option<LogStream>,
     last_line: String,
+    /// What was written since somebody began to watch: the last line, and the last that tells of an error.
+    watched: [String; 2],
+    is_watched: bool,
     lost: u64,
 }
 
@@ -50,7 +53,16 @@ impl Output {
             Ok(Source { stream, pipe: open_pipe(folder, name)?, spool, done })
         };
         let sources = [source(PIPES[0], LogStream::Stdout, stdout)?, source(PIPES[1], LogStream::Stderr, stderr)?];
-        let mut output = Self { writer, sources, classifier: Classifier::default(), marked: None, last_line: String::new(), lost: 0 };
+        let mut output = Self {
+            writer,
+            sources,
+            classifier: Classifier::default(),
+            marked: None,
+            last_line: String::new(),
+            watched: Default::default(),
+            is_watched: false,
+            lost: 0,
+        };
         output.take_in()?;
         Ok(output)
     }
@@ -68,6 +80,22 @@ impl Output {
     /// The last line that is not empty.
     pub fn last_line(&self) -> &str {
         &self.last_line
+    }
+
+    /// Forgets what was written so far, for [`Output::watched`].
+    pub fn watch(&mut self) {
+        (self.watched, self.is_watched) = (Default::default(), true);
+    }
+
+    /// Ends that.
+    pub fn unwatch(&mut self) {
+        (self.watched, self.is_watched) = (Default::default(), false);
+    }
+
+    /// The last line since [`Output::watch`] that tells of an error, else the last one. Of two copies it isn't known which of them wrote it.
+    pub fn watched(&self) -> &str {
+        let [last, last_error] = &self.watched;
+        if last_error.is_empty() { last } else { last_error }
     }
 
     /// Takes what is in the pipes into the log; answers how many bytes that was.
@@ -172,8 +200,14 @@ impl Output {
     fn line(&mut self, at: usize, text: &[u8]) {
         let stream = self.marked.unwrap_or(self.sources[at].stream);
         let level = self.classifier.level(self.sources[at].stream, text);
-        if self.marked.is_some() && !text.trim_ascii().is_empty() {
-            self.last_line = String::from_utf8_lossy(&text[..text.len().min(500)]).trim().to_owned();
+        if !text.trim_ascii().is_empty() {
+            let short = || String::from_utf8_lossy(&text[..text.len().min(500)]).trim().to_owned();
+            if self.marked.is_some() {
+                self.last_line = short();
+            }
+            if self.is_watched {
+                self.watched[usize::from(level == Level::Error)] = short();
+            }
         }
         self.writer.push(Clock::System.now(), level, stream, text);
     }

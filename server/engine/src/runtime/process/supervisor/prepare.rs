@@ -74,8 +74,8 @@ impl Preparation {
         let environment = &self.prepare.environment;
         let (command, working_dir) = (&step.command[..], &launch.working_dir);
         // What a service may use says nothing of what it takes to make its environment.
-        let order =
-            Order { user: self.user.as_ref(), command, working_dir, environment, is_split: false, group: &Group::default(), each: &[] };
+        let (user, group) = (self.user.as_ref(), &Group::default());
+        let order = Order { user, command, working_dir, environment, is_split: false, group, each: &[], socket: None };
         let child = Child::start(folder, &order).map_err(|error| format!("{} failed: {error}", step.label))?;
         self.child = Some(child);
         self.next += 1;

@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
-use rustix::time::{ClockId, clock_gettime};
 
-use crate::runtime::process::procfs::{Kin, ProcessId, snapshot};
+use crate::runtime::process::procfs::{Process, ProcessId, now_ticks};
 
 /// The shortest and longest time between two looks at what is left.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
@@ -23,6 +22,32 @@ pub struct Stopping {
     asked: HashSet<ProcessId>,
     /// The moment that its group was asked as a whole, in clock ticks since the boot.
     group_asked: Option<u64>,
+}
+
+/// The process that all the others of a copy come from.
+#[derive(Clone, Copy, Debug)]
+pub enum Root {
+    /// It lives, or isn't collected: a child.
+    Child(ProcessId),
+    /// It lives, and was started by another supervisor.
+    Adopted(ProcessId),
+    /// It has ended, or never was.
+    Gone {
+        /// Which it was.
+        id: Option<ProcessId>,
+        /// Whether all that it may have left are our descendants.
+        is_all_ours: bool,
+    },
+}
+
+impl Root {
+    /// Which one it is, or was.
+    pub fn id(self) -> Option<ProcessId> {
+        match self {
+            Self::Child(id) | Self::Adopted(id) => Some(id),
+            Self::Gone { id, .. } => id,
+        }
+    }
 }
 
 impl Stopping {
@@ -65,27 +90,28 @@ impl Stopping {
         self.next_look = Instant::now();
     }
 
-    /// Sends the signals that are due; answers whether nothing is left.
-    pub fn advance(&mut self, kin: &Kin, is_root_gone: bool, is_adopted: bool) -> bool {
+    /// Sends the signals that are due to `root` and those that `members` finds; answers whether nothing is left.
+    pub fn advance(&mut self, root: Root, members: impl FnOnce() -> Vec<Process>) -> bool {
         let now = Instant::now();
-        if is_root_gone && !is_adopted && has_no_children() {
+        let is_root_gone = !matches!(root, Root::Child(_) | Root::Adopted(_));
+        if matches!(root, Root::Gone { is_all_ours: true, .. }) && has_no_children() {
             return true;
         }
         if now < self.next_look {
             return false;
         }
         let is_kill = now >= self.deadline;
-        if !is_root_gone && !is_adopted && !is_kill {
-            self.ask_group(kin.root);
+        if let (Root::Child(id), false) = (root, is_kill) {
+            self.ask_group(id);
             self.next_look = self.deadline;
             return false;
         }
-        let members = kin.members(&snapshot());
+        let members = members();
         if is_root_gone && (members.is_empty() || now > self.deadline + GIVE_UP) {
             return true;
         }
         for process in members {
-            let is_of_group = kin.root.is_some_and(|root| process.group == root.pid);
+            let is_of_group = root.id().is_some_and(|root| process.group == root.pid);
             let was_asked = is_of_group && self.group_asked.is_some_and(|at| process.id.start <= at);
             // While the root lives it is asked with its group; it is its part to end the others.
             let is_asked = is_root_gone || is_of_group;
@@ -109,12 +135,10 @@ impl Stopping {
 
     /// Asks the root with its group, without looking at all processes of the machine. The root is our child and not collected yet, so
     /// nobody else can have its id, nor a group of that id.
-    fn ask_group(&mut self, root: Option<ProcessId>) {
-        let Some(group) = root.and_then(|root| Pid::from_raw(i32::try_from(root.pid).ok()?)) else { return };
+    fn ask_group(&mut self, root: ProcessId) {
+        let Some(group) = i32::try_from(root.pid).ok().and_then(Pid::from_raw) else { return };
         if self.group_asked.is_none() && kill_process_group(group, Signal::TERM).is_ok() {
-            let since_boot = clock_gettime(ClockId::Boottime);
-            let ticks = rustix::param::clock_ticks_per_second();
-            self.group_asked = Some(since_boot.tv_sec as u64 * ticks + since_boot.tv_nsec as u64 * ticks / 1_000_000_000);
+            self.group_asked = Some(now_ticks());
         }
     }
 }
