@@ -6,6 +6,7 @@ use api::Permission;
 use leptos::prelude::*;
 
 use self::plan::{PlanButtons, PlanView};
+use super::service::handover_field::HandoverField;
 use super::service::image_form::{ImageFields, OptionsFields};
 use crate::components::{Empty, Field, LiveForm, PageHead, RestartField, RunAsField, Symbol, Takes, faults};
 use crate::erase::{Erase, Erased};
@@ -78,6 +79,7 @@ fn NewServiceForm(
                 <Field name="form[environment]" label="Variables" takes=Takes::Lines value=form.environment example="NAME=value" hint="One NAME=value a line, over those of its .env." />
                 <Field name="form[description]" label="Description" takes=Takes::Line(500, false) value=form.description />
                 <RestartField chosen=form.restart />
+                <HandoverField chosen=form.handover hint="Only with a folder or a command. " />
                 <OptionsFields form=form.options />
                 <div class="field form-part"><label><input type="checkbox" name="form[start]" value="true" checked=form.start />" Start it at once"</label></div>
                 <PlanButtons found />

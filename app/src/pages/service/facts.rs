@@ -103,6 +103,7 @@ fn facts(watched: Watched) -> Vec<(&'static str, String, bool)> {
         add("Labels", Some(write_labels(&detail.spec.labels)), true);
         add("Limits", Some(detail.spec.limits.words()), false);
         add("Starts again", Some(starts_again(detail.spec.restart).into()), false);
+        add("Restarts", detail.spec.handover.then(|| "Without a break: a new copy takes its place".into()), false);
         let names = detail.spec.environment.keys().cloned().collect::<Vec<_>>().join(", ");
         add("Variables", Some(names), true);
     });

@@ -7,6 +7,7 @@ mod dependencies;
 mod diagnosis;
 mod facts;
 mod figures;
+pub(super) mod handover_field;
 mod head;
 pub(super) mod image_form;
 mod incident;

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::check_form::CheckForm;
 use super::check_test::CheckTest;
+use super::handover_field::HandoverField;
 use super::image_form::{ImageFields, OptionsFields, container_port_field};
 use super::limits_form::LimitsForm;
 use super::loads::Loads;
@@ -72,6 +73,7 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>, loads: Loads) -> im
         let is_free = expect_context::<Viewer>().may(Permission::ServicesCommand);
         view! { <RunAsField value=form.user.unwrap_or_default() is_free /> }
     });
+    let handover = form.handover.map(|chosen| view! { <HandoverField chosen /> });
     view! {
         <section class="panel" aria-labelledby="service-settings">
             <header class="panel-head"><h2 class="panel-title" id="service-settings">"Settings"</h2></header>
@@ -88,6 +90,7 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>, loads: Loads) -> im
                 {files}
                 <NeedsField id chosen=form.depends_on loads />
                 <RestartField chosen=form.restart />
+                {handover}
                 <Field name="form[stop_grace]" label="Seconds it has to stop" takes=Takes::Number(0, 600) value=form.stop_grace hint="After that it is killed, with all that it has started." />
                 {(!is_foreign).then(|| view! { <LimitsForm form=limits /> })}
                 {options}
