@@ -138,11 +138,15 @@ async fn failures_say_their_real_cause() {
         ("imports/main.py", "import surely_not_installed\n"),
         ("exits/main.py", "import sys\nprint('last words', file=sys.stderr)\nsys.exit(3)\n"),
         ("taken/main.py", &fixed),
+        ("itself/main.py", SERVER),
         ("requires/main.py", "print(1)\n"),
         ("requires/requirements.txt", "./surely-not-there\n"),
         ("killed/main.py", "import time\ntime.sleep(600)\n"),
     ])
     .await;
+    let itself = house.named("itself").await;
+    let patch = api::ServicePatch { handover: Some(true), ..Default::default() };
+    house.engine.backend().services.change(&Caller::system(), itself, patch).await.unwrap();
     let reason = |detail: &ServiceDetail| detail.service.status_reason.clone().unwrap_or_default();
 
     let id = house.started("imports").await;
@@ -161,6 +165,10 @@ async fn failures_say_their_real_cause() {
     assert!(reason(&detail).starts_with(&format!("port {port} is taken by ")), "{}", reason(&detail));
     assert!(reason(&detail).ends_with(&format!("(pid {})", std::process::id())), "{}", reason(&detail));
     assert_eq!(rules(&detail), ["port-taken"]);
+
+    let id = house.started("itself").await;
+    let detail = house.until(id, Status::Error).await;
+    assert!(reason(&detail).starts_with("it opens port ") && reason(&detail).contains("handed as descriptor 3"), "{}", reason(&detail));
 
     let id = house.started("requires").await;
     let detail = house.until(id, Status::Error).await;
@@ -401,9 +409,8 @@ async def main():
     over = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
     await over.wait()
-    asyncio.get_running_loop().remove_reader(3)
-    for _ in range(10): await asyncio.sleep(0)
     server.close()
+    for _ in range(10): await asyncio.sleep(0)
     while left := asyncio.all_tasks() - {asyncio.current_task()}: await asyncio.wait(left)
 if os.path.exists("broken"): sys.exit("it is broken")
 while os.path.exists("slow"): pass

@@ -41,6 +41,10 @@ impl Services {
         let searched = &lines[lines.len().saturating_sub(SEARCHED_LINES)..];
         let taken = match port_in_use(searched) {
             None => None,
+            // The one that it was told is its supervisor's, until it has ended.
+            Some(named) if before.spec.handover && named.is_none_or(|port| before.service.port == Some(port)) => {
+                before.service.port.map(|port| (port, None))
+            }
             Some(named) => {
                 // A log that names no port means the one that is written in the code, or the one that it was told.
                 let ports: Vec<u16> = named.map_or_else(
@@ -54,7 +58,7 @@ impl Services {
         };
         let has_requirements = found.is_some_and(|found| found.requirements.is_some());
         let why = match &taken {
-            Some((port, _)) if before.spec.handover && before.service.port == Some(*port) => format!(
+            Some((port, None)) if before.spec.handover && before.service.port == Some(*port) => format!(
                 "it opens port {port} itself, whose listening socket it is handed as descriptor 3: let it take that (uvicorn --fd 3), or switch \
                  restarts without a break off in its settings"
             ),

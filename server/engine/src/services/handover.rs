@@ -38,6 +38,7 @@ impl Services {
             false => match self.plan_successor(&row, socket.port).await {
                 Ok(planned) => Some(planned),
                 Err(error) => {
+                    self.enter(id, Phase::Launched);
                     self.not_handed_over(&row, &error.message).await;
                     return true;
                 }
@@ -57,6 +58,10 @@ impl Services {
             outcome = self.runtimes.hand_over(id, HandOver { number, launch, grace }, &told) => outcome,
         };
         lock(&self.notes).remove(&id);
+        if outcome != Ok(HandedOver::Impossible) {
+            // It may be asked for anew from here on.
+            self.enter(id, Phase::Launched);
+        }
         match outcome {
             Ok(HandedOver::Done) => self.handed_over(&row, planned, said).await,
             Ok(HandedOver::Failed(why)) => self.not_handed_over(&row, &why).await,
@@ -121,7 +126,10 @@ impl Services {
 
     /// Keeps that what was asked for has been done, and what came of it.
     async fn rest_handed(&self, row: &ServiceRow, port: Option<u16>, found: Option<Found>, event: NewEvent) {
-        let (id, boot_id) = (row.id, self.boot_id.clone());
+        let id = row.id;
+        let gate = self.gate(id).await;
+        // What has been asked for since hasn't begun.
+        let boot_id = self.boot_id.clone().filter(|_| self.row(id).is_ok_and(|now| now.desired_at == row.desired_at));
         self.set_row(id, |row| row.boot_id.clone_from(&boot_id));
         let write = self.core.events.write(move |db| {
             Box::pin(async move {
@@ -135,7 +143,7 @@ impl Services {
         if let Err(error) = write.await {
             tracing::error!(%error, service = %id, "handover_not_recorded");
         }
-        self.enter(id, Phase::Launched);
+        drop(gate);
         match self.runtimes.observe(id).await {
             Ok(seen) => self.show(id, seen).await,
             Err(error) => tracing::warn!(%error, service = %id, "service_not_observed"),

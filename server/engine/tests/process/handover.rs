@@ -11,7 +11,7 @@ use engine::runtime::{HandOver, HandedOver};
 use super::*;
 
 /// A server that takes its socket as systemd hands it over, answers with its process id, and ends when it has answered all.
-const SERVER: &str = "
+pub const SERVER: &str = "
 import asyncio, os, signal, socket
 assert (os.environ['LISTEN_FDS'], os.environ['LISTEN_PID'], os.environ['LISTEN_FDNAMES']) == ('1', str(os.getpid()), 'port')
 async def answer(reader, writer):
@@ -25,16 +25,14 @@ async def main():
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
     print('listens', flush=True)
     await over.wait()
-    # What is accepted and not attached yet when the server is closed, asyncio would drop.
-    asyncio.get_running_loop().remove_reader(3)
-    for _ in range(10): await asyncio.sleep(0)
     server.close()
+    for _ in range(10): await asyncio.sleep(0)
     while left := asyncio.all_tasks() - {asyncio.current_task()}: await asyncio.wait(left)
     print('ended well', flush=True)
 asyncio.run(main())
 ";
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
@@ -55,7 +53,7 @@ async fn serve(house: &House, port: u16) -> (ServiceId, u32) {
     (id, pid)
 }
 
-async fn running(runtime: &dyn Runtime, id: ServiceId) -> u32 {
+pub async fn running(runtime: &dyn Runtime, id: ServiceId) -> u32 {
     match until(runtime, id, |now| matches!(now, Observation::Running { .. } | Observation::Ended(_))).await {
         Observation::Running { pid, .. } => pid,
         other => panic!("{other:?}"),
@@ -63,7 +61,7 @@ async fn running(runtime: &dyn Runtime, id: ServiceId) -> u32 {
 }
 
 /// Asks by a new connection who answers.
-fn ask(port: u16) -> std::io::Result<u32> {
+pub fn ask(port: u16) -> std::io::Result<u32> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     stream.write_all(b"who?\n")?;
@@ -109,7 +107,7 @@ impl Client {
     }
 }
 
-async fn hand_over(runtime: &ProcessRuntime, id: ServiceId, number: i64, launch: ProcessLaunch) -> HandedOver {
+pub async fn hand_over(runtime: &ProcessRuntime, id: ServiceId, number: i64, launch: ProcessLaunch) -> HandedOver {
     let order = HandOver { number, launch: Some(launch), grace: Duration::from_secs(20) };
     runtime.hand_over(id, order, &|_| {}).await.unwrap()
 }
@@ -414,4 +412,23 @@ async fn both_copies_keep_to_the_limits_and_a_port_that_is_taken_is_why_nothing_
     assert!(why.contains(&format!("port {port} can't be listened on")), "{why}");
     house.runtime.stop(id, Duration::from_secs(5)).await.unwrap();
     assert!(groups(id).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_closed_its_socket_is_restarted_with_a_break_when_its_supervisor_was_killed() {
+    let house = House::new().await;
+    let port = free_port();
+    let id = ServiceId(Clock::System.new_uuid());
+    let launch = order(&house, &["sh", "-c", "exec 3>&-; echo closed; sleep 600; true"], port);
+    house.runtime.start(id, Launch::Process(launch)).await.unwrap();
+    let pid = running(&house.runtime, id).await;
+    house.until_said(id, "closed").await;
+    assert_eq!(house.runtime.socket(id).unwrap().port, port);
+    let old = house.supervisor(id);
+    kill(old);
+    until_so("no new supervisor has come", || house.supervisor(id) != old).await;
+    until_so("it still has a socket", || house.runtime.socket(id).is_none()).await;
+    assert_eq!(hand_over(&house.runtime, id, 1, server(&house, port)).await, HandedOver::Impossible);
+    assert!(is_alive(pid) && house.lines(id).iter().any(|(_, text)| text.contains("can't be had back")), "{:?}", house.lines(id));
+    house.runtime.stop(id, Duration::from_secs(5)).await.unwrap();
 }

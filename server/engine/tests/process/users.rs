@@ -128,6 +128,39 @@ async fn after_a_run_as_another_user_the_own_one_has_the_pipes_again() {
     assert_eq!(std::fs::metadata(&pipe).unwrap().uid(), 0);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_is_handed_to_a_user_who_could_open_it_and_had_back_from_what_runs() {
+    use super::handover::{SERVER, ask, free_port, hand_over, running};
+    let house = open_house().await;
+    if !can_change(&house).await {
+        return;
+    }
+    let port = free_port();
+    let launch = |port| ProcessLaunch { socket: Some(port), ..order(&house, &["python3", "-c", SERVER]) };
+    let id = begin(&house, launch(port)).await;
+    let first = running(&house.runtime, id).await;
+    assert_eq!(ask(port).unwrap(), first);
+    assert_eq!(status(first, "Uid"), format!("{0} {0} {0} {0}", user().0));
+    for number in 1..=2 {
+        assert_eq!(hand_over(&house.runtime, id, number, launch(port)).await, engine::runtime::HandedOver::Done, "{:?}", house.lines(id));
+        let pid = running(&house.runtime, id).await;
+        assert_eq!(ask(port).unwrap(), pid);
+        assert_eq!(status(pid, "Uid"), format!("{0} {0} {0} {0}", user().0));
+        let old = house.supervisor(id);
+        kill(old);
+        until_so("no new supervisor has come", || house.supervisor(id) != old).await;
+    }
+    let own = process_launch(house.folder(), &["python3", "-c", SERVER]);
+    let own = ProcessLaunch { socket: Some(port), ..own };
+    assert_eq!(hand_over(&house.runtime, id, 3, own).await, engine::runtime::HandedOver::Impossible, "another user takes a break");
+    house.runtime.stop(id, Duration::from_secs(5)).await.unwrap();
+    let lowest = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap();
+    if lowest.trim().parse::<u16>().unwrap() > 79 {
+        let why = failure(&house, launch(79)).await;
+        assert!(why.starts_with("its port 79 can't be listened on: Permission denied"), "{why}");
+    }
+}
+
 #[tokio::test]
 async fn what_the_user_may_not_do_is_why_it_is_not_started() {
     let house = open_house().await;

@@ -11,6 +11,7 @@ use rustix::process::WaitStatus;
 use super::child::{Child, Order};
 use super::leaving::Leaving;
 use super::prepare::{Preparation, Progress};
+use super::quiet::quiet;
 use super::ready::watches;
 use super::socket::Socket;
 use super::stop::kill_all;
@@ -23,6 +24,8 @@ use crate::user::SystemUser;
 
 /// A new copy that lives so long without being seen to listen is taken for ready.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a copy that accepts nothing any more has for what it has accepted, before it is asked to end.
+const QUIET: Duration = Duration::from_millis(500);
 /// The shortest and the longest time between two looks whether it listens.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(200));
 
@@ -188,17 +191,24 @@ impl Supervisor {
         let (id, grace) = (former.id, self.grace());
         let (root, started_at) = (waiting.child.id, waiting.started_at);
         self.work = Work::Run(waiting.child);
-        if socket.is_some() {
-            self.socket = socket;
-        }
+        let is_quiet = match (socket, &self.socket) {
+            (None, Some(own)) => {
+                let members = Kin { root: Some(id), ..Kin::default() }.members(&snapshot());
+                members.into_iter().filter(|process| quiet(process.id, own)).count() > 0
+            }
+            (socket, _) => {
+                self.socket = socket;
+                false
+            }
+        };
         self.state.socket = self.socket.as_ref().map(|socket| socket.which);
         self.state.uid = user.map(|user| user.uid);
         self.state.phase = Phase::Running { root, started_at };
         self.output.unwatch();
         // Before the other is asked: who takes over from here must know which of them stays.
         self.enter(Stage::Ending { former: id });
-        self.leaving.push(Leaving::living(former, grace));
-        self.say(Level::Info, &format!("the new copy, process {}, has taken over; process {} is asked to end", root.pid, id.pid));
+        self.leaving.push(Leaving::soon(former, if is_quiet { QUIET } else { Duration::ZERO }, grace));
+        self.say(Level::Info, &format!("the new copy, process {}, has taken over; process {} is to end", root.pid, id.pid));
     }
 
     /// What comes when the copy that runs has ended by itself: answers whether the new one takes its place.

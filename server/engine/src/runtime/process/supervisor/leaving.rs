@@ -28,6 +28,11 @@ impl Leaving {
         Self { id: child.id, child: Some(child), stopping: Stopping::new(grace) }
     }
 
+    /// The same, asked only after `wait`.
+    pub fn soon(child: Child, wait: Duration, grace: Duration) -> Self {
+        Self { stopping: Stopping::after(wait, grace), ..Self::living(child, grace) }
+    }
+
     /// One whose root has ended: what that has left is ended.
     pub fn left_by(id: ProcessId, grace: Duration) -> Self {
         let mut stopping = Stopping::new(grace);

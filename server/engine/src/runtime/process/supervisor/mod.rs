@@ -13,6 +13,7 @@ mod leaving;
 mod limits;
 mod output;
 mod prepare;
+mod quiet;
 mod ready;
 mod socket;
 mod spool;

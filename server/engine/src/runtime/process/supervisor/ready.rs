@@ -23,25 +23,31 @@ const POLLED: usize = 8;
 /// isn't seen.
 pub fn watches(pid: u32, inode: u64) -> bool {
     let own: Vec<RawFd> = places(pid, inode).collect();
-    !own.is_empty() && (is_in_epoll(pid, inode, &own) || is_in_call(pid, &own))
+    !own.is_empty() && (!in_epoll(pid, inode, &own).is_empty() || is_in_call(pid, &own))
 }
 
-fn is_in_epoll(pid: u32, inode: u64, own: &[RawFd]) -> bool {
+/// Where a process has given the socket of that inode to epoll: the descriptor of epoll, and the one that the socket had then.
+pub fn epolls(pid: u32, inode: u64) -> Vec<(RawFd, RawFd)> {
+    in_epoll(pid, inode, &places(pid, inode).collect::<Vec<_>>())
+}
+
+fn in_epoll(pid: u32, inode: u64, own: &[RawFd]) -> Vec<(RawFd, RawFd)> {
     let entries = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
     let epolls = entries.filter(|entry| std::fs::read_link(entry.path()).is_ok_and(|link| link.as_os_str() == "anon_inode:[eventpoll]"));
-    epolls.into_iter().any(|epoll| {
-        let info = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{}", epoll.file_name().display())).unwrap_or_default();
-        info.lines().any(|line| is_of(line, inode, own))
-    })
+    let of_epoll = |epoll: RawFd| {
+        let info = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{epoll}")).unwrap_or_default();
+        info.lines().filter_map(|line| Some((epoll, place_of(line, inode, own)?))).collect::<Vec<_>>()
+    };
+    epolls.filter_map(|epoll| epoll.file_name().to_str()?.parse().ok()).flat_map(of_epoll).collect()
 }
 
-/// Whether a line of an epoll descriptor is about the socket: `tfd: 5 events: 19 data: 5  pos:0 ino:1f sdev:8`. Kernels before 4.13 don't say the inode.
-fn is_of(line: &str, inode: u64, own: &[RawFd]) -> bool {
-    let Some(rest) = line.strip_prefix("tfd:") else { return false };
-    let mut words = rest.split_ascii_whitespace();
-    let is_own = words.next().and_then(|word| word.parse().ok()).is_some_and(|place| own.contains(&place));
+/// The descriptor of the socket in a line of an epoll descriptor that is about it: `tfd: 5 events: 19 data: 5  pos:0 ino:1f sdev:8`. Kernels
+/// before 4.13 don't say the inode.
+fn place_of(line: &str, inode: u64, own: &[RawFd]) -> Option<RawFd> {
+    let mut words = line.strip_prefix("tfd:")?.split_ascii_whitespace();
+    let place = words.next()?.parse().ok()?;
     let said = words.find_map(|word| u64::from_str_radix(word.strip_prefix("ino:")?, 16).ok());
-    said.map_or(is_own, |said| said == inode)
+    said.map_or(own.contains(&place), |said| said == inode).then_some(place)
 }
 
 fn is_in_call(pid: u32, own: &[RawFd]) -> bool {
@@ -82,14 +88,15 @@ fn memory(pid: u32, address: u64, count: usize) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{call, is_of};
+    use super::{call, place_of};
 
     #[test]
     fn a_socket_is_found_in_what_an_epoll_descriptor_says() {
         let line = "tfd:        5 events:       19 data:                5  pos:0 ino:1f sdev:8";
-        assert!(is_of(line, 31, &[9]) && !is_of(line, 32, &[5]), "its inode decides");
-        assert!(is_of("tfd:  5 events: 19 data: 5", 31, &[5]) && !is_of("tfd:  5 events: 19 data: 5", 31, &[6]));
-        assert!(!is_of("pos:\t0", 31, &[0]) && !is_of("tfd:", 31, &[0]));
+        assert_eq!((place_of(line, 31, &[9]), place_of(line, 32, &[5])), (Some(5), None), "its inode decides");
+        let old = "tfd:  5 events: 19 data: 5";
+        assert_eq!((place_of(old, 31, &[5]), place_of(old, 31, &[6])), (Some(5), None));
+        assert_eq!((place_of("pos:\t0", 31, &[0]), place_of("tfd:", 31, &[0])), (None, None));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::ffi::{CString, c_char};
 use std::io;
 use std::mem::ManuallyDrop;
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -90,6 +90,12 @@ impl Socket {
         // SAFETY: after the fork only system calls are made: nothing is allocated, no lock is taken.
         unsafe { command.pre_exec(take) };
         Ok(held)
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }
 

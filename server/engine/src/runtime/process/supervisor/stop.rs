@@ -58,6 +58,12 @@ impl Stopping {
         Self { root: None, deadline, next_look: now, pause: LOOKS.0, asked: HashSet::new(), group_asked: None }
     }
 
+    /// The same, but nobody is asked before so much time has passed.
+    pub fn after(wait: Duration, grace: Duration) -> Self {
+        let new = Self::new(grace);
+        Self { deadline: new.deadline + wait, next_look: new.next_look + wait, ..new }
+    }
+
     /// Kills after `grace` at the latest.
     pub fn hurry(&mut self, grace: Duration) {
         self.deadline = self.deadline.min(Instant::now() + grace);
