@@ -18,6 +18,8 @@ use rustix::process::{Pid, Signal, geteuid, kill_process};
 
 #[path = "process/handover.rs"]
 mod handover;
+#[path = "process/lost.rs"]
+mod lost;
 #[path = "process/users.rs"]
 mod users;
 

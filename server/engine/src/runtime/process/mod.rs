@@ -165,11 +165,8 @@ impl Runtime for ProcessRuntime {
         if !unit.is_live() {
             return Ok(());
         }
-        let mut state = unit.state.subscribe();
-        unit.ask(Ask::Stop { grace_ms: u64::try_from(grace.as_millis()).unwrap_or(u64::MAX) });
-        let ended = state.wait_for(|state| state.as_ref().is_none_or(State::is_ended));
-        match tokio::time::timeout(grace.saturating_add(STOP_PATIENCE), ended).await {
-            Ok(_) => Ok(()),
+        match tokio::time::timeout(grace.saturating_add(STOP_PATIENCE), unit.stop(grace)).await {
+            Ok(()) => Ok(()),
             Err(_) => Err(Error::service("it doesn't end although it was killed; look at its processes and at its log")),
         }
     }

@@ -74,6 +74,27 @@ impl Unit {
         let _ = self.ask.send(ask);
     }
 
+    /// Asks its supervisor to end it, and waits until it has.
+    pub async fn stop(&self, grace: Duration) {
+        let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+        let mut states = self.state.subscribe();
+        let mut asked = None;
+        loop {
+            {
+                let state = states.borrow_and_update();
+                let Some(state) = state.as_ref().filter(|state| !state.is_ended()) else { return };
+                // A supervisor that was killed before it heard of it is followed by one that must be asked again.
+                if asked.is_none() || asked.as_ref() != Some(&state.sessions) && !state.stop_asked {
+                    self.ask(Ask::Stop { grace_ms });
+                    asked = Some(state.sessions.clone());
+                }
+            }
+            if states.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Forgets what was asked of a run that has ended before it heard it.
     pub async fn forget_asks(&self) {
         let mut asks = self.asks.lock().await;
