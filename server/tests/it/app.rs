@@ -146,8 +146,23 @@ impl Client {
 
     /// A request as it is, with the token if there is one.
     pub async fn raw(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Reply {
-        let stream = TcpStream::connect(self.address).await.unwrap();
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        self.attempt(method, path, headers, body).await.unwrap()
+    }
+
+    /// A `POST` that may find nobody there, or lose them before it is answered.
+    pub async fn try_post(&self, path: &str, body: &Value) -> Result<Reply, Box<dyn std::error::Error + Send + Sync>> {
+        self.attempt(Method::POST, path, &[("content-type", "application/json")], body.to_string()).await
+    }
+
+    async fn attempt(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Reply, Box<dyn std::error::Error + Send + Sync>> {
+        let stream = TcpStream::connect(self.address).await?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         let mut request = Request::builder().method(method).uri(path);
         if !headers.iter().any(|(name, _)| *name == "host") {
@@ -161,9 +176,9 @@ impl Client {
         }
         let request = request.body(Full::new(body.into())).unwrap();
         let answer = async {
-            let response = sender.send_request(request).await.unwrap();
+            let response = sender.send_request(request).await?;
             let (parts, body) = response.into_parts();
-            Reply { status: parts.status, headers: parts.headers, body: body.collect().await.unwrap().to_bytes() }
+            Ok(Reply { status: parts.status, headers: parts.headers, body: body.collect().await?.to_bytes() })
         };
         tokio::time::timeout(Duration::from_secs(60), answer).await.expect("an answer within a minute")
     }

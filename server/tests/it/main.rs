@@ -10,6 +10,7 @@ mod headers;
 mod health;
 mod hostile;
 mod image;
+mod killed;
 mod limits;
 mod list;
 mod live;

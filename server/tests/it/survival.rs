@@ -28,13 +28,13 @@ if __name__ == "__main__":
 "#;
 
 /// The program, killed when it is dropped; services live on.
-struct Program {
+pub struct Program {
     child: Child,
     address: SocketAddr,
 }
 
 impl Program {
-    fn start(folder: &Path) -> Self {
+    pub fn start(folder: &Path) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pilothouse"));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PILOTHOUSE_")) {
             command.env_remove(name);
@@ -47,7 +47,7 @@ impl Program {
         Self { child, address: listens.expect("it listens").parse().unwrap() }
     }
 
-    async fn admin(&self) -> Client {
+    pub async fn admin(&self) -> Client {
         let nobody = Client { address: self.address, token: None, refresh_token: None };
         nobody.signed_in("admin", PASSWORD).await
     }
@@ -96,7 +96,7 @@ async fn no_line_is_lost_or_doubled_when_pilothouse_is_killed_while_a_service_pr
     assert_eq!(wrong, None, "(found, expected) of {} lines", numbers.len());
 }
 
-async fn pid(admin: &Client, path: &str) -> Option<u64> {
+pub async fn pid(admin: &Client, path: &str) -> Option<u64> {
     let service = admin.get(path).await.json();
     service["pids"][0].as_u64().filter(|_| service["status"] == "running")
 }
