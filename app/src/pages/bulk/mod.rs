@@ -5,10 +5,11 @@ mod row;
 
 use api::{Action, BulkReport, Permission};
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use leptos_router::hooks::use_query_map;
 
 use self::asked::Asked;
-use self::row::{Row, Stand, follow};
+use self::row::{Row, Stand, follow, refresh};
 use crate::components::{Empty, Failure, Icon, LiveForm, PageHead, Skeleton, Symbol, action_symbol};
 use crate::erase::{Erase, shown, text};
 use crate::pages::wait::wait;
@@ -29,7 +30,17 @@ pub fn BulkPage() -> impl IntoView {
     let report = Resource::new_blocking(move || asked.get(), plan);
     // Here and not where they are shown: each new subscription asks for a reload, which would show them anew without end.
     let rows = StoredValue::new(Vec::new());
-    follow(rows, move || report.refetch());
+    let reload = move || {
+        let Ok(asked) = asked.get_untracked() else { return };
+        spawn_local(async move {
+            // A failed reload leaves what is shown; the connection chip says that it is old.
+            let Ok(plan) = plan_services(asked.request()).await else { return };
+            if !refresh(rows, plan.items) {
+                report.refetch();
+            }
+        });
+    };
+    follow(rows, reload);
     view! {
         <Transition fallback=|| view! { <Skeleton lines=12 /> }.erase()>
             {move || Suspend::new(async move {

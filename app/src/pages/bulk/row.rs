@@ -128,6 +128,28 @@ fn stand(action: Action, sent: Option<Timestamp>, state: &State) -> Stand {
     }
 }
 
+/// Shows in the rows that are there what a new answer says, without making them anew. Answers whether it could: not when others are in it,
+/// or when more than what they are doing has changed.
+pub fn refresh(rows: StoredValue<Vec<Row>>, items: Vec<BulkItem>) -> bool {
+    let new: Vec<Row> = items.into_iter().map(Row::new).collect();
+    let refreshed = rows.try_with_value(|rows| {
+        let is_same = |(row, new): (&Row, &Row)| {
+            (row.id, row.step, &row.name) == (new.id, new.step, &new.name) && (&row.lost, &row.warning) == (&new.lost, &new.warning)
+        };
+        if rows.len() != new.len() || !rows.iter().zip(&new).all(is_same) {
+            return false;
+        }
+        for (row, new) in rows.iter().zip(&new) {
+            let state = new.state.get_untracked();
+            if row.state.with_untracked(|shown| *shown != state) {
+                row.state.set(state);
+            }
+        }
+        true
+    });
+    refreshed.unwrap_or(true)
+}
+
 /// Keeps the rows as the dashboard feed says, while the component lives; `reload` is called after a break.
 pub fn follow(rows: StoredValue<Vec<Row>>, reload: impl Fn() + 'static) {
     use_feed(
@@ -150,11 +172,46 @@ pub fn follow(rows: StoredValue<Vec<Row>>, reload: impl Fn() + 'static) {
     );
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "ssr"))]
 mod tests {
-    use api::{Action, Status, Timestamp};
+    use api::{Action, BulkItem, BulkOutcome, ServiceId, Status, Timestamp};
+    use leptos::prelude::{Owner, StoredValue, WithUntracked};
 
-    use super::{Stand, State, stand};
+    use super::{Row, Stand, State, refresh, stand};
+
+    fn item(number: u128, status: Status, message: Option<&str>) -> BulkItem {
+        let outcome = if message.is_some() { BulkOutcome::Failed } else { BulkOutcome::Planned };
+        BulkItem {
+            service_id: ServiceId(uuid::Uuid::from_u128(number)),
+            name: format!("svc-{number}"),
+            status,
+            status_reason: None,
+            started_at: None,
+            outcome,
+            message: message.map(str::to_owned),
+            step: 1,
+            warning: None,
+        }
+    }
+
+    #[test]
+    fn a_new_answer_changes_rows_that_are_there_unless_others_are_in_it() {
+        Owner::new().with(|| {
+            let first = [item(1, Status::Stopped, None), item(2, Status::Stopped, None)];
+            let made: Vec<Row> = first.into_iter().map(Row::new).collect();
+            let (kept, rows) = (made[1].clone(), StoredValue::new(made));
+            assert!(refresh(rows, vec![item(1, Status::Stopped, None), item(2, Status::Running, None)]));
+            assert_eq!(kept.state.with_untracked(|state| state.status), Status::Running);
+            for others in [
+                vec![item(2, Status::Running, None)],
+                vec![item(2, Status::Running, None), item(1, Status::Stopped, None)],
+                vec![item(1, Status::Stopped, None), item(2, Status::Running, Some("there is no such service"))],
+                vec![item(1, Status::Stopped, None), BulkItem { step: 2, ..item(2, Status::Running, None) }],
+            ] {
+                assert!(!refresh(rows, others));
+            }
+        });
+    }
 
     #[test]
     fn a_restart_is_done_by_a_new_run_only_and_what_is_not_done_says_why() {

@@ -22,12 +22,19 @@ const COLUMNS: &str = "10";
 /// What makes a piece the same as before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Key {
-    /// By its number among the gaps, from above.
-    Gap(usize),
+    /// Before all rows, between them, or after all.
+    Gap(Where),
     Row(ServiceId),
     Waiting(usize),
     /// By its block and its number in that, from above.
     Failed(usize, usize),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Where {
+    Before,
+    Between,
+    After,
 }
 
 /// One piece in the document.
@@ -67,7 +74,8 @@ impl Pieces {
 
     /// How wide the table is.
     pub fn width(&self) -> f64 {
-        self.body.parent_element().map(|table| table.get_bounding_client_rect().width()).unwrap_or_default()
+        let table = self.body.parent_node().and_then(|table| table.dyn_into::<HtmlElement>().ok());
+        table.map(|table| table.get_bounding_client_rect().width()).unwrap_or_default()
     }
 
     /// Makes the document have exactly these pieces. What was there and is wanted still isn't touched.
@@ -108,7 +116,7 @@ impl Pieces {
                 Piece::Gap(range) | Piece::Failed(_, range) => list.slots.height(range.clone()),
                 Piece::Waiting(index) => list.slots.height(*index..index + 1),
             };
-            if let Some(cell) = one.element.first_element_child() {
+            if let Some(cell) = one.element.first_child() {
                 // Only a style that can't be read is refused.
                 let _ = cell.unchecked_into::<HtmlElement>().style().set_property("height", &format!("{}px", decimal(height, 2)));
             }
@@ -133,7 +141,7 @@ impl Pieces {
                 _ => return None,
             };
             let rect = one.element.get_bounding_client_rect();
-            (rect.bottom() > 1.0).then(|| Seen { id, index, top: rect.top() })
+            (rect.top() + rect.height() > 1.0).then(|| Seen { id, index, top: rect.top() })
         })
     }
 
@@ -199,13 +207,12 @@ impl Mounted {
 }
 
 fn keyed(pieces: Vec<Piece>) -> Vec<(Key, Piece)> {
-    let mut gaps = 0;
+    let last = pieces.len().saturating_sub(1);
     let mut failures = HashMap::new();
-    let mut key = |piece: &Piece| match piece {
-        Piece::Gap(_) => {
-            gaps += 1;
-            Key::Gap(gaps)
-        }
+    let mut key = |(index, piece): (usize, &Piece)| match piece {
+        Piece::Gap(_) if index == 0 => Key::Gap(Where::Before),
+        Piece::Gap(_) if index == last => Key::Gap(Where::After),
+        Piece::Gap(_) => Key::Gap(Where::Between),
         Piece::Row(_, id) => Key::Row(*id),
         Piece::Waiting(index) => Key::Waiting(*index),
         Piece::Failed(block, _) => {
@@ -214,19 +221,19 @@ fn keyed(pieces: Vec<Piece>) -> Vec<(Key, Piece)> {
             Key::Failed(*block, *number)
         }
     };
-    pieces.into_iter().map(|piece| (key(&piece), piece)).collect()
+    pieces.into_iter().enumerate().map(|(index, piece)| (key((index, &piece)), piece)).collect()
 }
 
 // The styles here are set through the object model, which the policy of the page allows as it does none in markup: a server never writes
 // these rows.
 
 /// Room for rows that aren't there.
-fn room() -> impl IntoView + RenderHtml {
+fn room() -> impl IntoView {
     view! { <tr aria-hidden="true"><td colspan=COLUMNS style:padding="0" style:border="0"></td></tr> }
 }
 
 /// A row that is being fetched.
-fn waiting() -> impl IntoView + RenderHtml {
+fn waiting() -> impl IntoView {
     view! {
         <tr aria-hidden="true">
             <td colspan=COLUMNS style:width="100%">
@@ -237,7 +244,7 @@ fn waiting() -> impl IntoView + RenderHtml {
 }
 
 /// Rows that couldn't be had, and a way to try again.
-fn failed(why: String, again: impl Fn() + 'static) -> impl IntoView + RenderHtml {
+fn failed(why: String, again: impl Fn() + 'static) -> impl IntoView {
     view! {
         <tr>
             <td colspan=COLUMNS style:width="100%" style:vertical-align="top">

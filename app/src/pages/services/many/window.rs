@@ -269,7 +269,7 @@ impl Window {
             && history.state().ok().and_then(|state| state.as_string()).as_ref() != Some(&text)
         {
             // A browser that has had enough of it refuses; then going back leads a little elsewhere.
-            let _ = history.replace_state(&JsValue::from_str(&text), "");
+            let _ = history.replace_state_with_url(&JsValue::from_str(&text), "", None);
         }
     }
 }
