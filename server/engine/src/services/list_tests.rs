@@ -5,7 +5,6 @@ use api::{ErrorCode, Limit, Role, ServiceQuery, ServiceSort};
 
 use super::tests::{Life, caller};
 use crate::on_each_store;
-use crate::testing::TestStore;
 
 const MAIN: &str = "from fastapi import FastAPI\napp = FastAPI()\n";
 
