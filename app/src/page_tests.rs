@@ -170,6 +170,7 @@ async fn who_may_make_services_is_asked_for_a_command_and_told_what_it_takes() {
         let page = get(some(), Some(role), "/services/new").await;
         let has = |part: &str| page.text.contains(part);
         assert_eq!((page.status, has(r#"action="/services/new""#), has("form[command]")), (StatusCode::OK, may_make, may_make), "{role:?}");
+        assert_eq!(has("form[handover]"), may_make);
         assert_eq!((has("form[user]"), has("Takes an Admin, unless")), (may_make, may_make && !may_command), "{role:?}");
         let list = get(some(), Some(role), "/services").await;
         assert_eq!(list.text.contains(r#"href="/services/new""#), may_make, "{role:?}");

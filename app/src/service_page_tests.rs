@@ -143,6 +143,7 @@ async fn who_may_change_a_service_gets_its_settings_and_only_an_admin_its_deleti
         let settings = format!(r#"action="{PAGE}/settings""#);
         assert_eq!((has(&settings), has("/rpc/delete_service")), (may_change, may_delete), "{role:?}");
         assert_eq!(has(r#"name="form[health_interval]""#), may_change);
+        assert_eq!(has(r#"name="form[handover]""#), may_change);
         assert_eq!((has(r#"name="form[user]""#), has("is open to you (service_users)")), (may_change, may_change && !may_delete));
         assert_eq!(has("Ask somebody who is a Developer"), !may_change);
         assert!(has("Saved."), "what the form before did is told");
@@ -229,6 +230,7 @@ async fn the_settings_of_an_image_show_all_that_is_said_of_its_container() {
     let tags = page.split("<details").skip(1).filter_map(|rest| rest.split('>').next());
     assert_eq!(tags.filter(|tag| tag.contains("form-part") && tag.contains(" open")).count(), 3, "what is set isn't folded");
     assert!(!text(one(), "/settings").await.contains("form[options]"), "a folder has no container");
+    assert!(!page.contains("form[handover]"), "nor is a container handed a socket");
     let facts = text(of_image(), "").await;
     for shown in ["127.0.0.1:8081 to 81/tcp", "[::1], a port that Docker assigns, to 53/udp", "data at /data (read only)"] {
         assert!(facts.contains(shown), "{shown} is missing");

@@ -6,6 +6,7 @@ mod app;
 mod compose;
 mod dependencies;
 mod doors;
+mod handover;
 mod headers;
 mod health;
 mod hostile;
