@@ -66,11 +66,13 @@ impl Performer {
 
     fn ask_and_run(&self, action: Action, service: RwSignal<Service>, failure: RwSignal<Option<String>>) {
         let form_token = self.form_token.clone();
+        let asked = service.get_untracked();
         let then = Callback::new(move |()| {
-            let before = service.get_untracked();
+            // The row may have gone while it was asked; what was confirmed is done all the same.
+            let before = service.try_get_untracked().unwrap_or_else(|| asked.clone());
             let form_token = form_token.clone();
-            failure.set(None);
-            service.update(|service| service.status = action.expected());
+            failure.try_set(None);
+            service.try_update(|service| service.status = action.expected());
             spawn_local(async move {
                 let answer = run(action, before.id, form_token).await;
                 let error = answer.as_ref().err().map(|error| format!("{} failed. {}", action.label(), sentence(&error.0.message)));

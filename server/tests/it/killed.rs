@@ -55,7 +55,7 @@ async fn what_was_answered_is_carried_out_once_by_the_next_pilothouse() {
         ("restart", When::Seen("stopping")),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let mark = format!("mark-{}", uuid::Uuid::now_v7());
+        let mark = format!("mark-{}", engine::Clock::System.new_uuid());
         let program = Program::start(folder.path());
         let admin = program.admin().await;
         let path = make(&admin, folder.path(), &mark).await;

@@ -28,7 +28,7 @@ pub use self::aside::{Aside, How, Ran};
 use self::cgroup::Controller;
 use self::folder::RunFolder;
 use self::procfs::{Kin, boot_id};
-use self::state::{Ask, Phase, State};
+use self::state::{Phase, State};
 use self::stats::Sampler;
 use self::unit::{Shared, Unit, starting};
 use super::{Capabilities, Connection, HandOver, HandedOver, HandedSocket, Launch, Observation, ProcessLaunch, Runtime, Stats};
