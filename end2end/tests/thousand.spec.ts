@@ -168,6 +168,8 @@ test('boxes stay ticked wherever their rows are, and all are chosen that match',
   const all = page.getByLabel(/^Choose all/);
   await page.getByLabel(`Choose ${name(0)}`).check();
   await expect(bar).toContainText('1 chosen');
+  // The row with the focus stays in the document.
+  await row(page, name(1)).getByRole('link', { name: name(1), exact: true }).focus();
   await toEnd(page);
   await expect(page.getByLabel(`Choose ${name(0)}`)).toHaveCount(0);
   await expect(bar).toBeVisible();

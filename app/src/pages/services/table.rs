@@ -64,8 +64,7 @@ pub fn ServiceTable(
     }
     many.watch();
     Effect::new(move |_| told.set(Some(count.get())));
-    let is_direct = many.is_direct();
-    let shown = move || if is_direct || is_taken.get() { Vec::new() } else { rows.get() };
+    let shown = move || if is_taken.get() { Vec::new() } else { rows.get() };
     let heads = COLUMNS.into_iter().map(|(label, class, sortable)| head(label, class, sortable, &query)).collect_view();
     let next = page.next_cursor.map(|cursor| {
         let mut query = query.clone();

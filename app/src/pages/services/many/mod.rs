@@ -17,17 +17,12 @@ mod state;
 #[cfg(feature = "hydrate")]
 mod window;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use leptos::html::Tbody;
 use leptos::prelude::*;
 
 use super::choice::Choice;
 use super::query::ListQuery;
 use crate::pages::rows::Rows;
-
-/// Whether the part of the bundle has been fetched.
-static IS_HERE: AtomicBool = AtomicBool::new(false);
 
 /// A list that may be longer than a page.
 #[derive(Clone, Copy)]
@@ -54,19 +49,16 @@ impl Many {
         query.0 && self.count.get() > query.1
     }
 
-    /// Whether the page needn't be shown first, because what takes its place is here.
-    pub fn is_direct(self) -> bool {
-        IS_HERE.load(Ordering::Relaxed) && untrack(|| self.is_long())
-    }
-
     /// Takes the place of the page as soon as there are more than it has.
     pub fn watch(self) {
         #[cfg(feature = "hydrate")]
         {
             let Some(owner) = Owner::current() else { return };
             Effect::new(move |_| {
-                if self.is_long() && !self.is_taken.get_untracked() {
-                    leptos::task::spawn_local(begin(self, owner.clone()));
+                // A list that another one gives way to is made before it is in the document.
+                if self.body.get().is_some() && self.is_long() && !self.is_taken.get_untracked() {
+                    let owner = owner.clone();
+                    request_animation_frame(move || leptos::task::spawn_local(begin(self, owner)));
                 }
             });
         }
@@ -77,6 +69,5 @@ impl Many {
 #[cfg(feature = "hydrate")]
 #[leptos::wasm_split::wasm_split(many, wasm_split_path = ::leptos::wasm_split)]
 fn begin(many: Many, owner: Owner) {
-    IS_HERE.store(true, Ordering::Relaxed);
     owner.with(|| window::begin(many));
 }
