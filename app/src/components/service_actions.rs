@@ -34,7 +34,9 @@ const fn loss(action: Action) -> Option<&'static str> {
     match action {
         Action::Start => None,
         Action::Stop => Some("Its requests in flight get the time of its stop grace to finish. It stays stopped until somebody starts it."),
-        Action::Restart => Some("Unless it restarts without a break, it doesn't answer until it is up again. Requests in flight get the time of its stop grace to finish."),
+        Action::Restart => Some(
+            "Unless it restarts without a break, it doesn't answer until it is up again. Requests in flight get the time of its stop grace to finish.",
+        ),
     }
 }
 
