@@ -69,6 +69,13 @@ test('one scroll goes over a long list, and only what is near is in the document
   await expect(page.getByRole('link', { name: 'Next page' })).toBeHidden();
   await expect(row(page, name(0))).toHaveAttribute('aria-rowindex', '2');
   expect(await rows(page).count()).toBeLessThan(150);
+  for (const width of [1100, 1280, 1440, 1600]) {
+    await page.setViewportSize({ width, height: 800 });
+    const right = (selector: string) => page.locator(selector).first().evaluate((one) => one.getBoundingClientRect().right);
+    const room = async () => Math.abs((await right('.service-table')) - (await right('.service-row .cell-actions')));
+    await expect.poll(room, `the rows are as wide as the table at ${width}`).toBeLessThan(2);
+  }
+  await page.setViewportSize({ width: 1280, height: 800 });
   expect(await page.evaluate(() => document.documentElement.scrollHeight)).toBeGreaterThan(COUNT * 45);
 
   await toEnd(page);

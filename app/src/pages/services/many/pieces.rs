@@ -16,8 +16,8 @@ use crate::components::{Icon, Symbol, sentence};
 use crate::erase::{Erase, Erased};
 use crate::pages::services::row::ServiceRow;
 
-/// The columns of the table.
-const COLUMNS: &str = "10";
+/// The columns that the table has at every width where it is one: spanning more would make more of them, which take from the name.
+const COLUMNS: &str = "7";
 
 /// What makes a piece the same as before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
