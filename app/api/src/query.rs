@@ -95,27 +95,3 @@ pub enum ServiceSort {
     #[serde(rename = "-last_updated")]
     UpdatedDown,
 }
-
-/// What a look through the services folder found.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct DiscoveryReport {
-    /// The folder that was looked through; none when none is configured.
-    pub folder: Option<String>,
-    /// Services seen for the first time.
-    pub added: Vec<String>,
-    /// Services whose folder is gone.
-    pub missing: Vec<String>,
-    /// Folders that were passed over, each with why.
-    pub skipped: Vec<SkippedFolder>,
-}
-
-/// A folder that discovery passed over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct SkippedFolder {
-    /// Its path.
-    pub folder: String,
-    /// Why.
-    pub reason: String,
-}

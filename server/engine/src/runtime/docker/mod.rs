@@ -205,7 +205,7 @@ impl Runtime for DockerRuntime {
             let state = self.shared.lock();
             trees.into_iter().filter_map(|(service, _)| Running::read(service, state.of(service)?)).collect()
         };
-        Ok(tokio::task::spawn_blocking(move || connections::connections(&running)).await.unwrap_or_default())
+        crate::services::blocking(move || connections::connections(&running)).await
     }
 
     async fn probe(&self) -> Result<String> {
