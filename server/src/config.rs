@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use api::{Error, Secret};
 use clap::Args;
-use engine::DockerHost;
+use engine::{DockerHost, SecretsKey};
 use serde::Deserialize;
 
 /// The file that is read when none is named and it is there, in the working folder or the data folder.
@@ -59,6 +59,10 @@ settings! {
     docker_certificates: PathBuf = "PILOTHOUSE_DOCKER_CERTIFICATES", "none";
     /// The password of the user `admin`, made at the start when there is no user; without it a one-time set-up link is printed. Better given in the environment than as a flag
     admin_password: Password = "PILOTHOUSE_ADMIN_PASSWORD", "none";
+    /// A file with the key that the keys of secrets are wrapped with: 32 random bytes, as they are, as 64 hexadecimal digits or as base64. Others must not be able to read it. Without it or `secrets_key` the key is made of Pilothouse's own one
+    secrets_key_file: PathBuf = "PILOTHOUSE_SECRETS_KEY_FILE", "none";
+    /// That key itself, as 64 hexadecimal digits or as base64; `secrets_key_file` counts more. Better given in the environment than as a flag
+    secrets_key: Password = "PILOTHOUSE_SECRETS_KEY", "none";
     /// The address that people use, when it is another than the one listened on, such as `https://pilothouse.example.org`
     public_url: String = "PILOTHOUSE_PUBLIC_URL", "none";
     /// The address of the proxy in front that ends TLS; its `X-Forwarded-For` is believed
@@ -90,7 +94,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// A password from flags, environment or file; never printed.
+/// A password or a key from flags, environment or file; never printed.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(transparent)]
 pub struct Password(Secret);
@@ -153,6 +157,8 @@ pub struct Settings {
     pub docker: DockerHost,
     /// The password of the user `admin`, made when there is no user.
     pub admin_password: Option<Secret>,
+    /// What the keys of secrets are wrapped with; the engine reads it.
+    pub secrets_key: SecretsKey,
     /// The address that people use, without a slash at its end.
     pub public_url: Option<String>,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -191,6 +197,14 @@ fn docker(host: Option<String>, certificates: Option<PathBuf>) -> Result<DockerH
     }
 }
 
+/// Where the key of secrets is from: a file counts more than the key itself.
+fn secrets_key(file: Option<PathBuf>, text: Option<Password>) -> Result<SecretsKey, Error> {
+    if let Some(path) = file.filter(|path| !path.as_os_str().is_empty()) {
+        return absolute(path).map(SecretsKey::File);
+    }
+    Ok(text.map(|text| text.0).filter(|text| !text.reveal().is_empty()).map_or(SecretsKey::Derived, SecretsKey::Text))
+}
+
 impl Settings {
     /// Reads the file, if there is one, and checks everything. The message of an error names the setting and says what would be right.
     pub fn load(given: Given) -> Result<Self, Error> {
@@ -210,6 +224,7 @@ impl Settings {
             service_users: given.service_users.unwrap_or_default().0,
             docker: docker(given.docker_host, given.docker_certificates)?,
             admin_password: given.admin_password.map(|password| password.0).filter(|password| !password.reveal().is_empty()),
+            secrets_key: secrets_key(given.secrets_key_file, given.secrets_key)?,
             public_url: given.public_url.filter(|url| !url.is_empty()).map(|url| url.trim_end_matches('/').to_owned()),
             trusted_proxy: given.trusted_proxy.into_iter().collect(),
             log_format: given.log_format.unwrap_or_default(),

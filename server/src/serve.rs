@@ -110,6 +110,7 @@ pub fn engine_config(settings: &Settings) -> EngineConfig {
         admin_password: settings.admin_password.clone(),
         login_limit: settings.login_limit,
         retention_days: settings.retention_days,
+        secrets_key: settings.secrets_key.clone(),
     }
 }
 

@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::bus::Bus;
 use crate::events::Events;
+use crate::secrets::Keyring;
 use crate::store::Store;
 use crate::{Catalog, Clock};
 
@@ -34,6 +35,20 @@ pub struct EngineConfig {
     pub login_limit: Option<u32>,
     /// Days that logs and figures of a minute are kept.
     pub retention_days: u32,
+    /// What the keys of secrets are wrapped with.
+    pub secrets_key: SecretsKey,
+}
+
+/// What the keys of secrets are wrapped with: 256 bits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SecretsKey {
+    /// A key that is made of this Pilothouse's own one: who has the data folder, or with PostgreSQL the database, has it.
+    #[default]
+    Derived,
+    /// As 64 hexadecimal digits or base64.
+    Text(api::Secret),
+    /// A file with it, as bytes or as text.
+    File(PathBuf),
 }
 
 /// Where the Docker Engine is.
@@ -67,6 +82,8 @@ pub struct Core {
     pub store: Arc<Store>,
     /// What happened.
     pub events: Arc<Events>,
+    /// Seals what must not be read in the store.
+    pub keyring: Arc<Keyring>,
     /// Background tasks: spawned here, so that a shutdown can wait for them.
     pub tasks: TaskTracker,
     /// Cancelled at shutdown.

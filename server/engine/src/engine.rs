@@ -13,6 +13,7 @@ use crate::monitoring;
 use crate::runtime::Runtimes;
 use crate::runtime::docker::DockerRuntime;
 use crate::runtime::process::{ProcessRuntime, log_folder};
+use crate::secrets::Keyring;
 use crate::services::{Inherited, Services, last_lines};
 use crate::store::Store;
 use crate::{Catalog, Clock, Core, EngineConfig, Feeds, system};
@@ -32,7 +33,8 @@ impl Engine {
     /// Opens the store and makes the managers; nothing runs in the background before [`Engine::spawn`].
     ///
     /// Fails with `unavailable`, saying what to do, when the data folder or the database can't be used, and with `validation_failed` when
-    /// services can't run as one of the `service_users`.
+    /// services can't run as one of the `service_users`, or the key of secrets is none. One that is the wrong one is no failure: only what
+    /// needs secrets fails then.
     pub async fn open(config: EngineConfig, clock: Clock) -> api::Result<Self> {
         crate::user::check_configured(
             &config.service_users,
@@ -42,8 +44,9 @@ impl Engine {
         let catalog = Arc::new(Catalog::new(bus.clone(), clock.clone()));
         let store = Arc::new(Store::open(&config).await?);
         let events = Arc::new(Events::new(store.clone(), bus.clone(), clock.clone()));
-        let core = Core { config, clock, bus, catalog, store, events, tasks: TaskTracker::new(), shutdown: CancellationToken::new() };
-        let core = Arc::new(core);
+        let keyring = Arc::new(Keyring::open(store.clone(), &config.secrets_key, clock.clone()).await?);
+        let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
+        let core = Arc::new(Core { config, clock, bus, catalog, store, events, keyring, tasks, shutdown });
         let runtimes = Runtimes::new(vec![Arc::new(ProcessRuntime::new(core.clone())), Arc::new(DockerRuntime::new(core.clone()))]);
         let logged = core.clone();
         let lines = Arc::new(move |id, since, most| last_lines(&log_folder(&logged, id), since, most));

@@ -15,6 +15,7 @@ pub mod logs;
 pub mod monitoring;
 pub mod references;
 pub mod runtime;
+pub mod secrets;
 pub mod services;
 pub mod store;
 pub mod system;
@@ -25,6 +26,6 @@ mod user;
 
 pub use catalog::{Catalog, Entry, Json};
 pub use clock::Clock;
-pub use core::{Core, DockerHost, EngineConfig};
+pub use core::{Core, DockerHost, EngineConfig, SecretsKey};
 pub use engine::Engine;
 pub use feeds::{FeedReader, Feeds};

@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::bus::Bus;
 use crate::events::Events;
+use crate::secrets::Keyring;
 use crate::store::Store;
 use crate::{Catalog, Clock, Core, EngineConfig};
 
@@ -55,6 +56,7 @@ impl TestStore {
             admin_password: None,
             login_limit: None,
             retention_days: 14,
+            secrets_key: crate::SecretsKey::Derived,
         };
         Self { config, folder, database }
     }
@@ -82,7 +84,9 @@ impl TestStore {
         let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
         let store = self.open().await;
         let events = Arc::new(Events::new(store.clone(), bus.clone(), clock.clone()));
-        Arc::new(Core { config: self.config.clone(), clock, bus, catalog, store, events, tasks, shutdown })
+        let keyring = Keyring::open(store.clone(), &self.config.secrets_key, clock.clone()).await.expect("the keyring of a test opens");
+        let keyring = Arc::new(keyring);
+        Arc::new(Core { config: self.config.clone(), clock, bus, catalog, store, events, keyring, tasks, shutdown })
     }
 }
 

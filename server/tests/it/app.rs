@@ -67,6 +67,7 @@ impl TestApp {
             service_users: Vec::new(),
             docker: engine::DockerHost::Off,
             admin_password: Some(api::Secret::new(PASSWORD)),
+            secrets_key: engine::SecretsKey::Derived,
             public_url: None,
             trusted_proxy: Vec::new(),
             log_format: LogFormat::Text,

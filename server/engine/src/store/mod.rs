@@ -33,6 +33,7 @@
 //! Differences to respect: `CAST(sum(x) AS BIGINT)`; `lower(x) LIKE lower($1)`; pages by key, never by offset.
 
 mod conn;
+pub mod data_keys;
 mod database;
 mod error;
 pub mod events;
