@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::ports::{Activity, Auth, Logs, Monitoring, Services, System, Users};
+use api::ports::{Activity, Auth, Logs, Monitoring, Secrets, Services, System, Users};
 use api::*;
 use async_trait::async_trait;
 
@@ -35,6 +35,8 @@ pub struct Fake {
     pub composed: ComposeReport,
     /// Which services need which.
     pub graph: DependencyGraph,
+    /// The secrets there are.
+    pub secrets: Vec<NamedSecret>,
     /// Whether there is no user yet.
     pub is_fresh: bool,
 }
@@ -81,6 +83,7 @@ impl Fake {
             activity: port.clone(),
             auth: port.clone(),
             users: port.clone(),
+            secrets: port.clone(),
             system: port,
         };
         RequestContext {
@@ -398,6 +401,35 @@ impl Users for Fake {
 
     async fn delete(&self, _: &Caller, id: UserId) -> Result<()> {
         Err(Error::not_found("user", id))
+    }
+}
+
+#[async_trait]
+impl Secrets for Fake {
+    async fn list(&self, caller: &Caller) -> Result<Vec<NamedSecret>> {
+        caller.require(Permission::SecretsRead)?;
+        Ok(self.secrets.clone())
+    }
+
+    async fn put(&self, caller: &Caller, name: SecretName, _: NewSecret) -> Result<NamedSecret> {
+        caller.require(Permission::SecretsWrite)?;
+        self.secrets.iter().find(|secret| secret.name == name).cloned().ok_or_else(|| Error::not_found("secret", name))
+    }
+
+    async fn delete(&self, caller: &Caller, name: SecretName, _: bool) -> Result<()> {
+        caller.require(Permission::SecretsWrite)?;
+        self.secrets.iter().find(|secret| secret.name == name).map(drop).ok_or_else(|| Error::not_found("secret", name))
+    }
+
+    async fn reveal(&self, caller: &Caller, name: SecretName, _: SecretReveal) -> Result<SecretValue> {
+        caller.require(Permission::SecretsReveal)?;
+        let secret = self.secrets.iter().find(|secret| secret.name == name).ok_or_else(|| Error::not_found("secret", name))?;
+        Ok(SecretValue { value: Secret::new("a value"), version: secret.version })
+    }
+
+    async fn rotate(&self, caller: &Caller) -> Result<KeyRotation> {
+        caller.require(Permission::SecretsRotate)?;
+        Ok(KeyRotation { data_key: 2, resealed: self.secrets.len() as u64, removed: 1 })
     }
 }
 

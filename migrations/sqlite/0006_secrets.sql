@@ -20,3 +20,6 @@ CREATE TABLE secrets (
     updated_by TEXT NOT NULL
 );
 CREATE INDEX secrets_by_key ON secrets (key_id);
+
+-- Grows whenever a secret or a data key changes, so that other instances read them anew.
+INSERT INTO revisions (name, revision) VALUES ('secrets', 0);

@@ -47,7 +47,8 @@ fn line(user: &User, width: usize) -> String {
     format!("{:width$}  {:9}  {state:7}  last sign-in {seen}", user.username, user.role.label())
 }
 
-fn with_engine(settings: Settings, act: impl AsyncFnOnce(&Engine) -> api::Result<()>) -> api::Result<()> {
+/// Opens the engine without any work in the background, lets `act` use it, and closes it.
+pub fn with_engine(settings: Settings, act: impl AsyncFnOnce(&Engine) -> api::Result<()>) -> api::Result<()> {
     serve::runtime()?.block_on(async {
         // Not the password of the first start: these commands make the users that they are told to.
         let config = engine::EngineConfig { admin_password: None, ..serve::engine_config(&settings) };

@@ -1,13 +1,14 @@
 //! The command line.
 
 use std::io::{BufRead, IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use api::{Role, Secret};
 use clap::{Parser, Subcommand};
 
 use crate::config::{Given, Settings};
-use crate::{accounts, demo_service, openapi, serve};
+use crate::{accounts, demo_service, openapi, secrets, serve};
 
 /// Pilothouse: an operations dashboard for microservices.
 #[derive(Debug, Parser)]
@@ -35,6 +36,9 @@ enum Command {
     /// Manage users without signing in
     #[command(subcommand)]
     User(UserCommand),
+    /// Manage the keys of secrets while Pilothouse is stopped
+    #[command(subcommand)]
+    Secrets(SecretsCommand),
     /// Serve the demonstration service that Pilothouse brings along
     DemoService(demo_service::Args),
     /// Print the OpenAPI document of the REST API
@@ -59,6 +63,18 @@ enum UserCommand {
     ResetPassword {
         /// The name
         name: String,
+        #[command(flatten)]
+        given: Given,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum SecretsCommand {
+    /// Make a new data key, seal all secrets anew with it and remove the one before; what was interrupted is finished by the next one
+    Rotate {
+        /// A file with another key, which the data keys are wrapped with afterwards; set `secrets_key_file` to it then
+        #[arg(long, value_name = "FILE")]
+        new_key_file: Option<PathBuf>,
         #[command(flatten)]
         given: Given,
     },
@@ -97,6 +113,7 @@ fn run(cli: Cli) -> api::Result<()> {
             let settings = Settings::load(given)?;
             accounts::reset_password(settings, &name, password()?)
         }
+        Command::Secrets(SecretsCommand::Rotate { new_key_file, given }) => secrets::rotate(Settings::load(given)?, new_key_file),
         Command::DemoService(args) => demo_service::main(&args),
         Command::Openapi => print(&openapi::pretty()),
     }

@@ -17,6 +17,7 @@ mod middleware;
 pub mod openapi;
 mod pages;
 mod rest;
+pub mod secrets;
 pub mod serve;
 mod state;
 mod watch;

@@ -7,13 +7,14 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Components, ContentBuilder, Info, OpenApi, Ref, RefOr, ResponseBuilder, Schema, SecurityRequirement, Tag};
 
 /// The groups of operations, in the order of the document.
-const TAGS: [(&str, &str); 10] = [
+const TAGS: [(&str, &str); 11] = [
     ("auth", "Sign-in and sessions."),
     ("services", "Services and their life cycle."),
     ("metrics", "Figures over time."),
     ("logs", "Log lines."),
     ("activity", "What happened."),
     ("users", "Accounts."),
+    ("secrets", "Values that variables of services refer to by `${secret:NAME}`."),
     ("system", "The health of Pilothouse."),
     ("live data", "WebSockets: /ws, /ws/dashboard, /ws/services/{id}, /ws/metrics, /ws/events, /ws/logs/{service_id}."),
     ("documents", "The API's own documents."),
@@ -74,6 +75,11 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete].into_iter().filter_map(Option::as_mut)
 }
 
+/// Whether a parameter of the path names the one thing that an operation is about.
+fn is_id(parameter: &str) -> bool {
+    matches!(parameter, "id" | "name")
+}
+
 /// Adds what follows from the operation itself: security, and the failures that it can answer.
 fn complete(operation: &mut Operation) {
     let permission =
@@ -82,7 +88,7 @@ fn complete(operation: &mut Operation) {
     operation.operation_id = operation.operation_id.take().map(|name| format!("{tag}_{name}"));
     let is_open = permission.as_deref() == Some("public");
     let least = Permission::ALL.iter().find(|one| Some(one.as_str()) == permission.as_deref()).map(|one| one.least_role());
-    let has_id = operation.parameters.iter().flatten().any(|one| matches!(one, RefOr::T(parameter) if parameter.name == "id"));
+    let has_id = operation.parameters.iter().flatten().any(|one| matches!(one, RefOr::T(parameter) if is_id(&parameter.name)));
     let has_input = operation.request_body.is_some() || operation.parameters.as_ref().is_some_and(|all| all.len() > usize::from(has_id));
     if !is_open {
         operation.security = Some(vec![SecurityRequirement::new("bearer", [] as [&str; 0])]);

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{Detail, Role, SessionId, Timestamp, UserId};
 
-/// Text that must not be shown: prints dots, is never logged.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Text that must not be shown: prints dots, is never logged, and what isn't text isn't repeated in an error.
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String))]
 #[serde(transparent)]
 pub struct Secret(String);
@@ -27,6 +28,42 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("••••")
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+
+        impl Visitor<'_> for Text {
+            type Value = Secret;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Secret, E> {
+                Ok(Secret::new(text))
+            }
+
+            fn visit_string<E: de::Error>(self, text: String) -> Result<Secret, E> {
+                Ok(Secret(text))
+            }
+
+            fn visit_i64<E: de::Error>(self, _: i64) -> Result<Secret, E> {
+                Err(E::invalid_type(Unexpected::Other("number"), &self))
+            }
+
+            fn visit_u64<E: de::Error>(self, _: u64) -> Result<Secret, E> {
+                Err(E::invalid_type(Unexpected::Other("number"), &self))
+            }
+
+            fn visit_f64<E: de::Error>(self, _: f64) -> Result<Secret, E> {
+                Err(E::invalid_type(Unexpected::Other("number"), &self))
+            }
+        }
+
+        deserializer.deserialize_string(Text)
     }
 }
 
@@ -189,6 +226,11 @@ mod tests {
     #[test]
     fn a_secret_prints_dots() {
         assert_eq!(format!("{:?}", Secret::new("hunter2")), "••••");
+        assert_eq!(serde_json::from_str::<Secret>("\"hunt\\ner2\"").unwrap().reveal(), "hunt\ner2");
+        for number in ["123456", "-123456", "1234.56"] {
+            let error = serde_json::from_str::<Secret>(number).unwrap_err().to_string();
+            assert!(error.contains("invalid type: number, expected a string") && !error.contains("1234"), "{error}");
+        }
     }
 
     #[test]

@@ -11,9 +11,9 @@ use crate::{Error, Result, ServiceId, SessionId, UserId};
 pub enum Role {
     /// Sees everything but accounts and the audit, changes nothing.
     Viewer,
-    /// Also runs, creates and changes services.
+    /// Also runs, creates and changes services, and manages secrets.
     Developer,
-    /// Also deletes services, names free commands and manages users.
+    /// Also deletes services, names free commands, manages users and rotates the keys of secrets.
     Admin,
 }
 
@@ -102,6 +102,10 @@ permissions! {
     ApiRead = "api:read", Viewer, "read the API documentation";
     SessionsOwn = "sessions:own", Viewer, "see and end one's own sessions";
     UsersManage = "users:manage", Admin, "manage users";
+    SecretsRead = "secrets:read", Developer, "see which secrets there are";
+    SecretsWrite = "secrets:write", Developer, "set and delete secrets";
+    SecretsReveal = "secrets:reveal", Developer, "see the value of a secret";
+    SecretsRotate = "secrets:rotate", Admin, "rotate the keys of secrets";
 }
 
 /// Who asks. Made by authentication only; every port method takes one first.

@@ -63,13 +63,17 @@ event_kinds! {
     UserCreated = "user.created", "User created";
     UserChanged = "user.changed", "User changed";
     UserDeleted = "user.deleted", "User deleted";
+    SecretSet = "secret.set", "Secret set";
+    SecretDeleted = "secret.deleted", "Secret deleted";
+    SecretRevealed = "secret.revealed", "Secret revealed";
+    SecretsRotated = "secret.rotated", "Keys of secrets rotated";
     SystemStarted = "system.started", "Pilothouse started";
 }
 
 impl EventKind {
-    /// Whether it concerns accounts: only the audit shows it.
+    /// Whether it concerns accounts or secrets: only the audit shows it.
     pub fn is_account(self) -> bool {
-        self.as_str().starts_with("auth.") || self.as_str().starts_with("user.")
+        ["auth.", "user.", "secret."].iter().any(|start| self.as_str().starts_with(start))
     }
 }
 

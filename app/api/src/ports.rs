@@ -9,10 +9,10 @@ use async_trait::async_trait;
 
 use crate::{
     BulkReport, BulkRequest, Caller, ComposeReport, ComposeRequest, Credentials, DeletedService, DependencyGraph, DependencyQuery,
-    DiscoveryReport, Error, Event, EventQuery, HealthCheck, HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, LogLine,
-    LogQuery, Me, MetricsQuery, MetricsSeries, NewService, NewUser, Origin, Page, Restoration, Result, Secret, Service, ServiceDetail,
-    ServiceId, ServicePatch, ServicePlan, ServiceQuery, Session, SessionId, Setup, SystemReport, SystemSeries, Tokens, User, UserId,
-    UserPatch,
+    DiscoveryReport, Error, Event, EventQuery, HealthCheck, HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, KeyRotation,
+    LogLine, LogQuery, Me, MetricsQuery, MetricsSeries, NamedSecret, NewSecret, NewService, NewUser, Origin, Page, Restoration, Result,
+    Secret, SecretName, SecretReveal, SecretValue, Service, ServiceDetail, ServiceId, ServicePatch, ServicePlan, ServiceQuery, Session,
+    SessionId, Setup, SystemReport, SystemSeries, Tokens, User, UserId, UserPatch,
 };
 
 /// All ports together: what pages and handlers take from their context.
@@ -30,6 +30,8 @@ pub struct Backend {
     pub auth: Arc<dyn Auth>,
     /// Accounts.
     pub users: Arc<dyn Users>,
+    /// Named secrets.
+    pub secrets: Arc<dyn Secrets>,
     /// The health of Pilothouse.
     pub system: Arc<dyn System>,
 }
@@ -183,6 +185,28 @@ pub trait Users: Send + Sync {
 
     /// Deletes a user and ends their sessions. Needs `users:manage`. The last active Admin can't be lost.
     async fn delete(&self, caller: &Caller, id: UserId) -> Result<()>;
+}
+
+/// Named secrets. What needs a value fails with `unavailable`, saying what to do, while the key of secrets isn't the right one.
+#[async_trait]
+pub trait Secrets: Send + Sync {
+    /// Every secret by name, without values, with what refers to it. Needs `secrets:read`.
+    async fn list(&self, caller: &Caller) -> Result<Vec<NamedSecret>>;
+
+    /// Makes or changes a secret. Needs `secrets:write`. Services that run keep the value that they were started with. Fails with `conflict`
+    /// when the version isn't the one that the caller names.
+    async fn put(&self, caller: &Caller, name: SecretName, new: NewSecret) -> Result<NamedSecret>;
+
+    /// Deletes a secret. Needs `secrets:write`. Fails with `conflict` while something refers to it, unless `force`.
+    async fn delete(&self, caller: &Caller, name: SecretName, force: bool) -> Result<()>;
+
+    /// The value of a secret, for who says their own password again; it is in the audit. Needs `secrets:reveal`. Fails with
+    /// `validation_failed` when that isn't the password, or `rate_limited`.
+    async fn reveal(&self, caller: &Caller, name: SecretName, again: SecretReveal) -> Result<SecretValue>;
+
+    /// Makes a new data key, seals all values anew with it and removes the old one. Needs `secrets:rotate`. Fails with `conflict` while that
+    /// is being done; what was interrupted is finished by the next one, or at the next start.
+    async fn rotate(&self, caller: &Caller) -> Result<KeyRotation>;
 }
 
 /// The health of Pilothouse.

@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::bus::Bus;
 use crate::events::Events;
-use crate::secrets::Keyring;
+use crate::secrets::{Keyring, Mask};
 use crate::store::Store;
 use crate::{Catalog, Clock};
 
@@ -84,6 +84,8 @@ pub struct Core {
     pub events: Arc<Events>,
     /// Seals what must not be read in the store.
     pub keyring: Arc<Keyring>,
+    /// Takes the values of secrets out of what services write.
+    pub mask: Arc<Mask>,
     /// Background tasks: spawned here, so that a shutdown can wait for them.
     pub tasks: TaskTracker,
     /// Cancelled at shutdown.

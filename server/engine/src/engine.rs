@@ -13,7 +13,7 @@ use crate::monitoring;
 use crate::runtime::Runtimes;
 use crate::runtime::docker::DockerRuntime;
 use crate::runtime::process::{ProcessRuntime, log_folder};
-use crate::secrets::Keyring;
+use crate::secrets::{self, Keyring};
 use crate::services::{Inherited, Services, last_lines};
 use crate::store::Store;
 use crate::{Catalog, Clock, Core, EngineConfig, Feeds, system};
@@ -27,6 +27,7 @@ pub struct Engine {
     services: Arc<Services>,
     monitoring: Arc<monitoring::Manager>,
     accounts: Arc<auth::Manager>,
+    secrets: Arc<secrets::Manager>,
 }
 
 impl Engine {
@@ -46,14 +47,15 @@ impl Engine {
         let events = Arc::new(Events::new(store.clone(), bus.clone(), clock.clone()));
         let keyring = Arc::new(Keyring::open(store.clone(), &config.secrets_key, clock.clone()).await?);
         let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
-        let core = Arc::new(Core { config, clock, bus, catalog, store, events, keyring, tasks, shutdown });
+        let core = Arc::new(Core { config, clock, bus, catalog, store, events, keyring, mask: Arc::default(), tasks, shutdown });
         let runtimes = Runtimes::new(vec![Arc::new(ProcessRuntime::new(core.clone())), Arc::new(DockerRuntime::new(core.clone()))]);
         let logged = core.clone();
-        let lines = Arc::new(move |id, since, most| last_lines(&log_folder(&logged, id), since, most));
+        let lines = Arc::new(move |id, since, most| last_lines(&log_folder(&logged, id), since, most, &logged.mask));
         let services = Services::open(core.clone(), runtimes.clone(), Inherited::of_process(), lines).await?;
         let monitoring = monitoring::Manager::new(core.clone(), runtimes.clone());
         let system = system::Manager::new(core.clone(), runtimes.clone());
         let accounts = auth::Manager::new(core.clone());
+        let secrets = secrets::Manager::open(core.clone(), accounts.clone()).await?;
         let logs = Arc::new(logs::Manager::new(core.clone()));
         let forgetting = monitoring.clone();
         services.on_delete(move |id| forgetting.forget(id));
@@ -80,10 +82,11 @@ impl Engine {
             activity: core.events.clone(),
             auth: accounts.clone(),
             users: accounts.clone(),
+            secrets: secrets.clone(),
             system,
         };
         let feeds = Arc::new(Feeds::new(core.clone(), logs));
-        Ok(Self { core, backend, feeds, runtimes, services, monitoring, accounts })
+        Ok(Self { core, backend, feeds, runtimes, services, monitoring, accounts, secrets })
     }
 
     /// What all managers share.
@@ -106,6 +109,11 @@ impl Engine {
         self.accounts.clone()
     }
 
+    /// Secrets beyond their port: what refers to them, and the key that wraps their keys.
+    pub fn secrets(&self) -> Arc<secrets::Manager> {
+        self.secrets.clone()
+    }
+
     /// Live data.
     pub fn feeds(&self) -> Arc<Feeds> {
         self.feeds.clone()
@@ -118,10 +126,23 @@ impl Engine {
         self.core.store.lease.acquire(&self.core.tasks, &self.core.shutdown).await?;
         self.accounts.prepare().await?;
         self.accounts.spawn();
+        self.secrets.spawn();
         self.runtimes.spawn();
         self.services.spawn();
         self.monitoring.spawn();
         Ok(())
+    }
+
+    /// Takes the lease and begins nothing in the background: for what the command line does alone.
+    ///
+    /// Fails with `conflict` when another instance has the lease.
+    pub async fn act_alone(&self) -> api::Result<()> {
+        let core = &self.core;
+        core.store.lease.acquire(&core.tasks, &core.shutdown).await?;
+        match core.store.lease.is_held() {
+            true => Ok(()),
+            false => Err(api::Error::conflict("another Pilothouse uses this database; stop it first")),
+        }
     }
 
     /// Ends the work in the background and closes the store. Services live on.

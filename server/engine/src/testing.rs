@@ -86,7 +86,8 @@ impl TestStore {
         let events = Arc::new(Events::new(store.clone(), bus.clone(), clock.clone()));
         let keyring = Keyring::open(store.clone(), &self.config.secrets_key, clock.clone()).await.expect("the keyring of a test opens");
         let keyring = Arc::new(keyring);
-        Arc::new(Core { config: self.config.clone(), clock, bus, catalog, store, events, keyring, tasks, shutdown })
+        let (config, mask) = (self.config.clone(), Arc::default());
+        Arc::new(Core { config, clock, bus, catalog, store, events, keyring, mask, tasks, shutdown })
     }
 }
 

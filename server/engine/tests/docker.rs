@@ -358,7 +358,7 @@ impl Whole {
         core.store.lease.acquire(&core.tasks, &core.shutdown).await.unwrap();
         let runtimes = Runtimes::new(vec![Arc::new(ProcessRuntime::new(core.clone())), Arc::new(DockerRuntime::new(core.clone()))]);
         let logged = core.clone();
-        let lines = Arc::new(move |id, since, most| engine::services::last_lines(&log_folder(&logged, id), since, most));
+        let lines = Arc::new(move |id, since, most| engine::services::last_lines(&log_folder(&logged, id), since, most, &logged.mask));
         let services = Services::open(core.clone(), runtimes.clone(), Inherited::of_process(), lines).await.unwrap();
         runtimes.spawn();
         services.spawn();

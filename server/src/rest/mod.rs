@@ -6,6 +6,7 @@ mod documents;
 mod logs;
 mod metrics;
 mod probes;
+mod secrets;
 mod services;
 mod system;
 mod tickets;
@@ -36,6 +37,7 @@ pub fn routes() -> OpenApiRouter<Arc<Server>> {
         .merge(logs::routes())
         .merge(activity::routes())
         .merge(users::routes())
+        .merge(secrets::routes())
         .merge(system::routes())
         .merge(tickets::routes())
         .merge(documents::routes())

@@ -56,7 +56,11 @@ impl TestApp {
 
     /// With settings of its own.
     pub async fn start_with(kind: StoreKind, change: impl FnOnce(&mut Settings)) -> Self {
-        let store = TestStore::new(kind).await;
+        Self::on(TestStore::new(kind).await, change).await
+    }
+
+    /// On a store that another one has left, with settings of its own.
+    pub async fn on(store: TestStore, change: impl FnOnce(&mut Settings)) -> Self {
         let services = store.folder().join("services");
         std::fs::create_dir_all(&services).unwrap();
         let mut settings = Settings {

@@ -20,5 +20,6 @@ mod permissions;
 mod plan;
 mod program;
 mod run_as;
+mod secrets;
 mod sign_in;
 mod survival;

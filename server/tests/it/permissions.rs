@@ -20,7 +20,7 @@ async fn each_role_reaches_exactly_the_operations_that_the_table_gives_it() {
                 continue;
             }
             let least = Permission::ALL.iter().find(|one| one.as_str() == permission).unwrap().least_role();
-            let (path, method) = (path.replace("{id}", NO_ID), method.parse::<Method>().unwrap());
+            let (path, method) = (path.replace("{id}", NO_ID).replace("{name}", "no-such-secret"), method.parse::<Method>().unwrap());
             let body = operation.get("requestBody").map(|_| body_of(&path));
             nobody.send(method.clone(), &path, body.clone()).await.fails_with(401, "not_signed_in");
             for (role, client) in Role::ALL.into_iter().zip(&clients) {
@@ -41,6 +41,7 @@ fn body_of(path: &str) -> serde_json::Value {
         "/api/services" | "/api/services/plan" => json!({"name": "-", "source": {"folder": "/nowhere"}}),
         "/api/services/bulk" => json!({"action": "start", "ids": [NO_ID]}),
         "/api/users" => json!({"username": "-", "password": "short", "role": "viewer"}),
+        path if path.ends_with("/reveal") => json!({"password": "wrong"}),
         "/api/auth/password" => json!({"old_password": "wrong", "new_password": "short"}),
         _ => json!({}),
     }

@@ -25,7 +25,20 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn every_subcommand_explains_itself() {
-    let commands = ["", "serve", "supervise", "migrate", "user", "user add", "user list", "user reset-password", "demo-service", "openapi"];
+    let commands = [
+        "",
+        "serve",
+        "supervise",
+        "migrate",
+        "user",
+        "user add",
+        "user list",
+        "user reset-password",
+        "secrets",
+        "secrets rotate",
+        "demo-service",
+        "openapi",
+    ];
     for command in commands {
         let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         let output = output(&args);

@@ -210,6 +210,20 @@ impl api::ports::Auth for Manager {
 }
 
 impl Manager {
+    /// Makes sure that it is the caller who asks, by their present password. Fails with `validation_failed` at `/password` when that is
+    /// another one, or with `rate_limited`.
+    pub(crate) async fn confirm(&self, caller: &Caller, password: Secret) -> Result<()> {
+        let id = own(caller)?;
+        let user = user_find(&mut self.core.store.main.read().await?, id).await?.ok_or_else(ended)?;
+        self.limits.attempt(&[format!("account {}", username_key(&user.username))], self.core.clock.now())?;
+        let is_long = password.reveal().chars().count() > api::PASSWORD_MAX;
+        let password = if is_long { Secret::new("") } else { password };
+        match self.passwords.verify(&password, Some(user.password_hash)).await? {
+            true if user.is_active => Ok(()),
+            _ => Err(Error::invalid("/password", "that isn't your present password")),
+        }
+    }
+
     /// The answer to a sign-in or a refresh.
     pub(super) fn answer(&self, user: UserId, session: SessionId, refresh: &RefreshToken, now: Timestamp) -> Result<Tokens> {
         Ok(Tokens {

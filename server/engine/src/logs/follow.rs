@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, watch};
 use super::segment::{self, Cursor, Record};
 use super::text::line;
 use crate::bus::Packet;
+use crate::secrets::Mask;
 use crate::{Clock, Core};
 
 /// How often a log that somebody reads is looked at.
@@ -30,6 +31,7 @@ pub struct Tail {
     folder: PathBuf,
     epoch: String,
     reads: Arc<Semaphore>,
+    mask: Arc<Mask>,
     ring: Mutex<Ring>,
     newest: watch::Sender<u64>,
 }
@@ -41,15 +43,15 @@ struct Ring {
 }
 
 impl Tail {
-    /// The end of the log in `folder`; nothing is read on before [`Tail::watch`].
+    /// The end of the log in `folder`, as it is seen behind `mask`; nothing is read on before [`Tail::watch`].
     ///
     /// # Errors
     /// `service_failed` when it can't be read.
-    pub async fn open(id: ServiceId, folder: PathBuf, reads: Arc<Semaphore>) -> Result<Arc<Self>> {
+    pub async fn open(id: ServiceId, folder: PathBuf, reads: Arc<Semaphore>, mask: Arc<Mask>) -> Result<Arc<Self>> {
         let path = folder.clone();
         let (epoch, newest) = super::read(&reads, move || Ok((segment::epoch(&path)?, segment::newest(&path)?))).await?;
         let ring = Mutex::new(Ring { newest, packets: VecDeque::new(), bytes: 0 });
-        Ok(Arc::new(Self { topic: Topic::Logs(id), folder, epoch, reads, ring, newest: watch::Sender::new(newest) }))
+        Ok(Arc::new(Self { topic: Topic::Logs(id), folder, epoch, reads, mask, ring, newest: watch::Sender::new(newest) }))
     }
 
     /// Reads on as the log grows, as long as somebody reads the tail.
@@ -79,7 +81,7 @@ impl Tail {
     }
 
     fn packet(&self, record: Record<'_>) -> Packet {
-        Packet::new(self.topic, record.seq, record.ts, "line", &line(record))
+        Packet::new(self.topic, record.seq, record.ts, "line", &line(record, &self.mask))
     }
 
     fn lock(&self) -> MutexGuard<'_, Ring> {

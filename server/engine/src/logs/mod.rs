@@ -44,7 +44,7 @@ impl Manager {
     pub async fn follow(&self, id: ServiceId, resume: &Resume) -> Result<LogReader> {
         let tail = match self.tail(id) {
             Some(tail) => tail,
-            None => self.insert(id, Tail::open(id, log_folder(&self.core, id), self.reads.clone()).await?),
+            None => self.insert(id, Tail::open(id, log_folder(&self.core, id), self.reads.clone(), self.core.mask.clone()).await?),
         };
         LogReader::new(tail, resume, self.core.clock.clone()).await
     }
@@ -73,8 +73,8 @@ impl api::ports::Logs for Manager {
         caller.require_on(Permission::LogsRead, id)?;
         self.core.catalog.get(id)?;
         let search = Search::new(&query)?;
-        let folder = log_folder(&self.core, id);
-        read(&self.reads, move || search.run(&folder)).await
+        let (folder, mask) = (log_folder(&self.core, id), self.core.mask.clone());
+        read(&self.reads, move || search.run(&folder, &mask)).await
     }
 }
 

@@ -9,6 +9,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::segment::{Block, Record, blocks, list};
 use super::text::{line, strip_ansi};
+use crate::secrets::Mask;
 
 /// How much is looked through for one page; then there is a cursor to go on, and the page may have fewer lines or none.
 const MOST_BYTES: usize = 64 << 20;
@@ -57,11 +58,11 @@ impl Search {
         Ok(Self { limit: query.limit.get(), before, level: query.level, pattern, from: query.from, to: query.to })
     }
 
-    /// Looks through the log in `folder`.
+    /// Looks through the log in `folder`, for what can be seen behind `mask`.
     ///
     /// # Errors
     /// When it can't be read.
-    pub fn run(&self, folder: &Path) -> io::Result<Page<LogLine>> {
+    pub fn run(&self, folder: &Path, mask: &Mask) -> io::Result<Page<LogLine>> {
         let deadline = Instant::now() + MOST_TIME;
         let segments = list(folder)?;
         let first_seq = segments.first().map_or(1, |segment| segment.first_seq);
@@ -76,7 +77,7 @@ impl Search {
                 Err(error) => return Err(error),
             };
             looked_at += bytes.len();
-            if !self.look_through(&bytes, deadline, &mut found) {
+            if !self.look_through(&bytes, deadline, mask, &mut found) {
                 is_complete = false;
                 break;
             }
@@ -92,7 +93,7 @@ impl Search {
     }
 
     /// Looks through one segment; answers whether to go on with older ones.
-    fn look_through(&self, bytes: &[u8], deadline: Instant, found: &mut Found) -> bool {
+    fn look_through(&self, bytes: &[u8], deadline: Instant, mask: &Mask, found: &mut Found) -> bool {
         let blocks: Vec<Block<'_>> = blocks(bytes).take_while(|block| block.header.first_seq < self.before).collect();
         for block in blocks.into_iter().rev() {
             let header = block.header;
@@ -107,9 +108,9 @@ impl Search {
                 let records: Vec<Record<'_>> = block.records().collect();
                 for record in records.into_iter().rev().filter(|record| record.seq < self.before) {
                     found.oldest = record.seq;
-                    if self.matches(&record) {
+                    if self.matches(&record, mask) {
                         found.bytes += record.text.len();
-                        found.lines.push(line(record));
+                        found.lines.push(line(record, mask));
                         if found.lines.len() >= self.limit || found.bytes >= PAGE_BYTES {
                             return false;
                         }
@@ -124,12 +125,18 @@ impl Search {
         true
     }
 
-    fn matches(&self, record: &Record<'_>) -> bool {
+    fn matches(&self, record: &Record<'_>, mask: &Mask) -> bool {
         self.level.is_none_or(|level| record.level >= level)
             && self.from.is_none_or(|from| record.ts >= from)
             && self.to.is_none_or(|to| record.ts < to)
-            && self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(&strip_ansi(record.text)))
+            && self.pattern.as_ref().is_none_or(|pattern| found_in(pattern, record.text, mask))
     }
+}
+
+/// Whether a pattern is in what can be seen of a line: else one could search for a secret letter by letter.
+fn found_in(pattern: &Regex, text: &[u8], mask: &Mask) -> bool {
+    let plain = strip_ansi(text);
+    pattern.is_match(&plain) && pattern.is_match(&mask.hide(&plain))
 }
 
 fn pattern(q: &str, is_regex: bool) -> Result<Regex> {
@@ -166,6 +173,7 @@ mod tests {
 
     use super::Search;
     use crate::logs::segment::{Position, Writer};
+    use crate::secrets::Mask;
 
     /// 1,000 lines, one a second, every tenth an error; ten in a block.
     fn log(folder: &std::path::Path) {
@@ -182,7 +190,7 @@ mod tests {
     }
 
     fn seqs(folder: &std::path::Path, query: &LogQuery) -> (Vec<u64>, Option<String>) {
-        let page = Search::new(query).unwrap().run(folder).unwrap();
+        let page = Search::new(query).unwrap().run(folder, &Mask::default()).unwrap();
         (page.items.iter().map(|line| line.seq).collect(), page.next_cursor)
     }
 

@@ -7,20 +7,21 @@ use api::LogLine;
 use serde_json::Value;
 
 use super::segment::Record;
+use crate::secrets::Mask;
 
 /// The keys under which structured lines keep their message and their level.
 const MESSAGE_KEYS: [&str; 3] = ["message", "msg", "event"];
 const LEVEL_KEYS: [&str; 5] = ["level", "severity", "levelname", "log.level", "lvl"];
 
-/// A line as the API gives it: without colours, with the fields of a JSON object taken apart.
-pub fn line(record: Record<'_>) -> LogLine {
+/// A line as the API gives it: without colours and secrets, with the fields of a JSON object taken apart.
+pub fn line(record: Record<'_>, mask: &Mask) -> LogLine {
     let text = strip_ansi(record.text);
-    let text = text.strip_suffix(b"\r").unwrap_or(&text);
-    let (message, fields) = structured(text).unwrap_or_else(|| (String::from_utf8_lossy(text).into_owned(), BTreeMap::new()));
+    let text = mask.hide(text.strip_suffix(b"\r").unwrap_or(&text));
+    let (message, fields) = structured(&text, mask).unwrap_or_else(|| (String::from_utf8_lossy(&text).into_owned(), BTreeMap::new()));
     LogLine { seq: record.seq, ts: record.ts, level: record.level, stream: record.stream, message, fields }
 }
 
-fn structured(text: &[u8]) -> Option<(String, BTreeMap<String, Value>)> {
+fn structured(text: &[u8], mask: &Mask) -> Option<(String, BTreeMap<String, Value>)> {
     if text.first() != Some(&b'{') {
         return None;
     }
@@ -31,7 +32,21 @@ fn structured(text: &[u8]) -> Option<(String, BTreeMap<String, Value>)> {
         _ => String::from_utf8_lossy(text).into_owned(),
     };
     fields.retain(|key, _| !LEVEL_KEYS.contains(&key.as_str()));
-    Some((message, fields))
+    if mask.is_empty() {
+        return Some((message, fields));
+    }
+    // What JSON wrote in another way is plain only now.
+    fields.values_mut().for_each(|value| hide_in(value, mask));
+    Some((mask.hide_text(message), fields))
+}
+
+fn hide_in(value: &mut Value, mask: &Mask) {
+    match value {
+        Value::String(text) => *text = mask.hide_text(std::mem::take(text)),
+        Value::Array(items) => items.iter_mut().for_each(|item| hide_in(item, mask)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| hide_in(field, mask)),
+        _ => {}
+    }
 }
 
 /// `text` without terminal escape sequences.
@@ -71,6 +86,7 @@ mod tests {
 
     use super::{line, strip_ansi};
     use crate::logs::segment::Record;
+    use crate::secrets::Mask;
 
     fn record(text: &[u8]) -> Record<'_> {
         Record { seq: 1, ts: Timestamp::default(), level: Level::Info, stream: LogStream::Stdout, text }
@@ -92,14 +108,29 @@ mod tests {
 
     #[test]
     fn a_json_line_shows_its_message_and_keeps_its_fields() {
-        let line = line(record(br#"{"level":"info","msg":"paid","order":7}"#));
+        let line = line(record(br#"{"level":"info","msg":"paid","order":7}"#), &Mask::default());
         assert_eq!((line.message.as_str(), line.fields.len()), ("paid", 1));
         assert_eq!(line.fields["order"], 7);
     }
 
     #[test]
     fn broken_text_is_replaced_and_broken_json_kept() {
-        assert_eq!(line(record(b"a\xffb\r")).message, "a\u{fffd}b");
-        assert_eq!(line(record(b"{not json")).message, "{not json");
+        assert_eq!(line(record(b"a\xffb\r"), &Mask::default()).message, "a\u{fffd}b");
+        assert_eq!(line(record(b"{not json"), &Mask::default()).message, "{not json");
+    }
+
+    #[test]
+    fn secrets_are_hidden_in_messages_and_fields_however_they_are_written() {
+        let mask = Mask::default();
+        mask.set([api::Secret::new("pa/ss\u{e4}word")]);
+        let hidden = line(record(r#"{"msg":"with pa\/ss\u00E4word","a":{"b":["pa/ss\u00e4word", 7]},"n":8}"#.as_bytes()), &mask);
+        assert_eq!(hidden.message, "with ••••••");
+        assert_eq!(
+            (&hidden.fields["a"]["b"][0], &hidden.fields["a"]["b"][1], &hidden.fields["n"]),
+            (&"••••••".into(), &7.into(), &8.into())
+        );
+        assert_eq!(line(record("\x1b[1mpa/ss\u{e4}\x1b[0mword".as_bytes()), &mask).message, "••••••");
+        mask.set([api::Secret::new("12345678")]);
+        assert_eq!(line(record(br#"{"pin":12345678}"#), &mask).message, r#"{"pin":••••••}"#);
     }
 }

@@ -101,6 +101,11 @@ impl Keyring {
         self.ring().as_ref().map(|_| ()).map_err(Error::clone)
     }
 
+    /// Whether it has the data key of that number.
+    pub fn knows(&self, key: i64) -> bool {
+        self.ring().as_ref().is_ok_and(|ring| ring.keys.contains_key(&key))
+    }
+
     /// The number of the data key that new values are sealed with.
     pub fn active(&self) -> Result<i64> {
         self.ring().as_ref().map(|ring| ring.active).map_err(Error::clone)
@@ -139,6 +144,12 @@ impl Keyring {
         write.await?;
         self.reload().await?;
         Ok(next)
+    }
+
+    /// Fails as [`Keyring::rewrap`] with that key would before it changes anything.
+    pub fn check(&self, new: &SecretsKey) -> Result<()> {
+        self.ready()?;
+        Kek::of(new, &self.store.keys).map(drop)
     }
 
     /// Wraps all data keys with another key-encryption key, in one commit, and answers how many there are. This keyring doesn't know the new

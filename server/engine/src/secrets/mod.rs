@@ -1,7 +1,348 @@
-//! Secrets: sealed in the store under keys of their own.
+//! Named secrets: values that services refer to by `${secret:NAME}`, sealed in the store, shown only to who says their password again.
+//!
+//! The [`Keyring`] seals, the [`Vault`] opens for those who may have a value, the [`Mask`] takes values out of logs, and the [`Manager`]
+//! is what people use.
 
 mod aead;
 mod kek;
 pub mod keyring;
+mod mask;
+pub mod rotation;
+mod vault;
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use api::{
+    Caller, Error, EventKind, KeyRotation, NamedSecret, NewSecret, Permission, Result, Secret, SecretName, SecretReveal, SecretUse,
+    SecretValue, Timestamp, secret_references,
+};
+use async_trait::async_trait;
+use serde_json::json;
+
+use crate::events::NewEvent;
+use crate::store::secrets::{
+    SecretRow, secret_count, secret_delete, secret_find, secret_list, secret_put, secrets_changed, secrets_revision,
+};
+use crate::{Core, SecretsKey, auth};
 pub use keyring::Keyring;
+use keyring::require_key;
+pub use mask::{DOTS, Mask};
+pub use vault::Vault;
+
+/// The most secrets that there may be.
+const MOST: i64 = 1000;
+/// How often one looks whether another instance has changed a secret.
+const POLL: Duration = Duration::from_secs(2);
+
+/// What refers to secrets, by their names.
+pub type Uses = BTreeMap<String, Vec<SecretUse>>;
+
+type OnUses = Box<dyn Fn() -> Uses + Send + Sync>;
+
+/// Named secrets.
+pub struct Manager {
+    core: Arc<Core>,
+    accounts: Arc<auth::Manager>,
+    vault: Vault,
+    /// Knows what refers to secrets beside the variables of services.
+    uses: OnceLock<OnUses>,
+    /// One change or rotation at a time.
+    changing: tokio::sync::Mutex<()>,
+}
+
+impl Manager {
+    /// The secrets of a store; what they are is taken out of logs from now on.
+    ///
+    /// # Errors
+    /// `unavailable` when the database is down.
+    pub async fn open(core: Arc<Core>, accounts: Arc<auth::Manager>) -> Result<Arc<Self>> {
+        let vault = Vault::of(&core);
+        let manager = Arc::new(Self { core, accounts, vault, uses: OnceLock::new(), changing: tokio::sync::Mutex::default() });
+        manager.mask().await?;
+        Ok(manager)
+    }
+
+    /// Lets `known` say what else refers to secrets. Can be said once.
+    pub fn on_uses(&self, known: impl Fn() -> Uses + Send + Sync + 'static) {
+        if self.uses.set(Box::new(known)).is_err() {
+            tracing::error!("second_source_of_uses_ignored");
+        }
+    }
+
+    /// Finishes a rotation that was interrupted, and follows the changes of other instances, until shutdown.
+    pub fn spawn(self: &Arc<Self>) {
+        let (finishing, shutdown) = (self.clone(), self.core.shutdown.clone());
+        self.core.tasks.spawn(async move { shutdown.run_until_cancelled(finishing.finish()).await });
+        if self.core.store.kind() != "SQLite" {
+            let (following, shutdown) = (self.clone(), self.core.shutdown.clone());
+            self.core.tasks.spawn(async move { shutdown.run_until_cancelled(following.follow()).await });
+        }
+    }
+
+    /// Makes a new data key and seals everything anew with it.
+    ///
+    /// # Errors
+    /// As [`api::ports::Secrets::rotate`].
+    async fn renew(&self, by: &Caller) -> Result<KeyRotation> {
+        let busy = |_| Error::conflict("secrets are being changed, or their keys rotated, at this moment; try again when that is done");
+        let _alone = self.changing.try_lock().map_err(busy)?;
+        let data_key = self.core.keyring.renew().await?;
+        let finished = rotation::finish(&self.core, usize::MAX).await;
+        let (message, data) = match &finished {
+            Ok(done) => (
+                format!("{} rotated the keys of secrets: {} values were sealed anew with data key {data_key}", by.name, done.resealed),
+                json!({ "data_key": data_key, "resealed": done.resealed, "removed": done.removed }),
+            ),
+            Err(error) => (
+                format!("{} rotated the keys of secrets; data key {data_key} was made, but {}", by.name, error.message),
+                json!({ "data_key": data_key }),
+            ),
+        };
+        self.core.events.record(NewEvent::new(EventKind::SecretsRotated, message).by(by).with(data)).await?;
+        let done = finished?;
+        Ok(KeyRotation { data_key: data_key.unsigned_abs(), resealed: done.resealed, removed: done.removed })
+    }
+
+    /// Rotates the keys, then wraps them with another key-encryption key. What this Pilothouse is configured with opens nothing afterwards.
+    /// For the command line, by who has the lease.
+    ///
+    /// # Errors
+    /// As [`api::ports::Secrets::rotate`], and `validation_failed` or `unavailable` when the new key is none or can't be read; nothing is
+    /// changed then.
+    pub async fn take_key(&self, by: &Caller, new: &SecretsKey) -> Result<KeyRotation> {
+        by.require(Permission::SecretsRotate)?;
+        self.core.keyring.check(new)?;
+        let rotation = self.renew(by).await?;
+        let keys = self.core.keyring.rewrap(new).await?;
+        let message = format!("{} wrapped the keys of secrets with another key", by.name);
+        self.core.events.record(NewEvent::new(EventKind::SecretsRotated, message).by(by).with(json!({ "wrapped": keys }))).await?;
+        Ok(rotation)
+    }
+
+    async fn finish(&self) {
+        self.core.store.lease.held().await;
+        if self.core.keyring.ready().is_err() {
+            return;
+        }
+        let _alone = self.changing.lock().await;
+        let finished = async {
+            match rotation::is_unfinished(&self.core).await? {
+                true => rotation::finish(&self.core, usize::MAX).await.map(|done| tracing::info!(?done, "key_rotation_finished")),
+                false => Ok(()),
+            }
+        };
+        if let Err(error) = finished.await {
+            tracing::error!(%error, "key_rotation_not_finished");
+        }
+    }
+
+    async fn follow(&self) {
+        let mut seen = None;
+        loop {
+            tokio::time::sleep(POLL).await;
+            let revision = async { Ok::<_, Error>(secrets_revision(&mut self.core.store.main.read().await?).await?) };
+            // What can't be read now is read the next time.
+            let Ok(revision) = revision.await else { continue };
+            if seen != Some(revision) && self.core.keyring.reload().await.is_ok() && self.mask().await.is_ok() {
+                seen = Some(revision);
+            }
+        }
+    }
+
+    /// Takes the present values out of logs from now on. While the keys of secrets can't be opened nothing is known of them.
+    async fn mask(&self) -> Result<()> {
+        let rows = secret_list(&mut self.core.store.main.read().await?).await?;
+        if self.core.keyring.ready().is_err() {
+            return Ok(());
+        }
+        let mut values: Vec<Secret> = Vec::with_capacity(rows.len());
+        for row in &rows {
+            // One that can't be opened is told when it is used.
+            values.extend(self.vault.value(row).await.ok());
+        }
+        self.core.mask.set(values);
+        Ok(())
+    }
+
+    /// After a change that stands, whatever becomes of this.
+    async fn mask_anew(&self) {
+        if let Err(error) = self.mask().await {
+            tracing::error!(%error, "secrets_not_masked");
+        }
+    }
+
+    /// What refers to secrets now.
+    fn all_uses(&self) -> Uses {
+        let mut uses = self.uses.get().map(|known| known()).unwrap_or_default();
+        for entry in self.core.catalog.all() {
+            for (variable, text) in &entry.spec.environment {
+                for name in secret_references(text) {
+                    let (service_id, service_name) = (entry.service.id, entry.service.name.clone());
+                    uses.entry(name.to_owned()).or_default().push(SecretUse { service_id, service_name, variable: variable.clone() });
+                }
+            }
+        }
+        for uses in uses.values_mut() {
+            uses.sort_by(|one, other| {
+                (&one.service_name, &one.variable, one.service_id).cmp(&(&other.service_name, &other.variable, other.service_id))
+            });
+            uses.dedup();
+        }
+        uses
+    }
+
+    fn shown(&self, row: SecretRow, uses: &mut Uses) -> Result<NamedSecret> {
+        let used_by = uses.remove(&row.name).unwrap_or_default();
+        let value_set_at = Timestamp::from_micros(row.value_set_at);
+        Ok(NamedSecret {
+            name: row.name.parse().map_err(|_| Error::internal())?,
+            description: row.description,
+            version: row.version.unsigned_abs(),
+            created_at: Timestamp::from_micros(row.created_at),
+            updated_at: Timestamp::from_micros(row.updated_at),
+            value_set_at,
+            updated_by: row.updated_by,
+            unused: used_by.is_empty(),
+            used_by,
+            stale: NamedSecret::is_stale(value_set_at, self.core.clock.now()),
+        })
+    }
+
+    async fn find(&self, name: &SecretName) -> Result<Option<SecretRow>> {
+        Ok(secret_find(&mut self.core.store.main.read().await?, name.as_str()).await?)
+    }
+}
+
+#[async_trait]
+impl api::ports::Secrets for Manager {
+    async fn list(&self, caller: &Caller) -> Result<Vec<NamedSecret>> {
+        caller.require(Permission::SecretsRead)?;
+        let mut rows = secret_list(&mut self.core.store.main.read().await?).await?;
+        rows.sort_by(|one, other| one.name.cmp(&other.name));
+        let mut uses = self.all_uses();
+        rows.into_iter().map(|row| self.shown(row, &mut uses)).collect()
+    }
+
+    async fn put(&self, caller: &Caller, name: SecretName, new: NewSecret) -> Result<NamedSecret> {
+        caller.require(Permission::SecretsWrite)?;
+        Error::invalid_fields(new.faults())?;
+        let _alone = self.changing.lock().await;
+        let before = self.find(&name).await?;
+        let version = before.as_ref().map_or(0, |row| row.version);
+        if let Some(wanted) = new.version.filter(|wanted| *wanted != version.unsigned_abs()) {
+            return Err(changed(&name, wanted, version));
+        }
+        let value = match (&new.value, &before) {
+            (Some(value), _) => value.clone(),
+            (None, Some(row)) => self.vault.value(row).await?,
+            (None, None) => return Err(Error::invalid("/value", format!("'{name}' is a new secret; give it a value"))),
+        };
+        let context = vault::context(name.as_str(), version + 1);
+        let sealed = self.core.keyring.seal(&context.each_ref().map(Vec::as_slice), value.reveal().as_bytes())?;
+        let now = self.core.clock.now().micros();
+        let kept = |time: fn(&SecretRow) -> i64| before.as_ref().map_or(now, time);
+        let description = match new.description {
+            Some(text) => Some(text).filter(|text| !text.trim().is_empty()),
+            None => before.as_ref().and_then(|row| row.description.clone()),
+        };
+        let mut row = SecretRow {
+            name: name.to_string(),
+            description,
+            sealed,
+            key_id: 0,
+            version: version + 1,
+            value_set_at: if new.value.is_some() { now } else { kept(|row| row.value_set_at) },
+            created_at: kept(|row| row.created_at),
+            updated_at: now,
+            updated_by: caller.name.clone(),
+        };
+        let (by, what) = (caller.clone(), if new.value.is_some() { "set" } else { "changed what is said of" });
+        let write = self.core.events.write(move |db| {
+            Box::pin(async move {
+                let present = secret_find(db, &row.name).await?.map_or(0, |row| row.version);
+                if present != version {
+                    return Err(changed(&name, version.unsigned_abs(), present).into());
+                }
+                if present == 0 && secret_count(db).await? >= MOST {
+                    return Err(Error::conflict(format!("there are {MOST} secrets already; delete some that nothing refers to")).into());
+                }
+                row.key_id = require_key(db, &row.sealed).await?;
+                secret_put(db, &row).await?;
+                secrets_changed(db).await?;
+                let message = format!("{} {what} the secret '{}' (version {})", by.name, row.name, row.version);
+                let event = NewEvent::new(EventKind::SecretSet, message).by(&by).about(&row.name);
+                let event = event.with(json!({ "name": row.name, "version": row.version }));
+                Ok((row, vec![event]))
+            })
+        });
+        let row = write.await?;
+        self.mask_anew().await;
+        self.shown(row, &mut self.all_uses())
+    }
+
+    async fn delete(&self, caller: &Caller, name: SecretName, force: bool) -> Result<()> {
+        caller.require(Permission::SecretsWrite)?;
+        let _alone = self.changing.lock().await;
+        self.find(&name).await?.ok_or_else(|| absent(&name))?;
+        let uses = self.all_uses().remove(name.as_str()).unwrap_or_default();
+        if let (Some(first), false) = (uses.first(), force) {
+            let more = if uses.len() > 1 { format!(" and {} more", uses.len() - 1) } else { String::new() };
+            return Err(Error::conflict(format!(
+                "the variable {} of {}{more} refers to '{name}', and wouldn't have a value at the next start; change that first, or delete it all the same",
+                first.variable, first.service_name
+            )));
+        }
+        let by = caller.clone();
+        let write = self.core.events.write(move |db| {
+            Box::pin(async move {
+                if !secret_delete(db, name.as_str()).await? {
+                    return Err(absent(&name).into());
+                }
+                secrets_changed(db).await?;
+                let message = format!("{} deleted the secret '{name}'", by.name);
+                let event = NewEvent::new(EventKind::SecretDeleted, message).by(&by).about(&name);
+                Ok(((), vec![event.with(json!({ "name": name, "uses": uses.len() }))]))
+            })
+        });
+        write.await?;
+        self.mask_anew().await;
+        Ok(())
+    }
+
+    async fn reveal(&self, caller: &Caller, name: SecretName, again: SecretReveal) -> Result<SecretValue> {
+        caller.require(Permission::SecretsReveal)?;
+        self.accounts.confirm(caller, again.password).await?;
+        let row = self.find(&name).await?.ok_or_else(|| absent(&name))?;
+        let value = self.vault.value(&row).await?;
+        let message = format!("the value of the secret '{name}' (version {}) was shown to {}", row.version, caller.name);
+        let event = NewEvent::new(EventKind::SecretRevealed, message).by(caller).about(&name);
+        // Nobody is shown what isn't in the audit.
+        self.core.events.record(event.with(json!({ "name": name, "version": row.version }))).await?;
+        Ok(SecretValue { value, version: row.version.unsigned_abs() })
+    }
+
+    async fn rotate(&self, caller: &Caller) -> Result<KeyRotation> {
+        caller.require(Permission::SecretsRotate)?;
+        if !self.core.store.lease.is_held() {
+            return Err(Error::unavailable("another Pilothouse acts now; use that one, or wait until it has ended").retry_after(5));
+        }
+        self.renew(caller).await
+    }
+}
+
+fn changed(name: &SecretName, wanted: u64, present: i64) -> Error {
+    Error::conflict(match present {
+        0 => format!("there is no secret '{name}' any more, and not its version {wanted}; read it again"),
+        _ if wanted == 0 => format!("there is a secret '{name}' already (version {present}); choose another name, or change that one"),
+        _ => format!("the secret '{name}' was changed by somebody else: it has version {present}, not {wanted}; read it again"),
+    })
+}
+
+fn absent(name: &SecretName) -> Error {
+    Error::not_found("secret", name)
+}
+
+#[cfg(test)]
+mod tests;

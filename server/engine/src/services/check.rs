@@ -23,7 +23,7 @@ impl Services {
         }
         let port = self.core.catalog.find(id).and_then(|entry| entry.service.port);
         match self.planner.beside(&row.spec, row.found.as_ref(), port, command).await {
-            Ok(aside) => aside.run(limit).await,
+            Ok(aside) => self.without_secrets(aside.run(limit).await),
             Err(error) => Ran::not(format!("it can't be run: {}", error.message)),
         }
     }
@@ -55,6 +55,12 @@ impl Services {
         let asked = check.asked(entry.service.port);
         let found = check_once(&entry, check, &self.run_command()).await.ok_or_else(Error::internal)?;
         Ok(HealthTest { ok: found.ok, latency_ms: found.latency_ms, asked, message: found.message, output: found.output })
+    }
+
+    /// What a command has written, without the secrets that it may have been given.
+    fn without_secrets(&self, mut ran: Ran) -> Ran {
+        ran.output = ran.output.into_iter().map(|line| self.core.mask.hide_text(line)).collect();
+        ran
     }
 
     /// Records that somebody runs a command that isn't saved with the service: its change would be recorded too.

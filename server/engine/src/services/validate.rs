@@ -103,6 +103,9 @@ impl Faults {
             self.check(&field, name != "PORT", "PORT is set by Pilothouse; set the field 'port' instead");
             let fits = value.len() <= VALUE && !value.contains('\0');
             self.check(&field, fits, "the value of a variable has at most 32 KiB and no zero byte");
+            if let Some(fault) = api::secret_reference_fault(value) {
+                self.check(&field, false, fault);
+            }
         }
     }
 

@@ -43,6 +43,8 @@ mod lease;
 mod location;
 pub mod metrics;
 mod migrations;
+pub mod sealed;
+pub mod secrets;
 pub mod services;
 pub mod sessions;
 pub mod uptime;

@@ -29,7 +29,7 @@ fn new(name: &str, folder: &Path) -> NewService {
 }
 
 fn log(whole: &Whole, id: ServiceId) -> Vec<String> {
-    services::last_lines(&log_folder(&whole.core, id), api::Timestamp::default(), 200)
+    services::last_lines(&log_folder(&whole.core, id), api::Timestamp::default(), 200, &engine::secrets::Mask::default())
 }
 
 async fn until_log(whole: &Whole, id: ServiceId, line: &str, times: usize) {

@@ -50,7 +50,14 @@ async fn act(whole: &Whole, action: Action, ids: &[ServiceId]) {
 }
 
 async fn heard(whole: &Whole, web: ServiceId, expected: &str) {
-    let log = || engine::services::last_lines(&engine::runtime::process::log_folder(&whole.core, web), api::Timestamp::default(), 20);
+    let log = || {
+        engine::services::last_lines(
+            &engine::runtime::process::log_folder(&whole.core, web),
+            api::Timestamp::default(),
+            20,
+            &engine::secrets::Mask::default(),
+        )
+    };
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while !log().iter().any(|line| line == expected) {
         assert!(std::time::Instant::now() < deadline, "{:?}", log());

@@ -17,6 +17,7 @@ use super::discovery::{Found, read_folder};
 use super::image;
 use crate::runtime::process::Aside;
 use crate::runtime::{Launch, NewContainer, Prepare, ProcessLaunch};
+use crate::secrets::Vault;
 use crate::user::{SystemUser, not_as};
 
 /// What a launch is planned from.
@@ -53,13 +54,19 @@ pub struct Planner {
     python: Python,
     data_dir: PathBuf,
     program: PathBuf,
+    secrets: Option<Vault>,
 }
 
 impl Planner {
     /// One for services of this data folder; `program` is Pilothouse itself.
     pub fn new(inherited: Inherited, data_dir: &Path, program: &Path) -> Self {
         let python = Python::new(inherited.clone(), data_dir.join("venvs"));
-        Self { inherited, python, data_dir: data_dir.to_owned(), program: program.to_owned() }
+        Self { inherited, python, data_dir: data_dir.to_owned(), program: program.to_owned(), secrets: None }
+    }
+
+    /// The same, with the secrets that variables may refer to.
+    pub fn with_secrets(self, secrets: Vault) -> Self {
+        Self { secrets: Some(secrets), ..self }
     }
 
     /// Plans the launch of one service. Reads its folder anew; fails with `service_failed` or `conflict`, saying what is in the way:
@@ -72,11 +79,11 @@ impl Planner {
             }
             Source::Image { image, container_port, options } => {
                 let container = NewContainer { image: image.clone(), ..NewContainer::default() };
-                return Self::container(&plan, container, *container_port, options).await;
+                return self.container(&plan, container, *container_port, options).await;
             }
             Source::Build { build, container_port, options } => {
                 let container = NewContainer { build: Some((**build).clone()), ..NewContainer::default() };
-                return Self::container(&plan, container, *container_port, options).await;
+                return self.container(&plan, container, *container_port, options).await;
             }
             source => (source, self.user(plan.spec)?),
         };
@@ -137,9 +144,17 @@ impl Planner {
             environment.extend(environment::of_folder(working_dir, &spec.environment_files, user).await?);
         }
         environment.insert("PYTHONUNBUFFERED".into(), "1".into());
-        environment.extend(spec.environment.iter().map(|(name, value)| (name.clone(), value.clone())));
+        environment.extend(self.variables(spec).await?);
         environment.extend(port.map(|port| ("PORT".to_owned(), port.to_string())));
         Ok(environment)
+    }
+
+    /// The variables that people have set, with the values of secrets in the place of what refers to them.
+    async fn variables(&self, spec: &ServiceSpec) -> Result<BTreeMap<String, String>> {
+        match &self.secrets {
+            Some(secrets) => secrets.environment(&spec.environment).await,
+            None => Ok(spec.environment.clone()),
+        }
     }
 
     /// The command of a service, with what must be made before; its Python comes into the environment.
@@ -172,6 +187,7 @@ impl Planner {
 
     /// The rest of a container whose image is known.
     async fn container(
+        &self,
         plan: &Plan<'_>,
         container: NewContainer,
         container_port: Option<u16>,
@@ -184,7 +200,7 @@ impl Planner {
         let container = NewContainer {
             name: plan.name.to_owned(),
             command: plan.spec.command.clone().unwrap_or_default(),
-            environment: plan.spec.environment.clone(),
+            environment: self.variables(plan.spec).await?,
             port: Some(port),
             container_port,
             limits: plan.spec.limits,

@@ -1,0 +1,307 @@
+//! Takes the values of secrets out of what services write, before anybody reads it.
+//!
+//! A value is known as it is, in JSON, in an address, in hexadecimal digits and in base64, there also in the middle of something longer, such
+//! as a user name with its password. Of a value of several lines each is known, because logs are read line by line. What is encrypted,
+//! compressed, cut in two or shorter than 6 bytes isn't found: this is a net under services that write too much, no reason to let them.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use api::Secret;
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD};
+
+/// What stands in the place of a value.
+pub const DOTS: &str = "••••••";
+/// Bytes of the shortest value that is looked for: shorter ones would be found everywhere.
+const SHORTEST: usize = 6;
+/// Bytes of the shortest line of a value of several lines, and characters of the shortest piece of base64.
+const SHORTEST_LINE: usize = 16;
+const SHORTEST_PIECE: usize = 8;
+/// Bytes that a value is found by; what follows them is compared. It keeps the automaton small.
+const FOUND_BY: usize = 64;
+/// Values that secrets have had before are looked for too, until Pilothouse ends: what runs still has them. At most so many.
+const FORMER: usize = 200;
+
+/// Takes values out of texts. Costs next to nothing while there are no secrets.
+#[derive(Default)]
+pub struct Mask {
+    known: RwLock<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    present: BTreeSet<String>,
+    former: Vec<String>,
+    masker: Option<Arc<Masker>>,
+}
+
+/// Finds values.
+struct Masker {
+    automaton: AhoCorasick,
+    /// What may follow each pattern.
+    rests: Vec<Vec<Vec<u8>>>,
+}
+
+impl Mask {
+    /// Takes these values out from now on, and those of before.
+    pub fn set(&self, values: impl IntoIterator<Item = Secret>) {
+        let present: BTreeSet<String> = values.into_iter().map(|value| value.reveal().to_owned()).collect();
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.present == present {
+            return;
+        }
+        let mut former = std::mem::take(&mut known.former);
+        former.extend(known.present.difference(&present).cloned());
+        former.retain(|value| !present.contains(value));
+        former.drain(..former.len().saturating_sub(FORMER));
+        known.masker = Masker::new(present.iter().chain(&former)).map(Arc::new);
+        (known.present, known.former) = (present, former);
+    }
+
+    /// Whether there is nothing to be taken out.
+    pub fn is_empty(&self) -> bool {
+        self.masker().is_none()
+    }
+
+    /// `text` with dots in the place of each value.
+    pub fn hide<'t>(&self, text: &'t [u8]) -> Cow<'t, [u8]> {
+        self.masker().map_or(Cow::Borrowed(text), |masker| masker.hide(text))
+    }
+
+    /// [`Mask::hide`] for what is text already.
+    pub fn hide_text(&self, text: String) -> String {
+        match self.hide(text.as_bytes()) {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(hidden) => String::from_utf8_lossy(&hidden).into_owned(),
+        }
+    }
+
+    fn masker(&self) -> Option<Arc<Masker>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).masker.clone()
+    }
+}
+
+impl std::fmt::Debug for Mask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Mask(••••)")
+    }
+}
+
+impl Masker {
+    /// One for these values; none when all of them are too short.
+    fn new<'v>(values: impl Iterator<Item = &'v String>) -> Option<Self> {
+        let forms: BTreeSet<Vec<u8>> = values.flat_map(|value| forms(value)).collect();
+        let mut found_by: BTreeMap<Vec<u8>, Vec<Vec<u8>>> = BTreeMap::new();
+        for form in forms {
+            let (head, rest) = form.split_at(form.len().min(FOUND_BY));
+            found_by.entry(head.to_vec()).or_default().push(rest.to_vec());
+        }
+        let (heads, rests): (Vec<_>, Vec<_>) = found_by.into_iter().unzip();
+        if heads.is_empty() {
+            return None;
+        }
+        // Overlapping values are all found this way.
+        let built = AhoCorasick::builder().match_kind(MatchKind::Standard).kind(Some(AhoCorasickKind::ContiguousNFA)).build(&heads);
+        let automaton = built.map_err(|error| tracing::error!(%error, "secrets_not_masked")).ok()?;
+        Some(Self { automaton, rests })
+    }
+
+    fn hide<'t>(&self, text: &'t [u8]) -> Cow<'t, [u8]> {
+        let mut found: Vec<(usize, usize)> = Vec::new();
+        for one in self.automaton.find_overlapping_iter(text) {
+            let after = &text[one.end()..];
+            let same = |rest: &Vec<u8>| rest.iter().zip(after).take_while(|(one, other)| one == other).count();
+            let more = self.rests[one.pattern().as_usize()].iter().map(same).max().unwrap_or_default();
+            found.push((one.start(), one.end() + more));
+        }
+        if found.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        found.sort_unstable();
+        let (mut hidden, mut at) = (Vec::with_capacity(text.len()), 0);
+        for (start, end) in found {
+            if start >= at {
+                hidden.extend_from_slice(&text[at..start]);
+                hidden.extend_from_slice(DOTS.as_bytes());
+            }
+            at = at.max(end);
+        }
+        hidden.extend_from_slice(&text[at..]);
+        Cow::Owned(hidden)
+    }
+}
+
+/// All that a value may be written as.
+fn forms(value: &str) -> BTreeSet<Vec<u8>> {
+    let mut forms = BTreeSet::new();
+    if value.len() < SHORTEST {
+        return forms;
+    }
+    let bytes = value.as_bytes();
+    let mut add = |form: String| forms.insert(form.into_bytes());
+    for text in [value, value.trim_end()].into_iter().filter(|text| text.len() >= SHORTEST) {
+        add(text.to_owned());
+        add(json(text, false));
+        add(json(text, true));
+        for kept in ["-._~", "-._~/", "-._~!*'()", "-._*"] {
+            add(in_address(text, kept, |byte| format!("%{byte:02X}")));
+            add(in_address(text, kept, |byte| format!("%{byte:02x}")));
+            add(in_address(text, kept, |byte| if byte == b' ' { "+".into() } else { format!("%{byte:02X}") }));
+        }
+    }
+    add(bytes.iter().map(|byte| format!("{byte:02x}")).collect());
+    add(bytes.iter().map(|byte| format!("{byte:02X}")).collect());
+    add(BASE64_STANDARD.encode(bytes));
+    add(BASE64_URL_SAFE.encode(bytes));
+    for offset in 0..3 {
+        for encode in [|bytes: &[u8]| BASE64_STANDARD_NO_PAD.encode(bytes), |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes)] {
+            add(encode(bytes));
+            add(piece(&encode(&[&[0; 2][..offset], bytes].concat()), offset, bytes.len()).to_owned());
+        }
+    }
+    forms.retain(|form| form.len() >= SHORTEST);
+    for line in value.lines().map(str::trim).filter(|line| value.contains('\n') && line.len() >= SHORTEST_LINE) {
+        // The first and last line of a key are in every key.
+        if !line.starts_with("-----") {
+            forms.insert(line.as_bytes().to_vec());
+        }
+    }
+    forms
+}
+
+/// What base64 of a longer text has of a value that begins `offset` bytes into a group: all but the characters that it shares with what
+/// is beside it.
+fn piece(encoded: &str, offset: usize, bytes: usize) -> &str {
+    let from = [0, 2, 3][offset];
+    let until = encoded.len() - usize::from((offset + bytes) % 3 > 0);
+    let piece = encoded.get(from..until).unwrap_or_default();
+    if piece.len() < SHORTEST_PIECE { "" } else { piece }
+}
+
+/// `text` between the quotes of JSON; `is_ascii` as programs write it that escape all other letters.
+fn json(text: &str, is_ascii: bool) -> String {
+    let quoted = serde_json::to_string(text).unwrap_or_default();
+    let inner = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
+    if !is_ascii {
+        return inner.to_owned();
+    }
+    let mut units = [0; 2];
+    let escape = |letter: char| match letter.is_ascii() {
+        true => letter.to_string(),
+        false => letter.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")).collect(),
+    };
+    inner.chars().map(escape).collect()
+}
+
+/// `text` as a part of an address, in which letters, digits and `kept` stay.
+fn in_address(text: &str, kept: &str, escape: impl Fn(u8) -> String) -> String {
+    let one = |byte: u8| match byte.is_ascii_alphanumeric() || kept.as_bytes().contains(&byte) {
+        true => char::from(byte).to_string(),
+        false => escape(byte),
+    };
+    text.bytes().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use api::Secret;
+    use base64::Engine;
+    use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+    use proptest::prelude::*;
+
+    use super::{DOTS, Mask};
+
+    fn mask(values: &[&str]) -> Mask {
+        let mask = Mask::default();
+        mask.set(values.iter().map(|value| Secret::new(*value)));
+        mask
+    }
+
+    fn hidden(mask: &Mask, text: &str) -> String {
+        mask.hide_text(text.to_owned())
+    }
+
+    #[test]
+    fn a_value_is_hidden_as_it_is_and_in_the_forms_that_programs_write() {
+        let mask = mask(&["p\"ss w/rd ä+1"]);
+        let cases = [
+            ("x p\"ss w/rd ä+1 y", "x •••••• y"),
+            (r#"{"a":"p\"ss w/rd ä+1"}"#, r#"{"a":"••••••"}"#),
+            (r#"{"a":"p\"ss w/rd \u00e4+1"}"#, r#"{"a":"••••••"}"#),
+            ("u:p%22ss%20w%2Frd%20%C3%A4%2B1@h", "u:••••••@h"),
+            ("u:p%22ss%20w%2frd%20%c3%a4%2b1@h", "u:••••••@h"),
+            ("u:p%22ss%20w/rd%20%C3%A4%2B1@h", "u:••••••@h"),
+            ("u=p%22ss+w%2Frd+%C3%A4%2B1&b", "u=••••••&b"),
+            ("707373", "707373"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(hidden(&mask, text), expected, "{text}");
+        }
+        let hex: String = "p\"ss w/rd ä+1".bytes().map(|byte| format!("{byte:02X}")).collect();
+        assert_eq!(hidden(&mask, &hex), DOTS);
+        assert_eq!(hidden(&mask, &hex.to_lowercase()), DOTS);
+    }
+
+    #[test]
+    fn a_value_is_hidden_in_base64_also_in_the_middle_of_something_longer() {
+        let value = "correct horse battery";
+        let mask = mask(&[value]);
+        assert_eq!(hidden(&mask, &BASE64_STANDARD.encode(value)), DOTS);
+        for before in ["", "u:", "us:", "use:"] {
+            for after in ["", "!", "!!", "!!!"] {
+                let whole = format!("{before}{value}{after}");
+                for encoded in [BASE64_STANDARD.encode(&whole), BASE64_URL_SAFE_NO_PAD.encode(&whole)] {
+                    let shown = hidden(&mask, &format!("Authorization: Basic {encoded}"));
+                    assert!(shown.contains(DOTS) && shown.len() < 45, "{whole}: {shown}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn long_values_are_hidden_whole_and_as_far_as_they_are_there() {
+        let value: String = (0..5000).map(|n| format!("{n}.")).collect();
+        let mask = mask(&[&value]);
+        assert_eq!(hidden(&mask, &format!("a {value} b")), "a •••••• b");
+        assert_eq!(hidden(&mask, &format!("a {}", &value[..900])), "a ••••••");
+        assert_eq!(hidden(&mask, &BASE64_STANDARD.encode(&value)), DOTS);
+        assert_eq!(hidden(&mask, &value[..40]), value[..40], "it is found by its first 64 bytes");
+    }
+
+    #[test]
+    fn of_a_value_of_several_lines_each_is_hidden_and_what_all_keys_have_is_not() {
+        let mask = mask(&["-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG\r\nshort\n-----END PRIVATE KEY-----\n"]);
+        assert_eq!(hidden(&mask, "key MIIEvQIBADANBgkqhkiG!"), "key ••••••!");
+        assert_eq!(hidden(&mask, "-----BEGIN PRIVATE KEY-----"), "-----BEGIN PRIVATE KEY-----");
+        assert_eq!(hidden(&mask, "short"), "short");
+    }
+
+    #[test]
+    fn overlapping_values_are_all_hidden_and_short_ones_are_left_out() {
+        let mask = mask(&["abcdefgh", "fghijklm", "cdefgh", "12345", ""]);
+        assert_eq!(hidden(&mask, "<abcdefghijklm>abcdefghabcdefgh 12345"), "<••••••>•••••••••••• 12345");
+    }
+
+    #[test]
+    fn values_of_before_stay_hidden_and_nothing_is_done_without_values() {
+        let mask = mask(&[]);
+        assert!(mask.is_empty() && matches!(mask.hide(b"first value"), std::borrow::Cow::Borrowed(_)));
+        mask.set([Secret::new("first value")]);
+        mask.set([Secret::new("second value")]);
+        assert_eq!(hidden(&mask, "first value, second value"), "••••••, ••••••");
+        mask.set([]);
+        assert_eq!(hidden(&mask, "first value, second value"), "••••••, ••••••");
+        assert_eq!(format!("{mask:?}"), "Mask(••••)");
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_is_left_in_any_text(value in "[ -~]{6,90}", before in "[ -~]{0,20}", after in "[ -~]{0,20}") {
+            let shown = hidden(&mask(&[&value]), &format!("{before}{value}{after}"));
+            prop_assert!(!shown.contains(&value) && shown.contains(DOTS), "{shown}");
+        }
+    }
+}
