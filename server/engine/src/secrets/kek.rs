@@ -140,7 +140,7 @@ mod tests {
         {
             assert_eq!(read(text.as_bytes()).as_deref(), Some(&KEY), "{text}");
         }
-        for text in ["", "secret", &hex[..62], &format!("{hex}00"), &"g".repeat(64), &BASE64_STANDARD.encode([1; 31])] {
+        for text in ["", "hunter2", &hex[..62], &format!("{hex}00"), &"g".repeat(64), &BASE64_STANDARD.encode([1; 31])] {
             let error = of_text(&Secret::new(text)).expect_err("it is none");
             assert_eq!((error.code, error.details[0].field.as_str()), (ErrorCode::ValidationFailed, "secrets_key"));
             assert!(text.is_empty() || !error.message.contains(text), "{error}");

@@ -68,7 +68,10 @@ impl Services {
 
     pub(super) async fn get_incident(&self, id: IncidentId) -> Result<Incident> {
         let found = incident_find(&mut self.core.store.main.read().await?, id).await?;
-        found.ok_or_else(|| api::Error::not_found("incident", id))
+        let mut incident = found.ok_or_else(|| api::Error::not_found("incident", id))?;
+        // It may be older than a secret.
+        incident.lines = incident.lines.into_iter().map(|line| self.core.mask.hide_text(line)).collect();
+        Ok(incident)
     }
 }
 

@@ -193,7 +193,11 @@ impl Runtime for DockerRuntime {
     }
 
     fn container(&self, id: ServiceId) -> Option<Container> {
-        self.shared.lock().of(id).map(|known| known.container.clone())
+        let mut container = self.shared.lock().of(id)?.container.clone();
+        if let Some(own) = &mut container.own_health {
+            own.message = self.shared.core.mask.hide_text(std::mem::take(&mut own.message));
+        }
+        Some(container)
     }
 
     fn wiring(&self, id: ServiceId) -> Option<Wiring> {

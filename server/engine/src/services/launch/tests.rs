@@ -3,10 +3,12 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use api::{ErrorCode, ServiceSpec, Source};
+use api::{Caller, ErrorCode, NewSecret, Secret, ServiceSpec, Source};
 
 use super::{Inherited, Launch, Plan, Planner, ProcessLaunch, holder};
+use crate::testing::{StoreKind, TestStore};
 use crate::user::SystemUser;
+use crate::{Clock, auth, secrets};
 
 const MAIN: &str = "from fastapi import FastAPI\napp = FastAPI()\n";
 
@@ -294,4 +296,39 @@ async fn what_another_user_could_not_read_is_not_read_for_it() {
     }
     spec.user = None;
     assert_eq!(folder.plan(&spec).await.expect("Pilothouse may").launch.environment["SECRET"], "1");
+}
+
+#[tokio::test]
+async fn processes_and_containers_get_the_values_of_secrets() {
+    let test = TestStore::new(StoreKind::Sqlite).await;
+    let core = test.core(Clock::System).await;
+    let secrets = secrets::Manager::open(core.clone(), auth::Manager::new(core.clone())).await.expect("secrets");
+    let value = NewSecret { value: Some(Secret::new("hunter2")), ..NewSecret::default() };
+    api::ports::Secrets::put(&*secrets, &Caller::system(), "db".parse().expect("a name"), value).await.expect("it is set");
+    let planner = Planner::new(Inherited::default(), &core.config.data_dir, Path::new("/opt/pilothouse"));
+    let planner = planner.with_secrets(secrets::Vault::of(&core));
+    let image = Source::Image { image: "web:1".into(), container_port: None, options: Box::default() };
+    let command = Source::Command { command: vec!["true".into()], working_dir: test.folder().display().to_string() };
+    let reserved = BTreeMap::new();
+    for source in [image, command] {
+        let mut spec = ServiceSpec::new(source);
+        spec.environment = [("URL".to_owned(), "u:${secret:db}@h".to_owned())].into();
+        let environment = match planner
+            .plan(Plan { name: "service", spec: &spec, last_port: None, reserved: &reserved, held: None })
+            .await
+            .expect("a plan")
+            .launch
+        {
+            Launch::Process(launch) => launch.environment,
+            Launch::NewContainer(new) => new.environment,
+            Launch::Container => panic!("it is neither"),
+        };
+        assert_eq!(environment["URL"], "u:hunter2@h");
+        spec.environment.insert("OTHER".into(), "${secret:gone}".into());
+        let error = planner
+            .plan(Plan { name: "service", spec: &spec, last_port: None, reserved: &reserved, held: None })
+            .await
+            .expect_err("it isn't there");
+        assert!(error.message.contains("OTHER") && error.message.contains("'gone'"), "{error}");
+    }
 }
