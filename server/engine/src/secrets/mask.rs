@@ -176,7 +176,7 @@ fn forms(value: &str) -> BTreeSet<Vec<u8>> {
 /// is beside it.
 fn piece(encoded: &str, offset: usize, bytes: usize) -> &str {
     let from = [0, 2, 3][offset];
-    let until = encoded.len() - usize::from((offset + bytes) % 3 > 0);
+    let until = encoded.len() - usize::from(!(offset + bytes).is_multiple_of(3));
     let piece = encoded.get(from..until).unwrap_or_default();
     if piece.len() < SHORTEST_PIECE { "" } else { piece }
 }
