@@ -7,6 +7,7 @@ pub mod auth;
 pub mod bus;
 mod catalog;
 pub mod clock;
+pub mod configuration;
 mod core;
 mod engine;
 pub mod events;

@@ -1,22 +1,43 @@
 //! Reads `.env` files as python-dotenv does, without expanding anything.
 
+/// A variable of a `.env` text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Variable {
+    /// Its name.
+    pub name: String,
+    /// Its value, without quotes.
+    pub value: String,
+    /// The comment lines directly before it, without their signs.
+    pub comment: Vec<String>,
+}
+
 /// The variables of a `.env` text in order. Lines that aren't assignments are passed over; `export` is allowed; quotes are taken
 /// off, and a quoted value may go over several lines; a comment ends an unquoted value.
 pub(crate) fn variables(text: &str) -> Vec<(String, String)> {
+    described(text).into_iter().map(|variable| (variable.name, variable.value)).collect()
+}
+
+/// [`variables`] with what is written about them.
+pub(crate) fn described(text: &str) -> Vec<Variable> {
     let mut all = Vec::new();
+    let mut comment = Vec::new();
     let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
     while !rest.is_empty() {
         let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
         let assignment = line.trim_start();
         let assignment = assignment.strip_prefix("export ").unwrap_or(assignment);
         let Some((name, value)) = assignment.split_once('=').filter(|(name, _)| is_name(name.trim())) else {
+            match assignment.strip_prefix('#') {
+                Some(text) => comment.push(text.trim().to_owned()),
+                None => comment.clear(),
+            }
             rest = after;
             continue;
         };
         let value = value.trim_start();
         let body = &rest[line.len() - value.len()..];
         let (value, next) = quoted(body).unwrap_or_else(|| (plain(value), after));
-        all.push((name.trim().to_owned(), value));
+        all.push(Variable { name: name.trim().to_owned(), value, comment: std::mem::take(&mut comment) });
         rest = next;
     }
     all
@@ -55,7 +76,7 @@ fn is_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::variables;
+    use super::{described, variables};
 
     #[test]
     fn values_are_read_as_people_write_them() {
@@ -71,6 +92,13 @@ mod tests {
             ("I", "last"),
         ];
         assert_eq!(variables(text), expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+
+    #[test]
+    fn the_comment_lines_directly_before_a_variable_are_of_it() {
+        let all = described("# far\n\n# one\n#two\nA=1 # x\nB=2\n# of C\nexport C=3\n# end\n");
+        let comments: Vec<_> = all.iter().map(|one| (one.name.as_str(), one.comment.join("|"))).collect();
+        assert_eq!(comments, [("A", "one|two".to_owned()), ("B", String::new()), ("C", "of C".to_owned())]);
     }
 
     #[test]

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat};
 
 /// Bytes that are read of one file; the rest is not looked at.
-pub(super) const FILE_BYTES: u64 = 1 << 20;
+pub(crate) const FILE_BYTES: u64 = 1 << 20;
 
 /// A folder, held open so that what is read is of the folder that was checked.
-pub(super) struct Guarded {
+pub(crate) struct Guarded {
     fd: OwnedFd,
     path: PathBuf,
     owner: u32,
@@ -21,7 +21,7 @@ pub(super) struct Guarded {
 
 /// What a file or folder was when it was read, to see cheaply whether it has changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Fingerprint(Vec<(String, i64, i64, i64)>);
+pub(crate) struct Fingerprint(Vec<(String, i64, i64, i64)>);
 
 impl Guarded {
     /// Opens a folder that may itself be reached by links: the services folder, which the operator has named.
@@ -59,13 +59,24 @@ impl Guarded {
 
     /// The names of the folders and links in it, sorted, without those that start with a dot; at most `most`, and whether there are more.
     pub fn folders(&self, most: usize) -> Result<(Vec<std::ffi::OsString>, bool), String> {
+        self.names(most, |kind, name| {
+            let may_be_folder = matches!(kind, FileType::Directory | FileType::Symlink | FileType::Unknown);
+            may_be_folder && !matches!(name, b"__pycache__" | b"node_modules" | b"venv")
+        })
+    }
+
+    /// The names of the files in it that end in `suffix`, sorted like its folders; at most `most`, and whether there are more.
+    pub fn files(&self, suffix: &str, most: usize) -> Result<(Vec<std::ffi::OsString>, bool), String> {
+        self.names(most, |kind, name| matches!(kind, FileType::RegularFile | FileType::Unknown) && name.ends_with(suffix.as_bytes()))
+    }
+
+    fn names(&self, most: usize, is_meant: impl Fn(FileType, &[u8]) -> bool) -> Result<(Vec<std::ffi::OsString>, bool), String> {
         let unreadable = |error| format!("it can't be listed ({error})");
         let mut names = Vec::new();
         for entry in Dir::read_from(&self.fd).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
             let name = entry.file_name().to_bytes();
-            let may_be_folder = matches!(entry.file_type(), FileType::Directory | FileType::Symlink | FileType::Unknown);
-            if !may_be_folder || name.starts_with(b".") || matches!(name, b"__pycache__" | b"node_modules" | b"venv") {
+            if name.starts_with(b".") || !is_meant(entry.file_type(), name) {
                 continue;
             }
             if names.len() == most {

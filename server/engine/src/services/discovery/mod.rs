@@ -5,9 +5,10 @@
 
 pub(crate) mod environment;
 mod folder;
-mod guarded;
+pub(crate) mod guarded;
 mod port;
-mod python;
+pub(crate) mod python;
+mod scanner;
 
 use std::collections::HashMap;
 use std::ffi::OsStr;

@@ -1,7 +1,8 @@
-//! Reads Python without running it: a scanner that splits a module into logical lines of tokens.
+//! Reads Python without running it, by its logical lines of tokens.
 //!
-//! It knows strings, comments, brackets, continuation and indentation, and nothing of grammar, so that no input, however broken or
-//! hostile, makes it fail: what it doesn't understand it doesn't find.
+//! No input, however broken or hostile, makes it fail: what it doesn't understand it doesn't find.
+
+use super::scanner::Scanner;
 
 /// Calls of one name that are looked at.
 const CALLS: usize = 100;
@@ -10,28 +11,32 @@ const CALL_TOKENS: usize = 4_000;
 
 /// A module as logical lines.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Module {
+pub(crate) struct Module {
     lines: Vec<Line>,
 }
 
 /// One logical line: brackets and continuations are joined.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Line {
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Line {
     /// Columns before the first token; 0 is the module's level.
     pub indent: usize,
     /// What stands on it.
     pub tokens: Vec<Token>,
+    /// The comment after it, without its sign.
+    pub comment: Option<String>,
 }
 
 /// A token.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Token {
+pub(crate) enum Token {
     /// A name or keyword.
     Name(String),
     /// A number as written.
     Number(String),
-    /// The text of a string literal; of an f-string with its braces.
+    /// The text of a string literal.
     Text(String),
+    /// The text of an f-string, with its braces.
+    Formatted(String),
     /// One character of anything else.
     Sign(char),
 }
@@ -52,15 +57,15 @@ impl Token {
         if let Token::Name(name) = self { Some(name) } else { None }
     }
 
-    /// The text, when it is a string literal.
+    /// The text, when it is a string literal; of an f-string with its braces.
     pub fn text(&self) -> Option<&str> {
-        if let Token::Text(text) = self { Some(text) } else { None }
+        if let Token::Text(text) | Token::Formatted(text) = self { Some(text) } else { None }
     }
 }
 
 /// An assignment: `name = value` or `name: annotation = value`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Assignment<'a> {
+pub(crate) struct Assignment<'a> {
     /// What is set.
     pub name: &'a str,
     /// To what.
@@ -75,10 +80,15 @@ impl Module {
         Self { lines: Scanner::new(source).lines() }
     }
 
+    /// Its logical lines in order.
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
     /// The text of its first statement, when that is a string.
     pub fn docstring(&self) -> Option<&str> {
         match self.lines.first()?.tokens.as_slice() {
-            [Token::Text(text)] => Some(text),
+            [Token::Text(text) | Token::Formatted(text)] => Some(text),
             _ => None,
         }
     }
@@ -155,7 +165,7 @@ impl Module {
 }
 
 /// The value of the keyword argument `name`.
-pub(super) fn keyword<'a>(arguments: &[&'a [Token]], name: &str) -> Option<&'a [Token]> {
+pub(crate) fn keyword<'a>(arguments: &[&'a [Token]], name: &str) -> Option<&'a [Token]> {
     arguments.iter().find_map(|argument| match argument {
         [Token::Name(own), Token::Sign('='), value @ ..] if own == name && !value.is_empty() => Some(value),
         _ => None,
@@ -163,7 +173,7 @@ pub(super) fn keyword<'a>(arguments: &[&'a [Token]], name: &str) -> Option<&'a [
 }
 
 /// The text that an expression is, when it is one or several string literals after another.
-pub(super) fn text_of(value: &[Token]) -> Option<String> {
+pub(crate) fn text_of(value: &[Token]) -> Option<String> {
     let inner = match value {
         [Token::Sign('('), inner @ .., Token::Sign(')')] => inner,
         all => all,
@@ -217,141 +227,9 @@ fn at_depth_zero(tokens: &[Token]) -> impl Iterator<Item = (usize, &Token)> {
     })
 }
 
-struct Scanner<'a> {
-    rest: std::iter::Peekable<std::str::Chars<'a>>,
-    lines: Vec<Line>,
-    line: Line,
-    depth: usize,
-}
-
-impl<'a> Scanner<'a> {
-    fn new(source: &'a str) -> Self {
-        let source = source.strip_prefix('\u{feff}').unwrap_or(source);
-        Self { rest: source.chars().peekable(), lines: Vec::new(), line: Line { indent: 0, tokens: Vec::new() }, depth: 0 }
-    }
-
-    fn lines(mut self) -> Vec<Line> {
-        self.indent();
-        while let Some(next) = self.rest.next() {
-            match next {
-                '\n' if self.depth == 0 => {
-                    self.end_line();
-                    self.indent();
-                }
-                ';' if self.depth == 0 => {
-                    let indent = self.line.indent;
-                    self.end_line();
-                    self.line.indent = indent;
-                }
-                '#' => while self.rest.next_if(|c| *c != '\n').is_some() {},
-                '\\' => {
-                    self.rest.next_if_eq(&'\r');
-                    self.rest.next_if_eq(&'\n');
-                }
-                '"' | '\'' => self.string(next, false),
-                c if c.is_whitespace() => {}
-                c if c.is_ascii_digit() => self.number(c),
-                c if c == '_' || c.is_alphabetic() => self.word(c),
-                c => self.sign(c),
-            }
-        }
-        self.end_line();
-        self.lines
-    }
-
-    fn indent(&mut self) {
-        let mut indent = 0;
-        while let Some(space) = self.rest.next_if(|c| matches!(c, ' ' | '\t' | '\u{c}')) {
-            indent += if space == '\t' { 8 } else { 1 };
-        }
-        self.line.indent = indent;
-    }
-
-    fn end_line(&mut self) {
-        let tokens = std::mem::take(&mut self.line.tokens);
-        if !tokens.is_empty() {
-            self.lines.push(Line { indent: self.line.indent, tokens });
-        }
-    }
-
-    fn sign(&mut self, sign: char) {
-        match sign {
-            '(' | '[' | '{' => self.depth += 1,
-            ')' | ']' | '}' => self.depth = self.depth.saturating_sub(1),
-            _ => {}
-        }
-        self.line.tokens.push(Token::Sign(sign));
-    }
-
-    fn number(&mut self, first: char) {
-        let mut number = String::from(first);
-        while let Some(c) = self.rest.next_if(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.')) {
-            number.push(c);
-        }
-        self.line.tokens.push(Token::Number(number));
-    }
-
-    fn word(&mut self, first: char) {
-        let mut word = String::from(first);
-        while let Some(c) = self.rest.next_if(|c| *c == '_' || c.is_alphanumeric()) {
-            word.push(c);
-        }
-        let is_prefix = word.len() <= 2 && word.chars().all(|c| "rRbBuUfFtT".contains(c));
-        if is_prefix && let Some(quote) = self.rest.next_if(|c| matches!(c, '"' | '\'')) {
-            let is_raw = word.contains(['r', 'R']);
-            return self.string(quote, is_raw);
-        }
-        self.line.tokens.push(Token::Name(word));
-    }
-
-    fn string(&mut self, quote: char, is_raw: bool) {
-        let mut text = String::new();
-        let mut is_long = false;
-        if self.rest.next_if_eq(&quote).is_some() {
-            if self.rest.next_if_eq(&quote).is_none() {
-                return self.line.tokens.push(Token::Text(text));
-            }
-            is_long = true;
-        }
-        while let Some(c) = self.rest.next() {
-            match c {
-                '\\' if is_raw => {
-                    text.push('\\');
-                    text.extend(self.rest.next());
-                }
-                '\\' => match self.rest.next() {
-                    Some('n') => text.push('\n'),
-                    Some('t') => text.push('\t'),
-                    Some('\n') | None => {}
-                    Some(c @ ('\\' | '\'' | '"')) => text.push(c),
-                    Some(c) => text.extend(['\\', c]),
-                },
-                '\n' if !is_long => {
-                    // The literal isn't closed: the line ends here, so that one broken line doesn't hide the rest.
-                    self.line.tokens.push(Token::Text(text));
-                    self.end_line();
-                    return self.indent();
-                }
-                c if c == quote && !is_long => break,
-                c if c == quote => {
-                    if self.rest.next_if_eq(&quote).is_some() {
-                        if self.rest.next_if_eq(&quote).is_some() {
-                            break;
-                        }
-                        text.push(quote);
-                    }
-                    text.push(quote);
-                }
-                c => text.push(c),
-            }
-        }
-        self.line.tokens.push(Token::Text(text));
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Module, keyword, text_of};
+    use super::{Module, Token, keyword, text_of};
 
     #[test]
     fn what_stands_in_strings_and_comments_is_not_code() {
@@ -399,6 +277,14 @@ mod tests {
         let module = Module::read("PORT = 8001\nclass S(B):\n    port: Annotated[int, Field(gt=0)] = 8002\nx == 3\ny: int\n");
         let found: Vec<_> = module.assignments().map(|set| (set.name, set.is_global, set.value.len())).collect();
         assert_eq!(found, [("PORT", true, 1), ("port", false, 1)]);
+    }
+
+    #[test]
+    fn the_comment_after_a_line_is_kept_and_f_strings_are_told_apart() {
+        let module = Module::read("# above\nx = 1  # of x \ny = f(  # inside\n  f'{x}',\n)  # of y\nz = '#'\n");
+        let comments: Vec<_> = module.lines().iter().map(|line| line.comment.as_deref()).collect();
+        assert_eq!(comments, [Some("of x"), Some("of y"), None]);
+        assert_eq!(module.lines()[1].tokens[4], Token::Formatted("{x}".into()));
     }
 
     #[test]

@@ -1,0 +1,3 @@
+//! The configuration of a service: what its variables may be, and what they are.
+
+pub mod schema;
