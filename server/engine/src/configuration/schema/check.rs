@@ -4,18 +4,22 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use api::Detail;
+use regex::RegexBuilder;
 use serde_json::Value;
 
 use super::graph::{Part, Role, address, parts, resolve};
+use super::validate::PATTERN_MEMORY;
 
 /// Bytes of a schema as JSON.
 pub const SCHEMA_BYTES: usize = 256 * 1024;
 /// Levels of a schema.
 pub const SCHEMA_LEVELS: usize = 64;
-/// Patterns in a schema: each takes up to a few times [`super::validate::PATTERN_MEMORY`].
-pub const PATTERNS: usize = 100;
+/// Patterns in a schema: each takes up to a few times [`PATTERN_MEMORY`].
+pub const PATTERNS: usize = 64;
 /// Bytes of a pattern.
 pub const PATTERN_BYTES: usize = 4096;
+/// Bytes that one place of a pattern takes at least.
+const PLACE_BYTES: u64 = 64;
 /// Schemas that may be for one and the same value, counting each as often as it is come to.
 pub const SAME_VALUE: u64 = 1_000;
 /// [`SAME_VALUE`] of all schemas of a document together.
@@ -27,8 +31,11 @@ const CHAIN: usize = 200;
 const DRAFTS: [&str; 3] =
     ["json-schema.org/draft/2020-12/schema", "json-schema.org/draft/2019-09/schema", "json-schema.org/draft-07/schema"];
 
-/// Fails with where in `schema` something is that isn't taken, and why.
-pub(super) fn check(schema: &Value) -> Result<(), Detail> {
+/// Patterns, with about how many of their places a text may be at, at once.
+pub(super) type Weights = HashMap<String, u64>;
+
+/// How heavy the patterns of `schema` are. Fails with where in it something is that isn't taken, and why.
+pub(super) fn check(schema: &Value) -> Result<Weights, Detail> {
     if levels(schema, SCHEMA_LEVELS).is_none() {
         return fault("", format!("nests deeper than {SCHEMA_LEVELS} levels; a schema may have that many"));
     }
@@ -49,7 +56,7 @@ pub(super) fn check(schema: &Value) -> Result<(), Detail> {
             );
         }
     }
-    let mut walk = Walk { root: schema, seen: HashMap::new(), same_values: 0, patterns: 0 };
+    let mut walk = Walk { root: schema, seen: HashMap::new(), same_values: 0, patterns: 0, weights: HashMap::new() };
     let mut waiting = vec![(Trail::Start(""), schema)];
     while let Some((trail, schema)) = waiting.pop() {
         if matches!(walk.seen.get(&address(schema)), Some(Seen::Looked(_))) {
@@ -62,7 +69,7 @@ pub(super) fn check(schema: &Value) -> Result<(), Detail> {
             waiting.push((Trail::Start(place), target));
         }
     }
-    Ok(())
+    Ok(walk.weights)
 }
 
 /// How many levels `value` has; none when there are more than `most`.
@@ -96,6 +103,30 @@ pub(super) fn bytes(value: &Value) -> usize {
 fn is_known(named: &str) -> bool {
     let place = named.strip_prefix("https://").or_else(|| named.strip_prefix("http://")).unwrap_or(named);
     DRAFTS.contains(&place.trim_end_matches('#'))
+}
+
+/// About how many places of `pattern` a text may be at, at once; none when it takes too much memory. The validator has that limit too, but not
+/// for each of its ways to match.
+fn weight(pattern: &str) -> Option<u64> {
+    let mut plain = String::with_capacity(pattern.len());
+    let mut rest = pattern.chars();
+    while let Some(c) = rest.next() {
+        match (c, if c == '\\' { rest.next() } else { None }) {
+            // Only ASCII, as JSON Schema has it.
+            (_, Some('w')) => plain.push_str("[0-9A-Za-z_]"),
+            (_, Some('d')) => plain.push_str("[0-9]"),
+            (_, Some('W')) => plain.push_str("[^0-9A-Za-z_]"),
+            (_, Some('D')) => plain.push_str("[^0-9]"),
+            (sign, escaped) => plain.extend(std::iter::once(sign).chain(escaped)),
+        }
+    }
+    let fits = |limit: usize| match RegexBuilder::new(&plain).size_limit(limit).build() {
+        Ok(_) => true,
+        // Of what is spelled in another way, the most is assumed.
+        Err(error) => limit == PATTERN_MEMORY && !matches!(error, regex::Error::CompiledTooBig(_)),
+    };
+    let limit = [PATTERN_MEMORY / 32, PATTERN_MEMORY / 8, PATTERN_MEMORY].into_iter().find(|limit| fits(*limit))?;
+    Some(limit as u64 / PLACE_BYTES)
 }
 
 fn fault<T>(pointer: &str, message: impl Into<String>) -> Result<T, Detail> {
@@ -143,6 +174,7 @@ struct Walk<'a> {
     seen: HashMap<usize, Seen>,
     same_values: u64,
     patterns: usize,
+    weights: Weights,
 }
 
 impl<'a> Walk<'a> {
@@ -214,6 +246,10 @@ impl<'a> Walk<'a> {
             if pattern.len() > PATTERN_BYTES {
                 return trail.fault(at, format!("is longer than {PATTERN_BYTES} bytes; a pattern may have that many"));
             }
+            let Some(weight) = weight(pattern) else {
+                return trail.fault(at, format!("has a pattern that takes more than {PATTERN_MEMORY} bytes of memory; repeat less in it"));
+            };
+            self.weights.insert(pattern.to_owned(), weight);
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use jsonschema::PatternOptions;
 use serde_json::Value;
 
 pub use super::check::{PATTERN_BYTES, PATTERNS, SAME_VALUE, SCHEMA_BYTES, SCHEMA_LEVELS};
-use super::check::{bytes, check, levels};
+use super::check::{Weights, bytes, check, levels};
 use super::words::{faults_of, of_schema};
 use super::work::Work;
 
@@ -20,7 +20,7 @@ pub const VALUES: usize = 10_000;
 /// Faults that are reported; further ones are not.
 pub const FAULTS: usize = 100;
 /// Bytes that a pattern may take in memory when it is made ready, and again when it is used.
-pub const PATTERN_MEMORY: usize = 256 * 1024;
+pub const PATTERN_MEMORY: usize = 512 * 1024;
 
 /// Bytes of stack for the validator, which goes down as deep as schema and values do.
 const STACK: usize = 32 * 1024 * 1024;
@@ -33,6 +33,7 @@ const STACK: usize = 32 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Validator {
     schema: Value,
+    weights: Weights,
     inner: jsonschema::Validator,
 }
 
@@ -46,13 +47,13 @@ impl Validator {
             let place = if fault.field.is_empty() { String::new() } else { format!(" at {}", shortened(&fault.field)) };
             Error::invalid(pointer, format!("the schema{place} {}", fault.message))
         };
-        check(schema).map_err(refused)?;
+        let weights = check(schema).map_err(refused)?;
         let made = with_stack(|| {
             let patterns = PatternOptions::regex().size_limit(PATTERN_MEMORY).dfa_size_limit(PATTERN_MEMORY);
             let options = jsonschema::options().offline().should_validate_formats(false).with_pattern_options(patterns);
             options.build(schema).map_err(|error| of_schema(&error))
         })?;
-        Ok(Self { schema: schema.clone(), inner: made.map_err(refused)? })
+        Ok(Self { schema: schema.clone(), weights, inner: made.map_err(refused)? })
     }
 
     /// The schema.
@@ -70,7 +71,7 @@ impl Validator {
             return vec![fault];
         }
         let found = with_stack(|| {
-            Work::check(&self.schema, values)?;
+            Work::check(&self.schema, &self.weights, values)?;
             let mut faults: Vec<Detail> = Vec::new();
             for fault in self.inner.iter_errors(values).flat_map(|error| faults_of(values, &error)) {
                 if faults.len() == FAULTS {

@@ -137,6 +137,7 @@ fn what_is_wrong_with_a_schema_is_said_where_it_is() {
         (json!({"properties": {"A": {"minimum": "1"}}}), "/schema/properties/A/minimum", "is no number"),
         (json!({"properties": {"A": {"pattern": "("}}}), "/schema/properties/A/pattern", "no pattern"),
         (json!({"properties": {"A": {"pattern": "(a)\\1"}}}), "/schema/properties/A/pattern", "no pattern"),
+        (json!({"properties": {"A": {"pattern": "^(?=.*x)[a-z]+$"}}}), "/schema/properties/A/pattern", "looks around"),
         (json!({"properties": {"a/b": {"$ref": "#/$defs/Nothing"}}}), "/schema/properties/a~1b/$ref", "names no schema"),
         (json!({"properties": {"A": {"$ref": "https://example.com/x.json"}}}), "/schema/properties/A/$ref", "leads out"),
         (json!({"properties": {"A": {"$ref": "file:///etc/passwd"}}}), "/schema/properties/A/$ref", "leads out"),

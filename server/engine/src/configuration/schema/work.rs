@@ -9,13 +9,14 @@ use std::rc::Rc;
 use api::Detail;
 use serde_json::{Map, Value};
 
-use super::check::bytes;
+use super::check::{Weights, bytes};
 use super::graph::{Part, Role, address, parts, referred};
 
 /// What may be spent. One is about a byte that a fault could take, or some nanoseconds.
 const BUDGET: u64 = 64 * 1024 * 1024;
-/// Bytes of names and texts that are matched with patterns.
-const MATCHED: u64 = 256 * 1024;
+/// Bytes of names and texts that are matched with patterns, each as often as a pattern has places where it may be at once: 1 MiB for most
+/// patterns, 32 KiB for the largest. At the most that is some seconds.
+const MATCHED: u64 = 256 * 1024 * 1024;
 /// Schemas and values below one another.
 const DEPTH: usize = 600;
 /// What a keyword costs that is only asked whether a value is right.
@@ -38,6 +39,7 @@ enum Mode {
 /// What is left to be spent.
 pub(super) struct Work<'a> {
     root: &'a Value,
+    weights: &'a Weights,
     parts: HashMap<usize, Rc<[Part<'a>]>>,
     budget: u64,
     matched: u64,
@@ -48,8 +50,8 @@ struct TooMuch(&'static str);
 
 impl<'a> Work<'a> {
     /// Fails when checking `values` by `schema` takes too much.
-    pub fn check(schema: &'a Value, values: &Value) -> Result<(), Detail> {
-        let mut work = Self { root: schema, parts: HashMap::new(), budget: BUDGET, matched: MATCHED };
+    pub fn check(schema: &'a Value, weights: &'a Weights, values: &Value) -> Result<(), Detail> {
+        let mut work = Self { root: schema, weights, parts: HashMap::new(), budget: BUDGET, matched: MATCHED };
         work.visit(schema, values, Mode::Faults { is_copied: false }, 0, 0)
             .map_err(|TooMuch(message)| Detail { field: String::new(), message: message.into() })
     }
@@ -61,9 +63,10 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    fn match_text(&mut self, bytes: usize) -> Result<(), TooMuch> {
-        self.matched = self.matched.checked_sub(bytes as u64 + 1).ok_or(TooMuch(
-            "are too long to be matched with the patterns of the schema, which may be done with 256 KiB. Make them shorter, or use fewer patterns",
+    fn match_text(&mut self, pattern: &str, bytes: usize) -> Result<(), TooMuch> {
+        let places = self.weights.get(pattern).copied().unwrap_or(1);
+        self.matched = self.matched.checked_sub((bytes as u64 + 1).saturating_mul(places)).ok_or(TooMuch(
+            "are too long to be matched with the patterns of the schema, which takes long for large patterns. Make them shorter, or repeat less in the patterns",
         ))?;
         Ok(())
     }
@@ -101,7 +104,11 @@ impl<'a> Work<'a> {
         })?;
         self.spend(8 * list("enum"))?;
         match value {
-            Value::String(text) if own.contains_key("pattern") => self.match_text(text.len())?,
+            Value::String(text) => {
+                if let Some(Value::String(pattern)) = own.get("pattern") {
+                    self.match_text(pattern, text.len())?;
+                }
+            }
             Value::Array(items) if own.contains_key("uniqueItems") => self.spend((items.len() as u64).pow(2) / 16)?,
             Value::Object(all) if own.contains_key("additionalProperties") || own.contains_key("unevaluatedProperties") => {
                 self.spend(all.keys().map(|name| name.len() as u64 + 24).sum())?;
@@ -155,9 +162,9 @@ impl<'a> Work<'a> {
                     }
                     self.spend(1)?;
                 }
-                ("patternProperties", _) => {
+                ("patternProperties", Some(pattern)) => {
                     for (name, child) in all {
-                        self.match_text(name.len())?;
+                        self.match_text(pattern, name.len())?;
                         self.same(part.schema, child, mode, marks, path + name.len() + 1, depth)?;
                     }
                 }
