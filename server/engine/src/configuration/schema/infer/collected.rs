@@ -72,6 +72,7 @@ impl Collected {
         // Two classes read it: only what both say holds.
         known.is_required |= setting.is_required;
         known.ignores_case &= setting.ignores_case;
+        known.ignores_empty &= setting.ignores_empty;
         for keyword in ["title", "description", "default", "examples", "writeOnly", "format"] {
             if let Some(value) = setting.schema.get(keyword).filter(|_| !known.schema.contains_key(keyword)) {
                 known.schema.insert(keyword.into(), value.clone());
@@ -130,6 +131,9 @@ impl Collected {
                 }
             };
             let known = &mut self.all[at];
+            if known.ignores_empty && variable.value.is_empty() {
+                continue;
+            }
             if has_password(&variable.value) {
                 secret(&mut known.schema);
             }
@@ -211,7 +215,7 @@ impl Collected {
 }
 
 fn plain(name: String, schema: Map<String, Value>) -> Setting {
-    Setting { name, others: Vec::new(), schema, is_required: false, ignores_case: false }
+    Setting { name, others: Vec::new(), schema, is_required: false, ignores_case: false, ignores_empty: false }
 }
 
 fn secret(schema: &mut Map<String, Value>) {

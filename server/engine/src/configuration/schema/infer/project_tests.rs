@@ -102,7 +102,7 @@ fn the_full_stack_template() {
         ("app/core/config.py", TEMPLATE),
         (
             ".env",
-            "# Domain\nDOMAIN=localhost\nENVIRONMENT=local\n\nPROJECT_NAME=\"Full Stack FastAPI Project\"\n# Backend\nBACKEND_CORS_ORIGINS=\"http://localhost,http://localhost:5173\"\nSECRET_KEY=changethis\nSMTP_TLS=True\nSMTP_PORT=587\nPOSTGRES_SERVER=localhost\nPOSTGRES_PORT=5432\nPOSTGRES_USER=postgres\nPOSTGRES_PASSWORD=changethis\n",
+            "# Domain\nDOMAIN=localhost\nENVIRONMENT=local\n\nPROJECT_NAME=\"Full Stack FastAPI Project\"\n# Backend\nBACKEND_CORS_ORIGINS=\"http://localhost,http://localhost:5173\"\nSECRET_KEY=changethis\nSMTP_TLS=True\nSMTP_PORT=\nPOSTGRES_SERVER=localhost\nPOSTGRES_PORT=5432\nPOSTGRES_USER=postgres\nPOSTGRES_PASSWORD=changethis\n",
         ),
     ]);
     assert_eq!(

@@ -26,6 +26,8 @@ pub(super) struct Setting {
     pub is_required: bool,
     /// Whether the name may be written in any case.
     pub ignores_case: bool,
+    /// Whether an empty text is the same as none.
+    pub ignores_empty: bool,
 }
 
 /// What the settings classes of a module read.
@@ -46,6 +48,7 @@ struct Naming {
     is_case_sensitive: bool,
     delimiter: Option<String>,
     reads_texts: bool,
+    ignores_empty: bool,
 }
 
 /// The settings classes of `module`: those that derive from `BaseSettings`, but not those that only others derive from.
@@ -94,7 +97,7 @@ fn add(all: &mut Vec<Setting>, field: &str, read: ReadField, naming: &Naming, ty
         names.push(cased(&format!("{}{field}", naming.prefix)));
     }
     let name = names.remove(0);
-    let ignores_case = !naming.is_case_sensitive;
+    let (ignores_case, ignores_empty) = (!naming.is_case_sensitive, naming.ignores_empty);
     if let Some(delimiter) = &naming.delimiter
         && let Some(model) = model_of(&read.schema, types)
     {
@@ -105,7 +108,7 @@ fn add(all: &mut Vec<Setting>, field: &str, read: ReadField, naming: &Naming, ty
     if naming.reads_texts && ["array", "object"].iter().any(|kind| schema.get("type").is_some_and(|own| own == kind)) {
         ["type", "items", "default", "minItems", "maxItems", "prefixItems"].iter().for_each(|keyword| drop(schema.remove(*keyword)));
     }
-    all.push(Setting { name, others: names, schema, is_required: read.is_required, ignores_case });
+    all.push(Setting { name, others: names, schema, is_required: read.is_required, ignores_case, ignores_empty });
 }
 
 /// The fields of a model as variables of their own: `DB__HOST`. None is required, since the whole may be set as `DB` too.
@@ -122,7 +125,14 @@ fn nested(all: &mut Vec<Setting>, name: &str, model: &Value, delimiter: &str, ig
         let name = format!("{name}{delimiter}{field}");
         match model_of(schema, types).filter(|_| depth < NESTED) {
             Some(model) => nested(all, &name, model, delimiter, ignores_case, types, depth + 1),
-            None => all.push(Setting { name, others: Vec::new(), schema: schema.clone(), is_required: false, ignores_case }),
+            None => all.push(Setting {
+                name,
+                others: Vec::new(),
+                schema: schema.clone(),
+                is_required: false,
+                ignores_case,
+                ignores_empty: false,
+            }),
         }
     }
 }
@@ -164,6 +174,7 @@ impl Naming {
                 ("env_prefix", Some(Value::String(prefix))) => self.prefix = prefix,
                 ("case_sensitive", Some(Value::Bool(is))) => self.is_case_sensitive = is,
                 ("env_nested_delimiter", Some(Value::String(delimiter))) if !delimiter.is_empty() => self.delimiter = Some(delimiter),
+                ("env_ignore_empty", Some(Value::Bool(is))) => self.ignores_empty = is,
                 ("enable_decoding", Some(Value::Bool(is))) => self.reads_texts = !is,
                 _ => {}
             }
