@@ -1,5 +1,7 @@
 //! A Pilothouse of fixed answers, to render pages in tests.
 
+mod configurations;
+
 use std::sync::Arc;
 
 use api::ports::{Activity, Auth, Logs, Monitoring, Secrets, Services, System, Users};
@@ -37,6 +39,8 @@ pub struct Fake {
     pub graph: DependencyGraph,
     /// The secrets there are.
     pub secrets: Vec<NamedSecret>,
+    /// What every service is told.
+    pub configuration: Option<Configuration>,
     /// Whether there is no user yet.
     pub is_fresh: bool,
 }
@@ -78,6 +82,7 @@ impl Fake {
         let port = Arc::new(self);
         let backend = Backend {
             services: port.clone(),
+            configurations: port.clone(),
             monitoring: port.clone(),
             logs: port.clone(),
             activity: port.clone(),

@@ -32,6 +32,10 @@ pub struct Params<T>(pub T);
 #[derive(Clone, Copy, Debug)]
 pub struct Id<T>(pub T);
 
+/// The number that the path ends with; anything else there is `not_found`.
+#[derive(Clone, Copy, Debug)]
+pub struct Number(pub u64);
+
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Failure;
 
@@ -58,6 +62,17 @@ impl<S: Send + Sync, T: FromStr<Err = Error>> FromRequestParts<S> for Id<T> {
         let params = RawPathParams::from_request_parts(&mut parts.clone(), state).await.map_err(|_| absent())?;
         let (_, text) = params.iter().next().ok_or_else(absent)?;
         Ok(Self(text.parse()?))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Number {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let absent = || Failure(Error::not_found("thing", parts.uri.path()));
+        let params = RawPathParams::from_request_parts(&mut parts.clone(), state).await.map_err(|_| absent())?;
+        let (_, text) = params.iter().last().ok_or_else(absent)?;
+        Ok(Self(text.parse().map_err(|_| absent())?))
     }
 }
 

@@ -94,6 +94,8 @@ permissions! {
     ServicesChange = "services:change", Developer, "change services";
     ServicesDelete = "services:delete", Admin, "delete services";
     ServicesCommand = "services:command", Admin, "run a free command or a folder outside the services folder";
+    ConfigRead = "config:read", Viewer, "see configurations";
+    ConfigChange = "config:change", Developer, "change configurations";
     MetricsRead = "metrics:read", Viewer, "see metrics";
     LogsRead = "logs:read", Viewer, "read logs";
     ActivityRead = "activity:read", Viewer, "see what happened";

@@ -52,6 +52,12 @@ event_kinds! {
     ServiceCrashed = "service.crashed", "Crashed";
     ServiceCrashLoop = "service.crash_loop", "Crash loop";
     ServiceStartFailed = "service.start_failed", "Start failed";
+    ConfigSaved = "config.saved", "Configuration saved";
+    ConfigRestored = "config.restored", "Configuration restored";
+    ConfigReverted = "config.reverted", "Configuration taken back";
+    ConfigHeld = "config.held", "Configuration held";
+    ConfigWatchEnded = "config.watch_ended", "Configuration no longer watched";
+    ConfigSchemaSet = "config.schema_set", "Schema of configuration set";
     HealthTested = "service.health_tested", "Health check tried out";
     HealthChanged = "service.health_changed", "Health changed";
     SignedIn = "auth.signed_in", "Signed in";

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    BulkReport, BulkRequest, Caller, ComposeReport, ComposeRequest, Credentials, DeletedService, DependencyGraph, DependencyQuery,
-    DiscoveryReport, Error, Event, EventQuery, HealthCheck, HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, KeyRotation,
-    LogLine, LogQuery, Me, MetricsQuery, MetricsSeries, NamedSecret, NewSecret, NewService, NewUser, Origin, Page, Restoration, Result,
-    Secret, SecretName, SecretReveal, SecretValue, Service, ServiceDetail, ServiceId, ServicePatch, ServicePlan, ServiceQuery, Session,
-    SessionId, Setup, SystemReport, SystemSeries, Tokens, User, UserId, UserPatch,
+    BulkReport, BulkRequest, Caller, ComposeReport, ComposeRequest, Configuration, ConfigurationCheck, ConfigurationDifference,
+    ConfigurationReset, ConfigurationRestore, ConfigurationSnapshot, ConfigurationVerdict, ConfigurationVersion, Credentials,
+    DeletedService, DependencyGraph, DependencyQuery, DifferenceQuery, DiscoveryReport, Error, Event, EventQuery, HealthCheck,
+    HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, KeyRotation, LogLine, LogQuery, Me, MetricsQuery, MetricsSeries,
+    NamedSecret, NewConfiguration, NewSchema, NewSecret, NewService, NewUser, Origin, Page, Restoration, Result, Secret, SecretName,
+    SecretReveal, SecretValue, Service, ServiceDetail, ServiceId, ServicePatch, ServicePlan, ServiceQuery, Session, SessionId, Setup,
+    SystemReport, SystemSeries, Tokens, User, UserId, UserPatch,
 };
 
 /// All ports together: what pages and handlers take from their context.
@@ -20,6 +22,8 @@ use crate::{
 pub struct Backend {
     /// Services and their life cycle.
     pub services: Arc<dyn Services>,
+    /// What services are told.
+    pub configurations: Arc<dyn Configurations>,
     /// Figures over time.
     pub monitoring: Arc<dyn Monitoring>,
     /// Log lines.
@@ -111,6 +115,39 @@ pub trait Services: Send + Sync {
 
     /// Looks through the services folder now. Needs `services:create`.
     async fn discover(&self, caller: &Caller) -> Result<DiscoveryReport>;
+}
+
+/// What services are told: values, their schema, and every version of them. Secrets leave by none of these.
+#[async_trait]
+pub trait Configurations: Send + Sync {
+    /// The newest values with their schema. Needs `config:read`.
+    async fn get(&self, caller: &Caller, id: ServiceId) -> Result<Configuration>;
+
+    /// Saves all values as a new version. Needs `config:change`, `services:command` for a variable that lets the service run any program, and
+    /// `services:operate` to restart it at once. Fails with `validation_failed` at each value that the schema refuses, and with `conflict` when
+    /// they weren't made from the newest version. With the first save, the variables of its settings move into its configuration.
+    async fn save(&self, caller: &Caller, id: ServiceId, new: NewConfiguration) -> Result<Configuration>;
+
+    /// What is wrong with values; saves nothing. Needs `config:read`.
+    async fn validate(&self, caller: &Caller, id: ServiceId, check: ConfigurationCheck) -> Result<ConfigurationVerdict>;
+
+    /// All versions that are kept, newest first. Needs `config:read`.
+    async fn versions(&self, caller: &Caller, id: ServiceId) -> Result<Page<ConfigurationVersion>>;
+
+    /// One version whole. Needs `config:read`.
+    async fn version(&self, caller: &Caller, id: ServiceId, version: u64) -> Result<ConfigurationSnapshot>;
+
+    /// What is different between two versions. Needs `config:read`.
+    async fn difference(&self, caller: &Caller, id: ServiceId, query: DifferenceQuery) -> Result<ConfigurationDifference>;
+
+    /// Saves the values of an earlier version as a new one. Needs what saving needs, and fails as it does.
+    async fn restore(&self, caller: &Caller, id: ServiceId, restore: ConfigurationRestore) -> Result<Configuration>;
+
+    /// Saves values with some, or all, back at their defaults. Needs what saving needs, and fails as it does.
+    async fn reset(&self, caller: &Caller, id: ServiceId, reset: ConfigurationReset) -> Result<Configuration>;
+
+    /// Sets the schema, or goes back to the one that is found. Needs `config:change`. Values that it refuses stay until they are saved.
+    async fn set_schema(&self, caller: &Caller, id: ServiceId, new: NewSchema) -> Result<Configuration>;
 }
 
 /// Figures over time.

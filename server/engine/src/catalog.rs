@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use api::{HealthResult, LastExit, Service, ServiceDetail, ServiceId, ServiceSpec, Topic};
-
+use api::{HealthResult, LastExit, MASK, Service, ServiceDetail, ServiceId, ServiceSpec, Topic, secret_references};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 use crate::Clock;
 use crate::bus::Bus;
+use crate::configuration::schema::looks_secret;
 
 /// One service as the engine knows it.
 #[derive(Clone, Debug)]
@@ -48,6 +48,17 @@ impl Clone for Json {
     }
 }
 
+/// A specification as it leaves: variables that look like secrets are [`MASK`].
+fn shown(spec: &ServiceSpec) -> ServiceSpec {
+    let mut spec = spec.clone();
+    for (name, text) in &mut spec.environment {
+        if looks_secret(name, text) && !text.is_empty() && secret_references(text).next().is_none() {
+            *text = MASK.into();
+        }
+    }
+    spec
+}
+
 impl Entry {
     /// What lists show, as JSON.
     pub fn json(&self) -> &str {
@@ -63,7 +74,7 @@ impl Entry {
     pub fn detail(&self) -> ServiceDetail {
         ServiceDetail {
             service: self.service.clone(),
-            spec: self.spec.clone(),
+            spec: shown(&self.spec),
             command: self.command.clone(),
             pids: self.pids.clone(),
             listening_ports: self.listening_ports.clone(),

@@ -16,7 +16,7 @@ use crate::runtime::process::{ProcessRuntime, log_folder};
 use crate::secrets::{self, Keyring};
 use crate::services::{Inherited, Services, last_lines};
 use crate::store::Store;
-use crate::{Catalog, Clock, Core, EngineConfig, Feeds, system};
+use crate::{Catalog, Clock, Core, EngineConfig, Feeds, configuration, system};
 
 /// All of Pilothouse behind the doors.
 pub struct Engine {
@@ -25,6 +25,7 @@ pub struct Engine {
     feeds: Arc<Feeds>,
     runtimes: Arc<Runtimes>,
     services: Arc<Services>,
+    configurations: Arc<configuration::Manager>,
     monitoring: Arc<monitoring::Manager>,
     accounts: Arc<auth::Manager>,
     secrets: Arc<secrets::Manager>,
@@ -75,8 +76,12 @@ impl Engine {
             }
         });
         monitoring.run_commands(services.run_command());
+        let configurations = configuration::Manager::open(core.clone(), services.clone()).await?;
+        let using = Arc::downgrade(&configurations);
+        secrets.on_uses(move || using.upgrade().map(|configurations| configurations.uses()).unwrap_or_default());
         let backend = api::Backend {
             services: services.clone(),
+            configurations: configurations.clone(),
             monitoring: monitoring.clone(),
             logs: logs.clone(),
             activity: core.events.clone(),
@@ -86,7 +91,7 @@ impl Engine {
             system,
         };
         let feeds = Arc::new(Feeds::new(core.clone(), logs));
-        Ok(Self { core, backend, feeds, runtimes, services, monitoring, accounts, secrets })
+        Ok(Self { core, backend, feeds, runtimes, services, configurations, monitoring, accounts, secrets })
     }
 
     /// What all managers share.
@@ -129,6 +134,7 @@ impl Engine {
         self.secrets.spawn();
         self.runtimes.spawn();
         self.services.spawn();
+        self.configurations.spawn();
         self.monitoring.spawn();
         Ok(())
     }

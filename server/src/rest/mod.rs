@@ -2,6 +2,7 @@
 
 mod activity;
 mod auth;
+mod configurations;
 mod documents;
 mod logs;
 mod metrics;
@@ -33,6 +34,7 @@ pub fn routes() -> OpenApiRouter<Arc<Server>> {
     OpenApiRouter::with_openapi(crate::openapi::head())
         .merge(auth::routes())
         .merge(services::routes())
+        .merge(configurations::routes())
         .merge(metrics::routes())
         .merge(logs::routes())
         .merge(activity::routes())

@@ -159,6 +159,11 @@ impl Client {
         self.attempt(Method::POST, path, &[("content-type", "application/json")], body.to_string()).await
     }
 
+    /// A `PUT` that may find nobody there, or lose them before it is answered.
+    pub async fn try_put(&self, path: &str, body: &Value) -> Result<Reply, Box<dyn std::error::Error + Send + Sync>> {
+        self.attempt(Method::PUT, path, &[("content-type", "application/json")], body.to_string()).await
+    }
+
     async fn attempt(
         &self,
         method: Method,

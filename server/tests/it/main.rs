@@ -4,6 +4,7 @@
 
 mod app;
 mod compose;
+mod configuration;
 mod dependencies;
 mod doors;
 mod handover;

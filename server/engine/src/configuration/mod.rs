@@ -1,3 +1,233 @@
-//! The configuration of a service: what its variables may be, and what they are.
+//! What services are told: values by a schema, every save a version, sealed in the store.
+//!
+//! Until something is saved a service is told what its `.env`, its files with variables and its settings say; that is version 1. From the
+//! first save on it is told its newest version, and nothing else. What it runs with is the version that it was started with.
 
+mod difference;
+mod kept;
+mod mask;
+mod save;
 pub mod schema;
+mod state;
+mod watch;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use api::{
+    Caller, Configuration, ConfigurationCheck, ConfigurationDifference, ConfigurationReset, ConfigurationRestore, ConfigurationSnapshot,
+    ConfigurationVerdict, ConfigurationVersion, DifferenceQuery, Error, EventKind, NewConfiguration, NewSchema, Page, Permission, Result,
+    ServiceId, VersionKind,
+};
+use async_trait::async_trait;
+use serde_json::Value;
+
+use crate::Core;
+use crate::events::NewEvent;
+use crate::secrets::keyring::key_of;
+use crate::services::Services;
+use crate::store::configurations::{VersionRow, Watch, schema_set, version_find, version_list};
+pub(crate) use kept::context;
+use kept::{Kept, Newest};
+use save::{Draft, object};
+use schema::Validator;
+use state::{State, in_body};
+
+/// All configurations of this Pilothouse.
+pub struct Manager {
+    me: Weak<Self>,
+    core: Arc<Core>,
+    services: Arc<Services>,
+    /// The newest versions, so that nothing waits for them to be read and opened.
+    kept: Mutex<HashMap<ServiceId, Newest>>,
+    /// Schemas that were set.
+    schemas: Mutex<HashMap<ServiceId, Arc<Value>>>,
+    /// Versions that are watched.
+    watches: Mutex<HashMap<ServiceId, Watch>>,
+}
+
+impl Manager {
+    /// Reads all configurations, and lets the services be told them. One that can't be opened keeps its service from being started, and says so.
+    pub async fn open(core: Arc<Core>, services: Arc<Services>) -> Result<Arc<Self>> {
+        let manager = Arc::new_cyclic(|me| Self {
+            me: me.clone(),
+            core,
+            services,
+            kept: Mutex::default(),
+            schemas: Mutex::default(),
+            watches: Mutex::default(),
+        });
+        manager.read_all().await?;
+        Ok(manager)
+    }
+
+    /// A version of the store, opened; of a service whose configuration was never saved, what is found.
+    async fn version_of(&self, state: &State, version: u64) -> Result<(ConfigurationVersion, Kept)> {
+        let id = state.row.id;
+        if state.saved.is_none() && version == 1 {
+            let kept = Kept {
+                version: 1,
+                values: state.values.clone(),
+                secrets: state.secrets.clone(),
+                created_at: state.row.created_at,
+                created_by: None,
+            };
+            return Ok((self.found(state)?, kept));
+        }
+        let row = version_find(&mut self.core.store.main.read().await?, id, version).await?;
+        let row = row.ok_or_else(|| Error::not_found("version", version))?;
+        if key_of(&row.sealed).is_some_and(|key| !self.core.keyring.knows(key)) {
+            // Another instance has made a new one.
+            self.core.keyring.reload().await?;
+        }
+        let kept = self.open_version(&row)?;
+        Ok((self.listed(state, row)?, kept))
+    }
+
+    /// What was found, as a version.
+    fn found(&self, state: &State) -> Result<ConfigurationVersion> {
+        let row = VersionRow {
+            service_id: state.row.id,
+            version: 1,
+            kind: VersionKind::Found,
+            created_at: state.row.created_at,
+            created_by: None,
+            message: String::new(),
+            sealed: Vec::new(),
+        };
+        self.listed(state, row)
+    }
+
+    fn listed(&self, state: &State, row: VersionRow) -> Result<ConfigurationVersion> {
+        let applied = match self.services.told(state.row.id)? {
+            Some(told) => told.applied,
+            None => state.row.boot_id.is_some().then_some(1),
+        };
+        let VersionRow { version, kind, created_at, created_by, message, .. } = row;
+        let (is_current, is_applied) = (version == state.version(), applied == Some(version));
+        Ok(ConfigurationVersion { version, kind, created_at, created_by, message, is_current, is_applied })
+    }
+}
+
+#[async_trait]
+impl api::ports::Configurations for Manager {
+    async fn get(&self, caller: &Caller, id: ServiceId) -> Result<Configuration> {
+        caller.require_on(Permission::ConfigRead, id)?;
+        let state = self.state(id).await?;
+        self.shown(&state)
+    }
+
+    async fn save(&self, caller: &Caller, id: ServiceId, new: NewConfiguration) -> Result<Configuration> {
+        let NewConfiguration { values, version, message, restart, watch_seconds } = new;
+        let draft = move |_: &State| {
+            let values = object(values)?;
+            let (kind, secrets) = (VersionKind::Saved, Default::default());
+            Ok(Draft { kind, made_from: Some(version), values, secrets, message, restart, watch_seconds })
+        };
+        self.save_draft(caller, id, draft).await
+    }
+
+    async fn validate(&self, caller: &Caller, id: ServiceId, check: ConfigurationCheck) -> Result<ConfigurationVerdict> {
+        caller.require_on(Permission::ConfigRead, id)?;
+        let state = self.state(id).await?;
+        let mut values = object(check.values)?;
+        let mut details = in_body(mask::unmask(&mut values, &state.values, &state.secrets));
+        details.extend(state.faults(&values)?);
+        Ok(ConfigurationVerdict { valid: details.is_empty(), details })
+    }
+
+    async fn versions(&self, caller: &Caller, id: ServiceId) -> Result<Page<ConfigurationVersion>> {
+        caller.require_on(Permission::ConfigRead, id)?;
+        let state = self.state(id).await?;
+        if state.saved.is_none() {
+            return Ok(Page::whole(vec![self.found(&state)?]));
+        }
+        let rows = version_list(&mut self.core.store.main.read().await?, id).await?;
+        let listed: Result<Vec<_>> = rows.into_iter().map(|row| self.listed(&state, row)).collect();
+        Ok(Page::whole(listed?))
+    }
+
+    async fn version(&self, caller: &Caller, id: ServiceId, version: u64) -> Result<ConfigurationSnapshot> {
+        caller.require_on(Permission::ConfigRead, id)?;
+        let state = self.state(id).await?;
+        let (version, kept) = self.version_of(&state, version).await?;
+        let secrets = kept.secrets.union(&state::secrets(&kept.values, &state.schema.schema)).cloned().collect();
+        Ok(ConfigurationSnapshot { version, values: mask::masked(&kept.values, &secrets) })
+    }
+
+    async fn difference(&self, caller: &Caller, id: ServiceId, query: DifferenceQuery) -> Result<ConfigurationDifference> {
+        caller.require_on(Permission::ConfigRead, id)?;
+        let state = self.state(id).await?;
+        let to = query.to.unwrap_or_else(|| state.version());
+        let from = query.from.unwrap_or_else(|| to.saturating_sub(1).max(1));
+        let ((_, before), (_, after)) = (self.version_of(&state, from).await?, self.version_of(&state, to).await?);
+        let mut secrets = &before.secrets | &after.secrets;
+        secrets.extend(state::secrets(&before.values, &state.schema.schema));
+        secrets.extend(state::secrets(&after.values, &state.schema.schema));
+        Ok(ConfigurationDifference { from, to, changes: difference::difference(&before.values, &after.values, &secrets) })
+    }
+
+    async fn restore(&self, caller: &Caller, id: ServiceId, restore: ConfigurationRestore) -> Result<Configuration> {
+        caller.require_on(Permission::ConfigChange, id)?;
+        let ConfigurationRestore { version, current_version, message, restart } = restore;
+        let state = self.state(id).await?;
+        let (_, kept) = self.version_of(&state, version).await.map_err(|error| match error.code {
+            api::ErrorCode::NotFound => Error::invalid("/version", format!("there is no version {version} of this configuration")),
+            _ => error,
+        })?;
+        let message = if message.trim().is_empty() { format!("as it was in version {version}") } else { message };
+        let draft = move |_: &State| {
+            let Kept { values, secrets, .. } = kept;
+            let (kind, made_from) = (VersionKind::Restored, current_version);
+            Ok(Draft { kind, made_from, values, secrets, message, restart, watch_seconds: None })
+        };
+        self.save_draft(caller, id, draft).await
+    }
+
+    async fn reset(&self, caller: &Caller, id: ServiceId, reset: ConfigurationReset) -> Result<Configuration> {
+        let ConfigurationReset { version, names, message } = reset;
+        let draft = move |state: &State| {
+            let values = save::reset(state, &names)?;
+            let (kind, secrets) = (VersionKind::Reset, Default::default());
+            Ok(Draft { kind, made_from: Some(version), values, secrets, message, restart: false, watch_seconds: None })
+        };
+        self.save_draft(caller, id, draft).await
+    }
+
+    async fn set_schema(&self, caller: &Caller, id: ServiceId, new: NewSchema) -> Result<Configuration> {
+        caller.require_on(Permission::ConfigChange, id)?;
+        self.services.may_change()?;
+        let _gate = self.services.hold(id).await;
+        let row = self.services.row_of(id)?;
+        let schema = match new.schema {
+            Value::Null => None,
+            schema => {
+                Validator::new(&schema)?;
+                Some(schema)
+            }
+        };
+        let text = schema.as_ref().map(Value::to_string);
+        let message = match schema {
+            Some(_) => format!("{} set the schema of the configuration of {}", caller.name, row.name),
+            None => format!("{} went back to the schema that is found for {}", caller.name, row.name),
+        };
+        let event = NewEvent::new(EventKind::ConfigSchemaSet, message).on(id, &row.name).by(caller);
+        let write = self.core.events.write(move |db| {
+            Box::pin(async move {
+                schema_set(db, id, text.as_deref()).await?;
+                Ok(((), vec![event]))
+            })
+        });
+        write.await?;
+        match schema {
+            Some(schema) => lock(&self.schemas).insert(id, Arc::new(schema)),
+            None => lock(&self.schemas).remove(&id),
+        };
+        let state = self.state(id).await?;
+        self.shown(&state)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

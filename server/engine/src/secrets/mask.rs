@@ -33,6 +33,8 @@ pub struct Mask {
 
 #[derive(Default)]
 struct Known {
+    /// By who knows them.
+    by: BTreeMap<&'static str, BTreeSet<String>>,
     present: BTreeSet<String>,
     former: Vec<String>,
     masker: Option<Arc<Masker>>,
@@ -46,10 +48,17 @@ struct Masker {
 }
 
 impl Mask {
-    /// Takes these values out from now on, and those of before.
+    /// Takes these values of named secrets out from now on, and those of before.
     pub fn set(&self, values: impl IntoIterator<Item = Secret>) {
-        let present: BTreeSet<String> = values.into_iter().map(|value| value.reveal().to_owned()).collect();
+        self.set_of("secrets", values);
+    }
+
+    /// [`Mask::set`] for the values that another part knows, `of` being its name: the others stay.
+    pub fn set_of(&self, of: &'static str, values: impl IntoIterator<Item = Secret>) {
+        let own: BTreeSet<String> = values.into_iter().map(|value| value.reveal().to_owned()).collect();
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.by.insert(of, own);
+        let present: BTreeSet<String> = known.by.values().flatten().cloned().collect();
         if known.present == present {
             return;
         }

@@ -2,27 +2,37 @@
 //!
 //! Each batch is one commit and each row says its key, so that what was interrupted goes on where it was, whoever goes on.
 
-use api::{Error, Result};
+use api::{Error, Result, ServiceId};
 
 use super::keyring::require_key;
 use super::{Keyring, vault};
-use crate::Core;
 use crate::store::data_keys::{data_key_delete, data_key_list};
 use crate::store::sealed::{KeyColumn, KeyPart, SealedRow, SealedTable, sealed_count, sealed_list_others, sealed_replace};
 use crate::store::secrets::secrets_changed;
+use crate::{Core, configuration};
 
 /// Rows that are sealed anew in one commit.
 const BATCH: i64 = 100;
 
 /// Every table with sealed values. One that isn't here keeps its data keys for ever.
-pub const SEALED: &[SealedTable] = &[SealedTable {
-    name: "secrets",
-    keys: &[KeyColumn::Text("name"), KeyColumn::Number("version")],
-    context: |keys| match keys {
-        [KeyPart::Text(name), KeyPart::Number(version)] => vault::context(name, *version).to_vec(),
-        _ => Vec::new(),
+pub const SEALED: &[SealedTable] = &[
+    SealedTable {
+        name: "secrets",
+        keys: &[KeyColumn::Text("name"), KeyColumn::Number("version")],
+        context: |keys| match keys {
+            [KeyPart::Text(name), KeyPart::Number(version)] => vault::context(name, *version).to_vec(),
+            _ => Vec::new(),
+        },
     },
-}];
+    SealedTable {
+        name: "configuration_versions",
+        keys: &[KeyColumn::Id("service_id"), KeyColumn::Number("version")],
+        context: |keys| match keys {
+            [KeyPart::Id(id), KeyPart::Number(version)] => configuration::context(ServiceId(*id), version.unsigned_abs()).to_vec(),
+            _ => Vec::new(),
+        },
+    },
+];
 
 /// What [`finish`] has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

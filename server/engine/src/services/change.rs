@@ -1,7 +1,10 @@
 //! Making and changing services.
 
+use std::collections::BTreeMap;
+
 use api::{
-    Caller, Desired, Error, EventKind, NewService, RestartPolicy, Result, ServiceDetail, ServiceId, ServicePatch, ServiceSpec, Source,
+    Caller, Desired, Detail, Error, EventKind, MASK, NewService, RestartPolicy, Result, ServiceDetail, ServiceId, ServicePatch,
+    ServiceSpec, Source, pointer_part,
 };
 
 use super::discovery::Found;
@@ -16,6 +19,8 @@ impl Services {
         let _declaring = self.wires.declaring.lock().await;
         let row = self.drawn_up(caller, new).await?;
         let event = NewEvent::new(EventKind::ServiceCreated, format!("{} made {}", caller.name, row.name)).on(row.id, &row.name).by(caller);
+        // What is made anew in the folder of a deleted service is told what is said now.
+        self.untell(row.id).await;
         self.put(row.clone(), event).await?;
         let shown = entry::entry(&row);
         let detail = shown.detail();
@@ -80,14 +85,26 @@ impl Services {
         validate::found(&spec.source, user).await
     }
 
-    pub(super) async fn change_service(&self, caller: &Caller, id: ServiceId, patch: ServicePatch) -> Result<ServiceDetail> {
+    pub(super) async fn change_service(&self, caller: &Caller, id: ServiceId, mut patch: ServicePatch) -> Result<ServiceDetail> {
         self.may_act()?;
         let _gate = self.gate(id).await;
         let before = self.row(id)?;
+        if let Some(environment) = &mut patch.environment {
+            keep_masked(environment, &before.spec.environment)?;
+        }
         validate::patch(&patch, &before.spec.source)?;
         let is_foreign = matches!(before.spec.source, Source::Container { .. });
         if is_foreign && patch.environment.as_ref().is_some_and(|variables| !variables.is_empty()) {
             return Err(Error::invalid("/environment", "the variables of a container that others have made are set where it is made"));
+        }
+        if self.is_configured(id) {
+            let moved = "its variables are in its configuration, which has been saved; change them there";
+            if patch.environment.as_ref().is_some_and(|variables| !variables.is_empty()) {
+                return Err(Error::invalid("/environment", moved));
+            }
+            if patch.environment_files.as_ref().is_some_and(|files| !files.is_empty()) {
+                return Err(Error::invalid("/environment_files", moved));
+            }
         }
         if is_foreign && patch.limits.is_some_and(|limits| !limits.is_empty()) {
             return Err(Error::invalid("/limits", "the limits of a container that others have made are set where it is made"));
@@ -172,6 +189,21 @@ impl Services {
         lock(&self.rows).insert(row.id, row);
         Ok(())
     }
+}
+
+/// Puts the values of before where variables are [`MASK`], as they are shown. Fails with each that has none.
+fn keep_masked(variables: &mut BTreeMap<String, String>, before: &BTreeMap<String, String>) -> Result<()> {
+    let mut faults = Vec::new();
+    for (name, value) in variables.iter_mut().filter(|(_, value)| *value == MASK) {
+        match before.get(name) {
+            Some(kept) => value.clone_from(kept),
+            None => faults.push(Detail {
+                field: format!("/environment/{}", pointer_part(name)),
+                message: format!("{name} is {MASK}, which keeps a secret, and there is none to keep: give the value"),
+            }),
+        }
+    }
+    Error::invalid_fields(faults)
 }
 
 /// The names of the fields that are different.

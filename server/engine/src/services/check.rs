@@ -22,7 +22,11 @@ impl Services {
             return Ran::not("it can't be run: the service was given another user meanwhile");
         }
         let port = self.core.catalog.find(id).and_then(|entry| entry.service.port);
-        match self.planner.beside(&row.spec, row.found.as_ref(), port, command).await {
+        let told = match self.told(id) {
+            Ok(told) => told,
+            Err(error) => return Ran::not(format!("it can't be run: {}", error.message)),
+        };
+        match self.planner.beside(&row.spec, told.as_deref(), row.found.as_ref(), port, command).await {
             Ok(aside) => self.without_secrets(aside.run(limit).await),
             Err(error) => Ran::not(format!("it can't be run: {}", error.message)),
         }

@@ -122,6 +122,7 @@ impl Services {
             lock(&self.rows).remove(&id);
         }
         self.forget_incidents(id).await;
+        self.untell(id).await;
         if let Some(told) = self.on_delete.get() {
             told(id);
         }

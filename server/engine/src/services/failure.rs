@@ -1,7 +1,7 @@
 //! A run that ended by itself: shown with its causes, recorded, and what comes next.
 
 use api::{
-    EventKind, EventQuery, Health, Incident, IncidentId, IncidentSummary, Limit, Restarts, RuntimeKind, ServiceId, Status, Timestamp,
+    Event, EventKind, EventQuery, Health, Incident, IncidentId, IncidentSummary, Limit, Restarts, RuntimeKind, ServiceId, Status, Timestamp,
 };
 
 use super::diagnosis::{Change, Facts, Log, Neighbour, Probe, diagnose, port_in_use};
@@ -160,10 +160,15 @@ impl Services {
 
     /// The last change of a service's settings before the run that ended at `ended`.
     async fn last_change(&self, id: ServiceId, began: Option<Timestamp>, ended: Timestamp) -> Option<Change> {
-        let (kind, to) = (Some(EventKind::ServiceChanged), began.or(Some(ended)));
-        let query = EventQuery { service_id: Some(id), kind, to, limit: Limit::new(1).ok()?, ..EventQuery::default() };
-        // It is only good to know: a store that can't be read now hides no cause.
-        let event = self.core.events.list(&query, false).await.ok()?.items.into_iter().next()?;
+        let mut last: Option<Event> = None;
+        for kind in [EventKind::ServiceChanged, EventKind::ConfigSaved, EventKind::ConfigRestored] {
+            let (kind, to) = (Some(kind), began.or(Some(ended)));
+            let query = EventQuery { service_id: Some(id), kind, to, limit: Limit::new(1).ok()?, ..EventQuery::default() };
+            // It is only good to know: a store that can't be read now hides no cause.
+            let found = self.core.events.list(&query, false).await.ok()?.items.into_iter().next();
+            last = last.into_iter().chain(found).max_by_key(|event| event.seq);
+        }
+        let event = last?;
         let fields = event.data.get("fields")?.as_array()?.iter().filter_map(|field| field.as_str().map(String::from)).collect();
         Some(Change { fields, by: event.actor, seconds_before: ended.seconds_since(event.at) })
     }

@@ -10,6 +10,7 @@ use super::reconciler::Phase;
 use super::{Services, entry, lock};
 use crate::events::NewEvent;
 use crate::runtime::{HandOver, HandedOver, Launch, Observation};
+use crate::store::configurations::configuration_set_applied;
 use crate::store::services::{ServiceRow, service_set_found, service_set_run};
 
 /// What is shown until more is known.
@@ -74,7 +75,9 @@ impl Services {
     async fn plan_successor(&self, row: &ServiceRow, held: u16) -> Result<Planned> {
         let _choosing = self.choosing.lock().await;
         let reserved = self.reserved(row.id);
-        self.planner.plan(Plan { name: &row.name, spec: &row.spec, last_port: Some(held), reserved: &reserved, held: Some(held) }).await
+        let told = self.told(row.id)?;
+        let (spec, told) = (&row.spec, told.as_deref());
+        self.planner.plan(Plan { name: &row.name, spec, told, last_port: Some(held), reserved: &reserved, held: Some(held) }).await
     }
 
     /// Shows why a service that runs isn't at rest.
@@ -85,7 +88,8 @@ impl Services {
 
     async fn handed_over(&self, row: &ServiceRow, planned: Option<Planned>, said: Option<&str>) {
         let id = row.id;
-        let (note, found) = planned.map(|planned| (planned.note, planned.found)).unwrap_or_default();
+        let (note, found, version) = planned.map(|planned| (planned.note, planned.found, planned.version)).unwrap_or_default();
+        self.is_told(id, version);
         let port = self.runtimes.socket(id).map(|socket| socket.port).or(row.port);
         self.set_row(id, |row| {
             (row.port, row.is_missing) = (port, false);
@@ -111,7 +115,7 @@ impl Services {
         let message = format!("{} restarted{on} without a break", row.name);
         let data = serde_json::json!({ "pid": pid, "port": port, "handover": true });
         let event = NewEvent::new(EventKind::ServiceStarted, message).on(id, &row.name).with(data);
-        self.rest_handed(row, port, found, event).await;
+        self.rest_handed(row, port, found, version, event).await;
     }
 
     /// The one before goes on, and everybody can read why.
@@ -121,11 +125,11 @@ impl Services {
         let event = NewEvent::new(EventKind::ServiceStartFailed, message)
             .on(row.id, &row.name)
             .with(serde_json::json!({ "reason": why, "handover": true }));
-        self.rest_handed(row, row.port, None, event).await;
+        self.rest_handed(row, row.port, None, None, event).await;
     }
 
     /// Keeps that what was asked for has been done, and what came of it.
-    async fn rest_handed(&self, row: &ServiceRow, port: Option<u16>, found: Option<Found>, event: NewEvent) {
+    async fn rest_handed(&self, row: &ServiceRow, port: Option<u16>, found: Option<Found>, version: Option<u64>, event: NewEvent) {
         let id = row.id;
         let gate = self.gate(id).await;
         // What has been asked for since hasn't begun.
@@ -136,6 +140,9 @@ impl Services {
                 service_set_run(db, id, port, boot_id.as_deref()).await?;
                 if let Some(found) = &found {
                     service_set_found(db, id, Some(found), false).await?;
+                }
+                if let Some(version) = version {
+                    configuration_set_applied(db, id, version).await?;
                 }
                 Ok(((), vec![event]))
             })

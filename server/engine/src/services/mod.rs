@@ -30,6 +30,7 @@ mod restart;
 mod rights;
 mod sync;
 mod tail;
+mod told;
 mod turn;
 mod validate;
 
@@ -53,9 +54,10 @@ pub(crate) use diagnosis::unhealthy;
 use discovery::Discovery;
 pub use launch::Inherited;
 use launch::Planner;
-pub(crate) use launch::blocking;
+pub(crate) use launch::{blocking, blocking_as};
 use reconciler::Agent;
 pub use tail::last_lines;
+pub(crate) use told::{Told, Unreadable};
 
 /// Reads the last lines of a service's log since a time: at most so many, oldest first. May block.
 pub type LastLines = Arc<dyn Fn(ServiceId, Timestamp, usize) -> Vec<String> + Send + Sync>;
@@ -82,6 +84,8 @@ pub struct Services {
     rested: tokio::sync::Notify,
     /// What people are told of a running service: why it hasn't the port that it says, what it was started without.
     notes: Mutex<HashMap<ServiceId, String>>,
+    /// What services are told whose configuration has been saved.
+    told: Mutex<HashMap<ServiceId, Result<Arc<Told>, Unreadable>>>,
     /// Told of each service that is deleted.
     on_delete: OnceLock<OnDelete>,
     /// Where incidents have their figures from.
@@ -124,6 +128,7 @@ impl Services {
             agents: Mutex::default(),
             rested: tokio::sync::Notify::new(),
             notes: Mutex::default(),
+            told: Mutex::default(),
             on_delete: OnceLock::new(),
             figures: OnceLock::new(),
             choosing: tokio::sync::Mutex::default(),
@@ -310,6 +315,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod build_tests;
 #[cfg(test)]
 mod bulk_tests;
+#[cfg(test)]
+mod configuration_tests;
 #[cfg(test)]
 mod deleted_tests;
 #[cfg(test)]

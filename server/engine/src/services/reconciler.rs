@@ -17,6 +17,7 @@ use super::{Services, entry, image, lock};
 use crate::Entry;
 use crate::events::NewEvent;
 use crate::runtime::{Ended, Observation};
+use crate::store::configurations::configuration_set_applied;
 use crate::store::services::{ServiceRow, service_list, service_set_found, service_set_last_exit, service_set_run};
 
 /// How often an instance looks whether the lease has changed hands.
@@ -262,10 +263,12 @@ impl Services {
     /// Plans a run and lets the runtime begin it. Answers whether it did: not when something else has been asked for meanwhile.
     async fn launch(&self, id: ServiceId, said: Option<String>) -> Result<bool> {
         let row = self.row(id)?;
+        let told = self.told(id)?;
         let planned = {
             let _choosing = self.choosing.lock().await;
             let reserved = self.reserved(id);
-            let plan = Plan { name: &row.name, spec: &row.spec, last_port: row.port, reserved: &reserved, held: None };
+            let told = told.as_deref();
+            let plan = Plan { name: &row.name, spec: &row.spec, told, last_port: row.port, reserved: &reserved, held: None };
             let planned = self.planner.plan(plan).await?;
             self.core.catalog.update(id, |entry| entry.service.port = planned.port.or(entry.service.port));
             planned
@@ -282,9 +285,13 @@ impl Services {
                 row.found.clone_from(&found);
             }
         });
+        let version = planned.version;
         let write = self.core.store.main.write(move |db| {
             Box::pin(async move {
                 service_set_run(db, id, port, boot_id.as_deref()).await?;
+                if let Some(version) = version {
+                    configuration_set_applied(db, id, version).await?;
+                }
                 if found.is_some() || row.is_missing {
                     service_set_found(db, id, found.as_ref(), false).await?;
                 }
@@ -292,6 +299,7 @@ impl Services {
             })
         });
         write.await?;
+        self.is_told(id, version);
         let note: Vec<String> = planned.note.into_iter().chain(said).collect();
         match note.is_empty() {
             false => lock(&self.notes).insert(id, note.join("; ")),

@@ -4,6 +4,7 @@ use api::{Desired, LastExit, ServiceId, ServiceSpec, Timestamp};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+use super::configurations::configuration_delete;
 use super::{Conn, Error, Result, execute, on};
 use crate::services::discovery::Found;
 
@@ -123,6 +124,12 @@ pub async fn service_put(db: &mut Conn, row: &ServiceRow) -> Result<()> {
     Ok(())
 }
 
+/// Keeps another specification of a service.
+pub async fn service_set_spec(db: &mut Conn, id: ServiceId, spec: &ServiceSpec, at: Timestamp) -> Result<()> {
+    execute!(db, "UPDATE services SET spec = $2, last_updated = $3 WHERE id = $1", id.0, json(spec)?, at.micros())?;
+    Ok(())
+}
+
 /// Says what is wanted of a service. A run that is wanted has no boot of the machine until it begins.
 pub async fn service_set_asked(db: &mut Conn, id: ServiceId, desired: Desired, at: Timestamp) -> Result<()> {
     let statement = "UPDATE services SET desired = $2, desired_at = $3, last_updated = $3,
@@ -150,10 +157,10 @@ pub async fn service_set_found(db: &mut Conn, id: ServiceId, found: Option<&Foun
     Ok(())
 }
 
-/// Forgets a service wholly.
+/// Forgets a service wholly, with its configuration.
 pub async fn service_delete(db: &mut Conn, id: ServiceId) -> Result<()> {
     execute!(db, "DELETE FROM services WHERE id = $1", id.0)?;
-    Ok(())
+    configuration_delete(db, id).await
 }
 
 impl TryFrom<Raw> for ServiceRow {
@@ -203,7 +210,7 @@ mod tests {
 
     use super::{
         Deletion, ServiceRow, service_delete, service_list, service_put, service_set_asked, service_set_found, service_set_last_exit,
-        service_set_run,
+        service_set_run, service_set_spec,
     };
     use crate::on_each_store;
     use crate::services::discovery::Found;
@@ -241,11 +248,14 @@ mod tests {
             let (id, put) = (expected.id, expected.clone());
             let found = Found { port: Some(8001), ..Found::default() };
             let exit = LastExit { code: Some(1), signal: None, oom: false, at: Timestamp::from_micros(9), last_lines: vec!["x".into()] };
+            let changed_spec = ServiceSpec { port: Some(8001), ..expected.spec.clone() };
+            expected.spec = changed_spec.clone();
             let (kept_found, kept_exit) = (found.clone(), exit.clone());
             store.main.write(move |db| Box::pin(async move {
                 service_put(db, &put).await?;
                 service_set_asked(db, id, Desired::Running, Timestamp::from_micros(8)).await?;
                 service_set_run(db, id, Some(8001), Some("boot")).await?;
+                service_set_spec(db, id, &changed_spec, Timestamp::from_micros(8)).await?;
                 service_set_found(db, id, Some(&kept_found), false).await?;
                 service_set_found(db, id, None, true).await?;
                 service_set_last_exit(db, id, &kept_exit).await

@@ -11,7 +11,7 @@ pub mod validate;
 mod words;
 mod work;
 
-pub use infer::{Inferred, SchemaSource, read_folder};
+pub use infer::{Inferred, looks_secret, read_folder, typed};
 pub use secrets::{defaults, is_secret, secrets, secrets_in};
 pub use validate::Validator;
 

@@ -22,6 +22,7 @@ use self::directory::{Directory, Need};
 use self::seen::Seen;
 use super::discovery::{environment, read_environment};
 use super::launch::blocking;
+use super::told::Told;
 use super::{Services, lock};
 use crate::Entry;
 use crate::references::{Reference, references};
@@ -158,7 +159,8 @@ impl Services {
             return Ok(look.clone());
         }
         let entries = self.core.catalog.by_name();
-        let told: Vec<_> = entries.iter().map(|entry| (entry.service.id, entry.spec.clone())).collect();
+        let told: Vec<_> =
+            entries.iter().map(|entry| (entry.service.id, self.told(entry.service.id).ok().flatten(), entry.spec.clone())).collect();
         let (references, host) = blocking(move || (told.into_iter().map(of_variables).collect(), host_name())).await?;
         let trees = entries.iter().filter(|entry| entry.service.status == Status::Running);
         let open = self.runtimes.connections(trees.map(|entry| (entry.service.id, entry.pids.clone())).collect()).await;
@@ -197,7 +199,11 @@ fn node_of(entry: &Entry) -> DependencyNode {
 }
 
 /// What the variables of a service name. May block.
-fn of_variables((id, spec): (ServiceId, ServiceSpec)) -> (ServiceId, Vec<Reference>) {
+fn of_variables((id, told, spec): (ServiceId, Option<Arc<Told>>, ServiceSpec)) -> (ServiceId, Vec<Reference>) {
+    if let Some(told) = told {
+        let variables = told.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        return (id, references(variables));
+    }
     let mut all: BTreeMap<String, String> = BTreeMap::new();
     if let Some(folder) = spec.source.folder().map(Path::new) {
         let files = spec.environment_files.iter().map(String::as_str);

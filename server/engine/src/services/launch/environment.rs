@@ -121,7 +121,7 @@ pub(super) async fn passed_over(folder: &Path, user: Option<&SystemUser>) -> Opt
     Some(format!("its .env isn't taken: it is a link, is no text of at most 1 MiB, or is closed to {whom}"))
 }
 
-async fn of_file(folder: &Path, name: &str, user: Option<&SystemUser>) -> Option<Vec<(String, String)>> {
+pub(super) async fn of_file(folder: &Path, name: &str, user: Option<&SystemUser>) -> Option<Vec<(String, String)>> {
     let (folder, name) = (folder.to_owned(), name.to_owned());
     let text = blocking_as(user, move || crate::services::discovery::read_environment(&folder, &name)).await.ok().flatten()?;
     let fits = |(name, value): &(String, String)| api::is_variable_name(name) && !value.contains('\0');

@@ -15,6 +15,7 @@ use python::Python;
 
 use super::discovery::{Found, read_folder};
 use super::image;
+use super::told::Told;
 use crate::runtime::process::Aside;
 use crate::runtime::{Launch, NewContainer, Prepare, ProcessLaunch};
 use crate::secrets::Vault;
@@ -27,6 +28,8 @@ pub struct Plan<'a> {
     pub name: &'a str,
     /// What it is.
     pub spec: &'a ServiceSpec,
+    /// What it is told, when its configuration has been saved.
+    pub told: Option<&'a Told>,
     /// The port that it had at its last run, to be had again when nothing else is said.
     pub last_port: Option<u16>,
     /// Ports that other services have or are about to have, with their names.
@@ -46,6 +49,8 @@ pub struct Planned {
     pub note: Option<String>,
     /// What reading its folder has found now.
     pub found: Option<Found>,
+    /// The version of its configuration that is in it, when that has been saved.
+    pub version: Option<u64>,
 }
 
 /// Plans launches.
@@ -75,7 +80,7 @@ impl Planner {
         let (source, user) = match &plan.spec.source {
             Source::Container { .. } => {
                 let port = plan.spec.port.or(plan.last_port);
-                return Ok(Planned { launch: Launch::Container, port, note: None, found: None });
+                return Ok(Planned { launch: Launch::Container, port, note: None, found: None, version: None });
             }
             Source::Image { image, container_port, options } => {
                 let container = NewContainer { image: image.clone(), ..NewContainer::default() };
@@ -89,12 +94,18 @@ impl Planner {
         };
         let user = user.as_ref();
         let (working_dir, found) = self.folder(source, user).await?;
-        let (port, note) =
-            port::choose(plan.spec.port, found.as_ref().and_then(|found| found.port), plan.last_port, plan.reserved, plan.held).await?;
-        let mut environment = self.environment(plan.spec, user, &working_dir, Some(port)).await?;
+        let (port, note) = port::choose(
+            plan.spec.port.or(plan.told.and_then(Told::port)),
+            found.as_ref().and_then(|found| found.port),
+            plan.last_port,
+            plan.reserved,
+            plan.held,
+        )
+        .await?;
+        let mut environment = self.environment(plan.spec, plan.told, user, &working_dir, Some(port)).await?;
         let passed_over = match plan.spec.source.folder() {
-            Some(_) => environment::passed_over(&working_dir, user).await,
-            None => None,
+            Some(_) if plan.told.is_none() => environment::passed_over(&working_dir, user).await,
+            _ => None,
         };
         let (mut command, prepare) = self.command(plan.spec, user, found.as_ref(), &working_dir, &mut environment).await?;
         fill_in(&mut command, port);
@@ -103,15 +114,22 @@ impl Planner {
         let launch = ProcessLaunch { name, user, prepare, command, working_dir, environment, limits, socket };
         let notes: Vec<String> = note.into_iter().chain(passed_over).collect();
         let note = (!notes.is_empty()).then(|| notes.join("; "));
-        Ok(Planned { launch: Launch::Process(launch), port: Some(port), note, found })
+        Ok(Planned { launch: Launch::Process(launch), port: Some(port), note, found, version: plan.told.map(|told| told.version) })
     }
 
     /// A command that is run beside a service: in its folder, with its environment, its Python and the port that it has. Fails with
     /// `service_failed`, saying what is in the way.
-    pub async fn beside(&self, spec: &ServiceSpec, found: Option<&Found>, port: Option<u16>, mut command: Vec<String>) -> Result<Aside> {
+    pub async fn beside(
+        &self,
+        spec: &ServiceSpec,
+        told: Option<&Told>,
+        found: Option<&Found>,
+        port: Option<u16>,
+        mut command: Vec<String>,
+    ) -> Result<Aside> {
         let working_dir = spec.source.folder().map_or_else(|| self.data_dir.clone(), PathBuf::from);
         let user = self.user(spec)?;
-        let mut environment = self.environment(spec, user.as_ref(), &working_dir, port).await?;
+        let mut environment = self.environment(spec, told, user.as_ref(), &working_dir, port).await?;
         self.command(spec, user.as_ref(), found, &working_dir, &mut environment).await?;
         if is_python(&command)
             && let Some(program) = command.first_mut()
@@ -125,6 +143,19 @@ impl Planner {
         Ok(Aside { user, command, working_dir, environment })
     }
 
+    /// What a service is told by its files with variables and its settings, the later over the earlier. A file that can't be read is left out.
+    pub async fn said(&self, spec: &ServiceSpec) -> Result<BTreeMap<String, String>> {
+        let user = self.user(spec)?;
+        let mut all = BTreeMap::new();
+        if let Some(folder) = spec.source.folder() {
+            for name in std::iter::once(".env").chain(spec.environment_files.iter().map(String::as_str)) {
+                all.extend(environment::of_file(Path::new(folder), name, user.as_ref()).await.unwrap_or_default());
+            }
+        }
+        all.extend(spec.environment.clone());
+        Ok(all)
+    }
+
     /// Whether a variable of that name comes from Pilothouse, whatever the service is.
     pub fn is_usual(&self, name: &str) -> bool {
         ["HOME", "LOGNAME", "PATH", "PYTHONUNBUFFERED", "SHELL", "USER", "VIRTUAL_ENV"].contains(&name)
@@ -135,25 +166,26 @@ impl Planner {
     async fn environment(
         &self,
         spec: &ServiceSpec,
+        told: Option<&Told>,
         user: Option<&SystemUser>,
         working_dir: &Path,
         port: Option<u16>,
     ) -> Result<BTreeMap<String, String>> {
         let mut environment = user.map_or_else(|| self.inherited.for_services().clone(), |user| self.inherited.for_user(user));
-        if spec.source.folder().is_some() {
+        if spec.source.folder().is_some() && told.is_none() {
             environment.extend(environment::of_folder(working_dir, &spec.environment_files, user).await?);
         }
         environment.insert("PYTHONUNBUFFERED".into(), "1".into());
-        environment.extend(self.variables(spec).await?);
+        environment.extend(self.variables(told.map_or(&spec.environment, |told| &told.variables)).await?);
         environment.extend(port.map(|port| ("PORT".to_owned(), port.to_string())));
         Ok(environment)
     }
 
     /// The variables that people have set, with the values of secrets in the place of what refers to them.
-    async fn variables(&self, spec: &ServiceSpec) -> Result<BTreeMap<String, String>> {
+    async fn variables(&self, set: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
         match &self.secrets {
-            Some(secrets) => secrets.environment(&spec.environment).await,
-            None => Ok(spec.environment.clone()),
+            Some(secrets) => secrets.environment(set).await,
+            None => Ok(set.clone()),
         }
     }
 
@@ -200,14 +232,20 @@ impl Planner {
         let container = NewContainer {
             name: plan.name.to_owned(),
             command: plan.spec.command.clone().unwrap_or_default(),
-            environment: self.variables(plan.spec).await?,
+            environment: self.variables(plan.told.map_or(&plan.spec.environment, |told| &told.variables)).await?,
             port: Some(port),
             container_port,
             limits: plan.spec.limits,
             options: options.clone(),
             ..container
         };
-        Ok(Planned { launch: Launch::NewContainer(Box::new(container)), port: Some(port), note, found: None })
+        Ok(Planned {
+            launch: Launch::NewContainer(Box::new(container)),
+            port: Some(port),
+            note,
+            found: None,
+            version: plan.told.map(|told| told.version),
+        })
     }
 
     async fn folder(&self, source: &Source, user: Option<&SystemUser>) -> Result<(PathBuf, Option<Found>)> {

@@ -51,7 +51,7 @@ impl Folder {
     async fn plan_beside(&self, spec: &ServiceSpec, reserved: &BTreeMap<u16, String>) -> api::Result<Process> {
         let inherited = Inherited::of(self.inherited.iter().cloned());
         let planner = Planner::new(inherited, &self.root.path().join("data"), Path::new("/opt/pilothouse"));
-        let planned = planner.plan(Plan { name: "service", spec, last_port: None, reserved, held: None }).await?;
+        let planned = planner.plan(Plan { name: "service", spec, told: None, last_port: None, reserved, held: None }).await?;
         let Launch::Process(launch) = planned.launch else { panic!("a process") };
         Ok(Process { launch, port: planned.port.expect("a process is told its port"), note: planned.note })
     }

@@ -17,6 +17,7 @@ mod types;
 use std::ffi::OsStr;
 use std::path::Path;
 
+use api::SchemaSource;
 use serde_json::{Map, Value, json};
 
 use self::collected::Collected;
@@ -41,17 +42,6 @@ const PASSED_OVER: [&str; 7] = ["tests", "test", "migrations", "alembic", "stati
 const EXAMPLES: [&str; 3] = [".env.example", ".env.sample", ".env.template"];
 /// The file of values.
 const ENVIRONMENT: &str = ".env";
-
-/// Where a schema comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SchemaSource {
-    /// The `schema.json` of the folder.
-    File,
-    /// What other files say.
-    Inferred,
-    /// Nothing was found.
-    None,
-}
 
 /// What a folder says of the configuration of its service.
 #[derive(Clone, Debug)]
@@ -94,6 +84,17 @@ pub fn read_folder(folder: &Path) -> Result<Inferred, String> {
     };
     let values = texts.into_iter().map(typed).collect();
     Ok(Inferred { schema, source, values, notes })
+}
+
+/// The value that the text of the variable `name` is for `schema`.
+pub fn typed(schema: &Value, name: &str, text: &str) -> Value {
+    let property = in_place(schema, schema).into_iter().find_map(|one| one.get("properties")?.get(name));
+    text::typed(schema, property, text)
+}
+
+/// Whether a variable is a secret as far as its name and its text tell.
+pub fn looks_secret(name: &str, text: &str) -> bool {
+    naming::is_secret_name(name) || naming::has_password(text)
 }
 
 /// The text of the file `name`; none with a note when others may write it.

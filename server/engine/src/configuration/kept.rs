@@ -1,0 +1,166 @@
+//! What is kept of configurations: the newest version of each in memory, all of them sealed in the store.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use api::{Error, ErrorCode, Result, Secret, SecretUse, ServiceId, Timestamp, VersionKind, secret_references};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Manager, lock};
+use crate::secrets::Uses;
+use crate::services::{Told, Unreadable};
+use crate::store::configurations::{VersionRow, configuration_list, schema_list, version_newest};
+
+/// The newest version of a configuration, or why it can't be read.
+pub(super) type Newest = Result<Arc<Kept>, Unreadable>;
+
+/// A version, opened.
+#[derive(Clone)]
+pub(super) struct Kept {
+    pub version: u64,
+    pub values: Map<String, Value>,
+    /// Pointers of what was secret when it was saved; it stays secret whatever the schema says later.
+    pub secrets: BTreeSet<String>,
+    pub created_at: Timestamp,
+    pub created_by: Option<String>,
+}
+
+/// What is sealed of a version: its values, and once more what else the store says of it, so that none of that is changed unseen.
+#[derive(Serialize, Deserialize)]
+struct Content {
+    values: Map<String, Value>,
+    secrets: BTreeSet<String>,
+    kind: VersionKind,
+    created_at: Timestamp,
+    created_by: Option<String>,
+    message: String,
+}
+
+impl Manager {
+    /// Reads all that is saved, and lets the services be told it. What can't be opened is kept as that, and nothing is run without it.
+    pub(super) async fn read_all(&self) -> Result<()> {
+        let mut db = self.core.store.main.read().await?;
+        let applied: HashMap<_, _> = configuration_list(&mut db).await?.into_iter().map(|row| (row.service_id, row)).collect();
+        let mut newest: HashMap<ServiceId, Newest> = HashMap::new();
+        for row in version_newest(&mut db).await? {
+            newest.insert(row.service_id, self.open_version(&row).map(Arc::new).map_err(|error| error.message));
+        }
+        for (id, schema) in schema_list(&mut db).await? {
+            match serde_json::from_str(&schema) {
+                Ok(schema) => lock(&self.schemas).insert(id, Arc::new(schema)),
+                Err(error) => {
+                    tracing::error!(%error, service = %id, "schema_not_readable");
+                    None
+                }
+            };
+        }
+        for (id, row) in applied {
+            let kept = newest.remove(&id).unwrap_or_else(|| Err(format!("version {} isn't in the store any more", row.version)));
+            if let Err(why) = &kept {
+                tracing::error!(service = %id, why, "configuration_not_readable");
+            }
+            self.remember(id, kept, row.applied_version);
+            if let Some(watch) = row.watch {
+                lock(&self.watches).insert(id, watch);
+            }
+        }
+        self.mask_all();
+        Ok(())
+    }
+
+    /// Keeps the newest version of a service in memory, and lets it be told that.
+    pub(super) fn remember(&self, id: ServiceId, kept: Newest, applied: Option<u64>) {
+        let told = kept.as_ref().map_err(Clone::clone).and_then(|kept| {
+            let variables = api::variables_of(&kept.values).map_err(|error| error.message)?;
+            Ok(Told { version: kept.version, applied, variables })
+        });
+        self.services.tell(id, Some(told));
+        lock(&self.kept).insert(id, kept);
+    }
+
+    /// Takes the secrets of all configurations out of logs from now on.
+    pub(super) fn mask_all(&self) {
+        let mut values = Vec::new();
+        for kept in lock(&self.kept).values().flatten() {
+            let whole = Value::Object(kept.values.clone());
+            kept.secrets.iter().filter_map(|pointer| whole.pointer(pointer)).for_each(|value| texts(value, &mut values));
+        }
+        self.core.mask.set_of("configurations", values);
+    }
+
+    /// Which variables of configurations refer to which named secrets.
+    pub(crate) fn uses(&self) -> Uses {
+        let mut uses = Uses::new();
+        for entry in self.core.catalog.all() {
+            let Ok(Some(told)) = self.services.told(entry.service.id) else { continue };
+            for (variable, text) in &told.variables {
+                for name in secret_references(text) {
+                    let (service_id, service_name) = (entry.service.id, entry.service.name.clone());
+                    uses.entry(name.to_owned()).or_default().push(SecretUse { service_id, service_name, variable: variable.clone() });
+                }
+            }
+        }
+        uses
+    }
+
+    /// The newest version of a service; none when nothing was saved. Fails with `service_failed` when it can't be read.
+    pub(super) fn newest(&self, id: ServiceId) -> Result<Option<Arc<Kept>>> {
+        // What is forgotten with its service is forgotten here too.
+        if !self.services.is_configured(id) {
+            lock(&self.kept).remove(&id);
+            return Ok(None);
+        }
+        lock(&self.kept).get(&id).cloned().transpose().map_err(unreadable)
+    }
+
+    /// Opens a version of the store.
+    pub(super) fn open_version(&self, row: &VersionRow) -> Result<Kept> {
+        let context = context(row.service_id, row.version);
+        let opened = self.core.keyring.open_sealed(&context.each_ref().map(Vec::as_slice), &row.sealed)?;
+        let Content { values, secrets, kind, created_at, created_by, message } = serde_json::from_slice(&opened).map_err(|error| {
+            tracing::error!(%error, service = %row.service_id, version = row.version, "configuration_not_readable");
+            Error::internal()
+        })?;
+        let is_as_sealed = (kind, created_at, &created_by, &message) == (row.kind, row.created_at, &row.created_by, &row.message);
+        if !is_as_sealed {
+            let what = format!(
+                "when, why or by whom version {} was saved was changed outside Pilothouse; restore the database from a backup",
+                row.version
+            );
+            return Err(Error::new(ErrorCode::Internal, what));
+        }
+        Ok(Kept { version: row.version, values, secrets, created_at: row.created_at, created_by: row.created_by.clone() })
+    }
+
+    /// Seals values into a version whose other parts are known: none of them can be changed, nor put in the place of another one, unseen.
+    pub(super) fn seal_version(&self, row: VersionRow, values: &Map<String, Value>, secrets: &BTreeSet<String>) -> Result<VersionRow> {
+        let VersionRow { kind, created_at, created_by, message, .. } = row.clone();
+        let content = Content { values: values.clone(), secrets: secrets.clone(), kind, created_at, created_by, message };
+        let plain = zeroize::Zeroizing::new(serde_json::to_vec(&content).map_err(|_| Error::internal())?);
+        let context = context(row.service_id, row.version);
+        let sealed = self.core.keyring.seal(&context.each_ref().map(Vec::as_slice), &plain)?;
+        Ok(VersionRow { sealed, ..row })
+    }
+}
+
+/// What a sealed version is bound to.
+pub(crate) fn context(id: ServiceId, version: u64) -> [Vec<u8>; 3] {
+    [b"configuration".to_vec(), id.0.as_bytes().to_vec(), version.to_be_bytes().to_vec()]
+}
+
+/// The texts that a secret is made of.
+fn texts(value: &Value, all: &mut Vec<Secret>) {
+    match value {
+        Value::String(text) if secret_references(text).next().is_some() => {}
+        Value::String(text) => all.push(Secret::new(text.as_str())),
+        Value::Number(number) => all.push(Secret::new(number.to_string())),
+        Value::Array(items) => items.iter().for_each(|item| texts(item, all)),
+        Value::Object(parts) => parts.values().for_each(|part| texts(part, all)),
+        Value::Null | Value::Bool(_) => {}
+    }
+}
+
+fn unreadable(why: Unreadable) -> Error {
+    Error::service(format!("the configuration of this service can't be read: {why}"))
+}

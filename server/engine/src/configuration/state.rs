@@ -1,0 +1,156 @@
+//! What a configuration is now: its values, saved or found, with the schema that they have to satisfy.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use api::{Configuration, ConfigurationWatch, Detail, Error, Result, SchemaSource, ServiceId, Source, Status, variables_of};
+use serde_json::{Map, Value, json};
+
+use super::kept::Kept;
+use super::schema::{Inferred, Validator, is_secret, looks_secret, read_folder, typed};
+use super::{Manager, lock, mask};
+use crate::services::blocking_as;
+use crate::store::services::ServiceRow;
+use crate::user::SystemUser;
+
+/// The schema of a service, and what was found with it.
+pub(super) struct Schema {
+    pub schema: Value,
+    pub source: SchemaSource,
+    pub notes: Vec<String>,
+}
+
+/// What a service is told now, secrets in clear.
+pub(super) struct State {
+    pub row: ServiceRow,
+    /// The version that was saved last; none when the values were found.
+    pub saved: Option<Arc<Kept>>,
+    pub values: Map<String, Value>,
+    pub secrets: BTreeSet<String>,
+    pub schema: Schema,
+}
+
+impl State {
+    pub fn version(&self) -> u64 {
+        self.saved.as_ref().map_or(1, |kept| kept.version)
+    }
+
+    /// What is wrong with values, secrets in clear: at most [`Validator`]'s number of faults. The fields are pointers into a body with `values`.
+    pub fn faults(&self, values: &Map<String, Value>) -> Result<Vec<Detail>> {
+        let mut faults = match variables_of(values) {
+            Ok(_) => Vec::new(),
+            Err(error) => error.details,
+        };
+        let by_schema = Validator::new(&self.schema.schema)?.faults(&Value::Object(values.clone()));
+        faults.extend(by_schema);
+        Ok(in_body(faults))
+    }
+}
+
+/// Faults of values as faults of a body that has them in `values`.
+pub(super) fn in_body(faults: Vec<Detail>) -> Vec<Detail> {
+    faults.into_iter().map(|Detail { field, message }| Detail { field: format!("/values{field}"), message }).collect()
+}
+
+impl Manager {
+    /// What a service is told now. Reads its folder.
+    pub(super) async fn state(&self, id: ServiceId) -> Result<State> {
+        let row = self.services.row_of(id)?;
+        let saved = self.newest(id)?;
+        let mut schema = self.schema(&row).await?;
+        if let Some(kept) = saved {
+            let now = secrets(&kept.values, &schema.schema);
+            let secrets = kept.secrets.union(&now).cloned().collect();
+            return Ok(State { row, values: kept.values.clone(), saved: Some(kept), secrets, schema });
+        }
+        let texts = match self.services.said(&row.spec).await {
+            Ok(texts) => texts,
+            Err(error) => {
+                schema.notes.push(format!("its files with variables weren't read: {}", error.message));
+                row.spec.environment.clone()
+            }
+        };
+        let values: Map<_, _> = texts.into_iter().map(|(name, text)| (name.clone(), typed(&schema.schema, &name, &text))).collect();
+        let secrets = secrets(&values, &schema.schema);
+        Ok(State { row, saved: None, values, secrets, schema })
+    }
+
+    /// The schema of a service: the one that was set, or what reading its folder finds, without running anything of it.
+    pub(super) async fn schema(&self, row: &ServiceRow) -> Result<Schema> {
+        let set = lock(&self.schemas).get(&row.id).cloned();
+        if let Some(schema) = set {
+            return Ok(Schema { schema: (*schema).clone(), source: SchemaSource::Set, notes: Vec::new() });
+        }
+        let nothing = |notes| Schema { schema: json!({ "type": "object" }), source: SchemaSource::None, notes };
+        if matches!(row.spec.source, Source::Container { .. }) {
+            return Ok(nothing(vec!["the variables of a container that others have made are set where it is made".into()]));
+        }
+        let Some(folder) = folder(&row.spec.source) else { return Ok(nothing(Vec::new())) };
+        let user = row.spec.user.as_deref().map(SystemUser::choose).transpose();
+        let user = match user {
+            Ok(user) => user,
+            Err(why) => return Ok(nothing(vec![format!("its folder isn't read: {why}")])),
+        };
+        match blocking_as(user.as_ref(), move || read_folder(&folder)).await? {
+            Ok(Inferred { schema, source, notes, .. }) => Ok(Schema { schema, source, notes }),
+            Err(why) => Ok(nothing(vec![format!("its folder isn't read: {why}")])),
+        }
+    }
+
+    /// What is shown of a state.
+    pub(super) fn shown(&self, state: &State) -> Result<Configuration> {
+        let id = state.row.id;
+        let status = self.core.catalog.get(id)?.service.status;
+        let is_up = matches!(status, Status::Running | Status::Starting);
+        let applied = match self.services.told(id)? {
+            Some(told) => told.applied,
+            None => (state.row.boot_id.is_some()).then_some(1),
+        };
+        Ok(Configuration {
+            service_id: id,
+            version: state.version(),
+            applied_version: applied,
+            restart_needed: is_up && applied.is_some_and(|applied| applied != state.version()),
+            values: mask::masked(&state.values, &state.secrets),
+            secrets: state.secrets.iter().cloned().collect(),
+            faults: state.faults(&state.values).unwrap_or_else(|error| error.details),
+            schema: state.schema.schema.clone(),
+            schema_source: state.schema.source,
+            notes: state.schema.notes.clone(),
+            watch: lock(&self.watches).get(&id).map(|watch| ConfigurationWatch { until: watch.until, back_to: watch.back_to }),
+            updated_at: state.saved.as_ref().map(|kept| kept.created_at),
+            updated_by: state.saved.as_ref().and_then(|kept| kept.created_by.clone()),
+        })
+    }
+
+    /// Fails with `conflict` for what is configured elsewhere.
+    pub(super) fn is_ours(state: &State) -> Result<()> {
+        match state.row.spec.source {
+            Source::Container { .. } => Err(Error::conflict(format!(
+                "the variables of '{}' are set where its container is made: in its Compose file, or by who runs it",
+                state.row.name
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The pointers of all values that a schema takes for secret.
+pub(super) fn secrets(values: &Map<String, Value>, schema: &Value) -> BTreeSet<String> {
+    mask::find(values, |pointer, value| is_secret(schema, pointer) || is_secret_unsaid(schema, pointer, value))
+}
+
+/// Whether a variable is a secret by its name or text, and the schema doesn't say that it is none.
+fn is_secret_unsaid(schema: &Value, pointer: &str, value: &Value) -> bool {
+    let (Value::String(text), Some(name)) = (value, pointer.strip_prefix('/').filter(|name| !name.contains('/'))) else { return false };
+    let says = schema.get("properties").and_then(|all| all.get(name)?.get("writeOnly")).is_some();
+    !says && looks_secret(name, text)
+}
+
+fn folder(source: &Source) -> Option<PathBuf> {
+    match source {
+        Source::Build { build, .. } => Some(PathBuf::from(&build.folder)),
+        source => source.folder().map(PathBuf::from),
+    }
+}

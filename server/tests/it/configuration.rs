@@ -1,0 +1,155 @@
+//! What services are told, over REST: found, saved, compared, gone back to, and never with a secret in clear.
+
+use std::path::Path;
+use std::sync::Mutex;
+
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::app::{Client, TestApp, on_each_store, until};
+use crate::survival::Program;
+
+const SETTINGS: &str = "from fastapi import FastAPI
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings
+
+class Settings(BaseSettings):
+    greeting: str = 'hello'
+    workers: int = Field(2, ge=1, le=64, description='Processes that answer')
+    database_password: SecretStr
+
+settings = Settings()
+app = FastAPI()
+";
+const PLANTED: &str = "planted-9f31c-word";
+
+async fn make(admin: &Client, folder: &Path) -> String {
+    let folder = folder.join("orders");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("main.py"), SETTINGS).unwrap();
+    std::fs::write(folder.join(".env"), format!("GREETING=good day\nDATABASE_PASSWORD={PLANTED}\n")).unwrap();
+    let reply = admin.post("/api/services", json!({"name": "orders", "source": {"folder": folder}})).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    format!("/api/config/services/{}", reply.json()["id"].as_str().unwrap())
+}
+
+async fn put(client: &Client, path: &str, body: Value) -> crate::app::Reply {
+    client.send(Method::PUT, path, Some(body)).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_configuration_is_found_saved_compared_and_gone_back_to() {
+    on_each_store(async |app: TestApp| {
+        let [viewer, developer, admin] = [app.sign_in("viewer").await, app.sign_in("developer").await, app.sign_in("admin").await];
+        let path = make(&admin, app.store.folder()).await;
+        let found = viewer.get(&path).await.json();
+        assert_eq!([&found["version"], &found["schema_source"], &found["faults"]], [&json!(1), &json!("inferred"), &json!([])], "{found}");
+        assert_eq!(found["values"], json!({"GREETING": "good day", "DATABASE_PASSWORD": "********"}), "{found}");
+        let workers = &found["schema"]["properties"]["WORKERS"];
+        assert_eq!([&workers["type"], &workers["maximum"], &workers["default"]], [&json!("integer"), &json!(64), &json!(2)], "{found}");
+
+        let mut values = found["values"].clone();
+        values["WORKERS"] = json!(65);
+        let wrong = json!({"values": values, "version": 1, "message": "more"});
+        put(&viewer, &path, wrong.clone()).await.fails_with(403, "forbidden");
+        let error = put(&developer, &path, wrong.clone()).await.fails_with(422, "validation_failed");
+        assert_eq!(error["details"][0]["field"], "/values/WORKERS", "{error}");
+        let verdict = viewer.post(&format!("{path}/validate"), json!({"values": values})).await.json();
+        assert_eq!([&verdict["valid"], &verdict["details"][0]["field"]], [&json!(false), &json!("/values/WORKERS")]);
+
+        values["WORKERS"] = json!(8);
+        let saved = put(&developer, &path, json!({"values": values, "version": 1, "message": "more"})).await;
+        assert_eq!(saved.status, 200, "{saved:?}");
+        assert_eq!([&saved.json()["version"], &saved.json()["updated_by"]], [&json!(2), &json!("developer")]);
+        let error = put(&admin, &path, wrong).await.fails_with(409, "conflict");
+        assert_eq!(error["details"][0]["field"], "/version", "{error}");
+
+        let listed = viewer.get(&format!("{path}/versions")).await.json();
+        let told: Vec<_> = listed["items"].as_array().unwrap().iter().map(|one| (one["version"].clone(), one["kind"].clone())).collect();
+        assert_eq!(told, [(json!(2), json!("saved")), (json!(1), json!("found"))]);
+        let difference = viewer.get(&format!("{path}/difference?from=1&to=2")).await.json();
+        assert_eq!(difference["changes"], json!([{"field": "/WORKERS", "after": 8}]));
+        viewer.get(&format!("{path}/difference?from=1&to=7")).await.fails_with(404, "not_found");
+        viewer.get(&format!("{path}/versions/7")).await.fails_with(404, "not_found");
+        assert_eq!(viewer.get(&format!("{path}/versions/1")).await.json()["values"], found["values"]);
+        let restored = developer.post(&format!("{path}/restore"), json!({"version": 1})).await.json();
+        assert_eq!([&restored["version"], &restored["values"]], [&json!(3), &found["values"]]);
+        let reset = developer.post(&format!("{path}/reset"), json!({"version": 3, "names": ["GREETING"]})).await.json();
+        assert_eq!(reset["values"]["GREETING"], "hello", "{reset}");
+
+        let pages =
+            [&path, &format!("{path}/versions"), &format!("{path}/difference?from=1&to=4"), &"/api/activity".to_owned()].map(String::clone);
+        for page in &pages {
+            for client in [&viewer, &developer, &admin] {
+                assert!(!client.get(page).await.text().contains(PLANTED), "{page}");
+            }
+        }
+        let kept: Vec<_> =
+            std::fs::read_dir(&app.store.config.data_dir).unwrap().filter_map(|entry| std::fs::read(entry.ok()?.path()).ok()).collect();
+        assert!(!kept.is_empty() && kept.iter().all(|bytes| !bytes.windows(PLANTED.len()).any(|part| part == PLANTED.as_bytes())));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hostile_values_and_schemas_are_refused() {
+    let app = TestApp::start().await;
+    let admin = app.sign_in("admin").await;
+    let path = make(&admin, app.store.folder()).await;
+    let deep = (0..100).fold(json!(1), |inner, _| json!([inner]));
+    let many: serde_json::Map<_, _> = (0..10_001).map(|n| (format!("N{n}"), json!(n))).collect();
+    for values in
+        [json!({"A": deep}), Value::Object(many), json!([]), json!("x"), json!({"A=B": 1}), json!({"": 1}), json!({"PILOTHOUSE_A": 1})]
+    {
+        let error = put(&admin, &path, json!({"values": values, "version": 1})).await.fails_with(422, "validation_failed");
+        assert!(error["details"][0]["field"].as_str().unwrap().starts_with("/values"), "{error}");
+    }
+    for schema in [
+        json!({"type": "nothing"}),
+        json!({"$ref": "http://127.0.0.1:1/x"}),
+        json!({"$ref": "#"}),
+        json!({"properties": {"A": {"pattern": "(a{1000}){1000}"}}}),
+        json!({"properties": {"A": {"pattern": "("}}}),
+        (0..100).fold(json!({}), |inner, _| json!({"not": inner})),
+        json!(7),
+    ] {
+        let error = put(&admin, &format!("{path}/schema"), json!({"schema": schema})).await.fails_with(422, "validation_failed");
+        assert!(error["details"][0]["field"].as_str().unwrap().starts_with("/schema"), "{error}");
+    }
+    assert_eq!(admin.get(&path).await.json()["version"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_version_whose_saving_was_answered_is_there_whole_after_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program::start(folder.path());
+    let admin = program.admin().await;
+    let path = make(&admin, folder.path()).await;
+    let answered: Mutex<u64> = Mutex::new(1);
+    let saving = async {
+        loop {
+            let version = *answered.lock().unwrap();
+            let both = format!("both-{}", version + 1);
+            let values = json!({"A": both, "B": both, "DATABASE_PASSWORD": "********"});
+            let body = json!({"values": values, "version": version});
+            let Ok(reply) = admin.try_put(&path, &body).await else { return };
+            assert_eq!(reply.status, 200, "{reply:?}");
+            *answered.lock().unwrap() = reply.json()["version"].as_u64().unwrap();
+        }
+    };
+    let killed = async {
+        until("some are saved", async || (*answered.lock().unwrap() >= 20).then_some(())).await;
+        drop(program);
+    };
+    tokio::join!(saving, killed);
+
+    let program = Program::start(folder.path());
+    let admin = program.admin().await;
+    let answered = answered.into_inner().unwrap();
+    let kept = admin.get(&path).await.json();
+    let version = kept["version"].as_u64().unwrap();
+    assert!(version == answered || version == answered + 1, "{version} of {answered} that were answered");
+    assert_eq!([&kept["values"]["A"], &kept["values"]["B"]], [&json!(format!("both-{version}")); 2], "never mixed");
+    let listed = admin.get(&format!("{path}/versions")).await.json();
+    assert_eq!(listed["items"].as_array().unwrap().len() as u64, version, "with all before it");
+}
