@@ -11,6 +11,9 @@
 mod bulk_page_tests;
 pub mod charts;
 mod components;
+mod configuration;
+#[cfg(all(test, feature = "ssr"))]
+mod configuration_page_tests;
 #[cfg(feature = "ssr")]
 pub mod context;
 #[cfg(all(test, feature = "ssr"))]

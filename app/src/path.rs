@@ -14,6 +14,8 @@ pub const COMPOSE: &str = "/services/compose";
 pub const BULK: &str = "/services/bulk";
 /// Deleted services that can be put back.
 pub const DELETED: &str = "/services/deleted";
+/// The tab of a service with its configuration.
+pub const CONFIGURATION: &str = "configuration";
 /// Which services need which; takes `service`, to show only the part of that one.
 pub const DEPENDENCIES: &str = "/dependencies";
 /// What happened.
@@ -39,6 +41,21 @@ pub fn service(id: ServiceId) -> String {
 /// A named tab of one service: `logs`, `activity`.
 pub fn service_tab(id: ServiceId, tab: &str) -> String {
     format!("{SERVICES}/{id}/{tab}")
+}
+
+/// The configuration of one service; takes `view`, which may be `raw`.
+pub fn configuration(id: ServiceId) -> String {
+    service_tab(id, CONFIGURATION)
+}
+
+/// Its versions; takes `from` and `to`, to show what is different between two, and `restore`, to be asked whether one is restored.
+pub fn configuration_versions(id: ServiceId) -> String {
+    format!("{}/versions", configuration(id))
+}
+
+/// What is different between two of them.
+pub fn configuration_difference(id: ServiceId, from: u64, to: u64) -> String {
+    format!("{}?from={from}&to={to}", configuration_versions(id))
 }
 
 /// What one service needs and what needs it, in the graph.

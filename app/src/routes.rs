@@ -35,6 +35,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("services/compose") ssr=SsrMode::Async view=Page::Compose />
                     <Route path=path!("services/bulk") ssr=SsrMode::Async view=Page::Bulk />
                     <Route path=path!("services/deleted") ssr=SsrMode::Async view=Page::Deleted />
+                    <Route path=path!("services/:id/configuration/:part?") ssr=SsrMode::Async view=Page::Configuration />
                     <Route path=path!("services/:id/:tab?") ssr=SsrMode::Async view=Page::Service />
                     <Route path=path!("incidents/:id") ssr=SsrMode::Async view=Page::Incident />
                     <Route path=path!("dependencies") ssr=SsrMode::Async view=Page::Dependencies />

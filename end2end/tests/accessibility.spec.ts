@@ -36,7 +36,7 @@ for (const theme of ['dark', 'light'] as const) {
       await page.goto('/sign-in');
       expect.soft(await violations(page), 'sign-in').toEqual([]);
       await signIn('admin');
-      for (const path of ['/', '/services', `/services/${id}`, `/services/${id}/metrics`, `/services/${id}/logs`, `/services/${id}/dependencies`, `/services/${id}/activity`, `/services/${id}/settings`, '/services/new', '/services/compose', '/services/bulk?action=restart', '/services/deleted', '/services?label=team', '/dependencies', '/activity']) {
+      for (const path of ['/', '/services', `/services/${id}`, `/services/${id}/metrics`, `/services/${id}/logs`, `/services/${id}/dependencies`, `/services/${id}/activity`, `/services/${id}/settings`, `/services/${id}/configuration`, `/services/${id}/configuration?view=raw`, `/services/${id}/configuration/versions?from=1&to=1`, '/services/new', '/services/compose', '/services/bulk?action=restart', '/services/deleted', '/services?label=team', '/dependencies', '/activity']) {
         await page.goto(path);
         await alive(page);
         await expect(page.getByRole('heading', { level: 1 })).toBeVisible();

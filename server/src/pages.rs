@@ -5,7 +5,9 @@ use std::sync::Arc;
 use api::{Error, ErrorCode};
 use app::context::RequestContext;
 use app::path::{COMPOSE, NEW_SERVICE};
-use app::rpc::{DrawnUp, PlanCompose, PlannedCompose, PostedService, PostedSettings, RpcError, Tried};
+use app::rpc::{
+    DrawnUp, PlanCompose, PlannedCompose, PostedConfiguration, PostedService, PostedSettings, RpcError, Tried, TriedConfiguration,
+};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -28,7 +30,11 @@ pub fn routes() -> Router<Arc<Server>> {
     let options = LeptosOptions::builder().output_name("pilothouse").build();
     let pages = generate_route_list(app::App).into_iter().filter(|page| !page.path().contains('*')).collect();
     let pages = Router::new().leptos_routes_with_context(&options, pages, context, app::shell);
-    let posted = Router::new().route("/services/{id}/{tab}", post(settings)).route(COMPOSE, post(planned)).route(NEW_SERVICE, post(made));
+    let posted = Router::new()
+        .route("/services/{id}/{tab}", post(settings))
+        .route("/services/{id}/configuration", post(configured))
+        .route(COMPOSE, post(planned))
+        .route(NEW_SERVICE, post(made));
     pages.merge(posted).with_state(options)
 }
 
@@ -39,6 +45,11 @@ async fn settings(request: Request) -> Response {
         return method_not_allowed().await.into_response();
     }
     come_back(request, async |posted: PostedSettings, context| Tried::posted(posted, &context).await).await
+}
+
+/// The configuration of a service, posted without JavaScript: unless it is saved it comes back as it was typed.
+async fn configured(request: Request) -> Response {
+    come_back(request, async |posted: PostedConfiguration, context| TriedConfiguration::posted(posted, &context).await).await
 }
 
 /// A new service, posted without JavaScript to be made or to see the plan of it.

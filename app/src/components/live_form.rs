@@ -5,7 +5,7 @@ use api::{Detail, Error};
 use leptos::prelude::*;
 
 use super::failure::sentence;
-use crate::erase::Erase;
+use crate::erase::{Erase, Erased};
 use crate::viewer::Viewer;
 
 /// What is wrong with the form that a field is in.
@@ -31,6 +31,9 @@ pub fn LiveForm(
     /// What was wrong with it when it was posted there.
     #[prop(optional)]
     refused: Vec<Detail>,
+    /// How what is wrong is listed above the fields, when not as sentences alone.
+    #[prop(optional)]
+    summary: Option<fn(FormFaults) -> Erased>,
     /// Its fields and buttons.
     children: Children,
 ) -> impl IntoView {
@@ -45,15 +48,20 @@ pub fn LiveForm(
     };
     #[cfg(not(feature = "hydrate"))]
     let submit = |_: leptos::ev::SubmitEvent| {};
-    let list = move || faults.get().into_iter().map(|fault| view! { <li>{sentence(&fault.message)}</li> }.erase()).collect_view();
+    let summary = summary.unwrap_or(sentences)(FormFaults(faults));
     view! {
         <form class="settings-form" data-kind=is_wide.then_some("wide") method="post" action=plain.unwrap_or_else(|| action.into()) on:submit=submit aria-busy=move || is_busy.get().to_string()>
             <input type="hidden" name="form_token" value=form_token />
-            <ul class="form-faults" role="alert" hidden=move || faults.with(Vec::is_empty)>{list}</ul>
+            {summary}
             {children()}
         </form>
     }
     .erase()
+}
+
+fn sentences(FormFaults(faults): FormFaults) -> Erased {
+    let list = move || faults.get().into_iter().map(|fault| view! { <li>{sentence(&fault.message)}</li> }.erase()).collect_view();
+    view! { <ul class="form-faults" role="alert" hidden=move || faults.with(Vec::is_empty)>{list}</ul> }.erase()
 }
 
 #[cfg(feature = "hydrate")]

@@ -28,7 +28,7 @@ use new_service::NewServicePage;
 pub use not_found::NotFoundPage;
 use overview::OverviewPage;
 pub use page::Page;
-use service::{IncidentPage, ServicePage};
+use service::{ConfigurationPage, IncidentPage, ServicePage};
 use services::ServicesPage;
 use settings::SettingsPage;
 #[cfg(feature = "ssr")]

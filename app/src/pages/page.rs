@@ -7,8 +7,8 @@ use leptos_router::ChooseView;
 use leptos_router::components::Outlet;
 
 use super::{
-    ActivityPage, BulkPage, ComposePage, DeletedPage, DependenciesPage, HealthPage, IncidentPage, NewServicePage, OverviewPage,
-    ServicePage, ServicesPage, SettingsPage,
+    ActivityPage, BulkPage, ComposePage, ConfigurationPage, DeletedPage, DependenciesPage, HealthPage, IncidentPage, NewServicePage,
+    OverviewPage, ServicePage, ServicesPage, SettingsPage,
 };
 #[cfg(feature = "ssr")]
 use super::{SetupPage, SignInPage};
@@ -35,6 +35,8 @@ pub enum Page {
     Deleted,
     /// One service.
     Service,
+    /// What one service is told.
+    Configuration,
     /// One run of a service that ended by itself.
     Incident,
     /// Which services need which.
@@ -65,6 +67,7 @@ impl Page {
             path::ACTIVITY => Some(Self::Activity),
             path::HEALTH => Some(Self::Health),
             path::SETTINGS => Some(Self::Settings),
+            _ if is_configuration(path) => Some(Self::Configuration),
             _ => {
                 let below = |start: &str| path.strip_prefix(start).is_some_and(|rest| rest.starts_with('/'));
                 let pages = [(path::SERVICES, Self::Service), (path::INCIDENTS, Self::Incident)];
@@ -85,6 +88,7 @@ impl Page {
             | Self::Health
             | Self::Settings => Some("pages"),
             Self::Service | Self::Incident => Some("service"),
+            Self::Configuration => Some("configuration"),
             Self::Dependencies => Some("dependencies"),
             Self::Frame | Self::Overview | Self::SignIn | Self::Setup => None,
         }
@@ -95,6 +99,7 @@ impl Page {
         match self.part() {
             Some("pages") => load_pages().await,
             Some("dependencies") => load_dependencies().await,
+            Some("configuration") => load_configuration().await,
             Some(_) => load_service().await,
             None => {}
         }
@@ -109,6 +114,7 @@ impl ChooseView for Page {
             (Self::Overview, _) => view! { <OverviewPage /> }.erase(),
             (_, Some("pages")) => pages(self).await,
             (_, Some("dependencies")) => dependencies().await,
+            (_, Some("configuration")) => configuration().await,
             (_, Some(_)) => service(self).await,
             (_, None) => entry(self),
         };
@@ -144,6 +150,17 @@ fn dependencies() -> Erased {
     view! { <DependenciesPage /> }.erase()
 }
 
+#[wasm_split(configuration, wasm_split_path = ::leptos::wasm_split, preload(load_configuration))]
+fn configuration() -> Erased {
+    view! { <ConfigurationPage /> }.erase()
+}
+
+/// Whether a path is the tab of a service with its configuration, or below it.
+fn is_configuration(path: &str) -> bool {
+    let mut parts = path.strip_prefix(path::SERVICES).unwrap_or_default().split('/');
+    parts.next() == Some("") && parts.nth(1) == Some(path::CONFIGURATION)
+}
+
 #[cfg(feature = "ssr")]
 fn entry(page: Page) -> Erased {
     if page == Page::Setup { view! { <SetupPage /> }.erase() } else { view! { <SignInPage /> }.erase() }
@@ -168,12 +185,16 @@ mod tests {
             ("/services/bulk", Some(Page::Bulk)),
             ("/services/deleted", Some(Page::Deleted)),
             ("/services/1/logs", Some(Page::Service)),
+            ("/services/1/configuration", Some(Page::Configuration)),
+            ("/services/1/configuration/versions", Some(Page::Configuration)),
+            ("/services/configuration", Some(Page::Service)),
             ("/settings", Some(Page::Settings)),
             ("/dependencies", Some(Page::Dependencies)),
             ("/incidents/1", Some(Page::Incident)),
             ("/incidents", None),
             ("/incidentsx/1", None),
             ("/servicesx", None),
+            ("/servicesx/1/configuration", None),
             ("/sign-in", None),
         ];
         for (path, page) in cases {

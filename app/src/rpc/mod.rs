@@ -9,6 +9,7 @@ mod activity;
 #[cfg(feature = "ssr")]
 mod answer;
 mod compose;
+mod configuration;
 mod deleted;
 mod dependencies;
 mod error;
@@ -28,6 +29,7 @@ pub use activity::*;
 #[cfg(feature = "ssr")]
 pub use answer::*;
 pub use compose::*;
+pub use configuration::*;
 pub use deleted::*;
 pub use dependencies::*;
 pub use error::*;

@@ -3,6 +3,7 @@
 mod check_form;
 mod check_test;
 mod checks;
+mod configuration;
 mod dependencies;
 mod diagnosis;
 mod facts;
@@ -24,6 +25,7 @@ mod watch;
 use api::ServiceDetail;
 use leptos::prelude::*;
 
+pub use self::configuration::ConfigurationPage;
 use self::dependencies::DependenciesTab;
 use self::diagnosis::DiagnosisPanel;
 use self::figures::MetricsTab;
@@ -77,7 +79,8 @@ fn ServiceView(detail: ServiceDetail, loads: Loads) -> impl IntoView {
             Some(Tab::Dependencies) => view! { <DependenciesTab watched /> }.erase(),
             Some(Tab::Activity) => view! { <ServiceEvents loads /> }.erase(),
             Some(Tab::Settings) => view! { <SettingsTab watched loads /> }.erase(),
-            None => view! { <NotFoundPage /> }.erase(),
+            // The configuration is a page of its own.
+            Some(Tab::Configuration) | None => view! { <NotFoundPage /> }.erase(),
         }}
     }
     .erase()

@@ -63,7 +63,10 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>, loads: Loads) -> im
     let environment = if is_foreign {
         view! { <input type="hidden" name="form[environment]" value="" /> }.erase()
     } else {
-        view! { <Field name="form[environment]" label="Variables" takes=Takes::Lines value=form.environment example="NAME=value" hint="One NAME=value a line, over those of its .env or image. They are read when it starts." /> }
+        view! {
+            <Field name="form[environment]" label="Variables" takes=Takes::Lines value=form.environment example="NAME=value" hint="One NAME=value a line, over those of its .env or image. They are read when it starts." />
+            <div class="form-part"><p class="field-hint">"With versions, and by what its code asks for, they are set in its "<a href=path::configuration(id)>"configuration"</a>"."</p></div>
+        }
         .erase()
     };
     let files = spec.source.folder().is_some().then(|| {

@@ -16,14 +16,16 @@ pub enum Tab {
     Logs,
     /// What it needs, and what needs it.
     Dependencies,
+    /// What it is told, with all versions of that.
+    Configuration,
     /// What happened to it.
     Activity,
-    /// What it is told, and how it is checked.
+    /// How it is run and checked.
     Settings,
 }
 
 impl Tab {
-    const ALL: [Tab; 6] = [Tab::Overview, Tab::Metrics, Tab::Logs, Tab::Dependencies, Tab::Activity, Tab::Settings];
+    const ALL: [Tab; 7] = [Tab::Overview, Tab::Metrics, Tab::Logs, Tab::Dependencies, Tab::Configuration, Tab::Activity, Tab::Settings];
 
     /// The tab of that name in the address; without a name it is the overview.
     pub fn named(name: &str) -> Option<Self> {
@@ -36,6 +38,7 @@ impl Tab {
             Tab::Metrics => "metrics",
             Tab::Logs => "logs",
             Tab::Dependencies => "dependencies",
+            Tab::Configuration => path::CONFIGURATION,
             Tab::Activity => "activity",
             Tab::Settings => "settings",
         }
@@ -47,6 +50,7 @@ impl Tab {
             Tab::Metrics => "Metrics",
             Tab::Logs => "Logs",
             Tab::Dependencies => "Dependencies",
+            Tab::Configuration => "Configuration",
             Tab::Activity => "Activity",
             Tab::Settings => "Settings",
         }

@@ -1,0 +1,119 @@
+//! What the page loads: asked for where it begins, and side by side.
+
+use api::{Configuration, ConfigurationDifference, ConfigurationVersion, Page, ServiceDetail, ServiceId};
+use leptos::prelude::*;
+use leptos_router::hooks::{use_params_map, use_query_map};
+
+use super::super::loads::Wanted;
+use crate::path;
+use crate::rpc::{
+    RpcError, RpcResult, TriedConfiguration, get_configuration, get_configuration_difference, get_service, list_configuration_versions,
+};
+
+/// What of the configuration is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A form with a field for each value.
+    Form,
+    /// The values as JSON.
+    Raw,
+    /// All versions.
+    Versions,
+}
+
+impl Part {
+    /// Its address.
+    pub fn href(self, id: ServiceId) -> String {
+        match self {
+            Part::Form => path::configuration(id),
+            Part::Raw => format!("{}?view=raw", path::configuration(id)),
+            Part::Versions => path::configuration_versions(id),
+        }
+    }
+}
+
+/// What the address says of versions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Chosen {
+    /// The version to compare from.
+    pub from: Option<u64>,
+    /// The version to compare to.
+    pub to: Option<u64>,
+    /// The version to be restored, once it is confirmed.
+    pub restore: Option<u64>,
+}
+
+/// What the address says, and what was loaded for it.
+#[derive(Clone, Copy)]
+pub struct Loads {
+    /// What is shown; none when there is no such part.
+    pub part: Memo<Option<Part>>,
+    /// Which versions are looked at.
+    pub chosen: Memo<Chosen>,
+    /// What the form that led here did.
+    pub done: Memo<Option<&'static str>>,
+    /// A form that was posted to this page, when it was.
+    pub tried: StoredValue<Option<TriedConfiguration>>,
+    /// The service.
+    pub detail: Resource<RpcResult<ServiceDetail>>,
+    /// The newest configuration.
+    pub configuration: Wanted<Configuration>,
+    /// All versions.
+    pub versions: Wanted<Page<ConfigurationVersion>>,
+    /// What is different between two of them, when two are chosen.
+    pub difference: Wanted<ConfigurationDifference>,
+}
+
+impl Loads {
+    /// Loads what the address asks for. Call it in the body of the page's component.
+    pub fn new() -> Self {
+        let (params, query) = (use_params_map(), use_query_map());
+        let id = Memo::new(move |_| params.with(|params| params.get_str("id").unwrap_or_default().parse::<ServiceId>()));
+        let part = Memo::new(move |_| {
+            let is_raw = query.with(|query| query.get_str("view") == Some("raw"));
+            params.with(|params| match params.get_str("part") {
+                None | Some("") => Some(if is_raw { Part::Raw } else { Part::Form }),
+                Some("versions") => Some(Part::Versions),
+                Some(_) => None,
+            })
+        });
+        let number = move |name: &str| query.with(|query| query.get_str(name).and_then(|text| text.parse().ok()));
+        let chosen = Memo::new(move |_| Chosen { from: number("from"), to: number("to"), restore: number("restore") });
+        let done =
+            Memo::new(move |_| query.with(|query| query.get_str("done").filter(|_| query.get_str("__err").is_none()).and_then(done)));
+        // With every save that leads here they are others, and all is loaded anew.
+        let saved = Memo::new(move |_| (number("saved"), number("at")));
+        let on_versions = move || id.get().ok().filter(|_| part.get() == Some(Part::Versions));
+        Self {
+            part,
+            chosen,
+            done,
+            tried: StoredValue::new(SharedValue::new(use_context::<TriedConfiguration>).into_inner()),
+            detail: Resource::new(move || id.get(), |id| async move { get_service(id.map_err(RpcError)?).await }),
+            configuration: Resource::new(
+                move || (id.get().ok().filter(|_| part.get().is_some()), saved.get()),
+                |(id, _)| async move { Some(get_configuration(id?).await) },
+            ),
+            versions: Resource::new(on_versions, |id| async move { Some(list_configuration_versions(id?).await) }),
+            difference: Resource::new(
+                move || (on_versions(), chosen.get()),
+                |(id, chosen)| async move {
+                    let id = id.filter(|_| chosen.from.is_some() || chosen.to.is_some())?;
+                    Some(get_configuration_difference(id, chosen.from, chosen.to).await)
+                },
+            ),
+        }
+    }
+}
+
+fn done(what: &str) -> Option<&'static str> {
+    Some(match what {
+        "config-saved" => "Saved as a new version. It takes effect when the service is restarted.",
+        "config-restarted" => "Saved as a new version, and the service restarts with it.",
+        "config-restored" => "Restored: the values of that version are saved as the newest.",
+        "config-reset" => "Reset to the defaults, as a new version.",
+        "config-schema-set" => "The schema is set.",
+        "config-schema-found" => "The schema is the one that is found again.",
+        _ => return None,
+    })
+}

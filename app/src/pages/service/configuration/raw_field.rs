@@ -1,0 +1,109 @@
+//! All values as JSON, in an editor that is a plain text field with coloured text behind it.
+
+use leptos::prelude::*;
+
+use super::check::Sheet;
+use crate::components::{reason_list, sentence};
+use crate::configuration::{json_fault, marked, places};
+use crate::erase::{Erase, Erased, shown, text};
+
+/// The editor. What is wrong is said with its line while it is typed.
+pub fn raw_field(first: String, sheet: Sheet) -> Erased {
+    sheet.raw.set(Some(first.clone()));
+    let typed = move || sheet.raw.get().unwrap_or_default();
+    let broken = Memo::new(move |_| json_fault(&typed()));
+    let wrong = Memo::new(move |_| {
+        if let Some(fault) = broken.get() {
+            return vec![(fault.line, format!("Line {}, column {}: {}", fault.line, fault.column, sentence(&fault.message)))];
+        }
+        let places = sheet.raw.with(|raw| places(raw.as_deref().unwrap_or_default()));
+        let said = |fault: &api::Detail| {
+            let pointer = fault.field.strip_prefix("/values").filter(|rest| rest.starts_with('/')).unwrap_or(&fault.field);
+            let line = places.line(pointer);
+            (line, format!("Line {line}: {}: {}", pointer.trim_start_matches('/'), sentence(&fault.message)))
+        };
+        let is_in_text = |fault: &&api::Detail| crate::configuration::faulty_name(&fault.field).is_some();
+        let mut wrong: Vec<_> = sheet.faults.with(|faults| faults.iter().filter(is_in_text).map(said).collect());
+        wrong.sort();
+        wrong
+    });
+    let lines = move || {
+        let count = sheet.raw.with(|raw| raw.as_deref().unwrap_or_default().matches('\n').count() + 1);
+        wrong.with(|wrong| numbered(count, &wrong.iter().map(|(line, _)| *line).collect::<Vec<_>>()))
+    };
+    let colours = move || sheet.raw.with(|raw| marked(raw.as_deref().unwrap_or_default()));
+    let take = move |event: leptos::ev::Event| sheet.raw.set(Some(event_target_value(&event)));
+    let reasons = shown(move || {
+        let reasons: Vec<_> = wrong.get().into_iter().map(|(_, reason)| reason).collect();
+        (!reasons.is_empty()).then(|| reason_list(reasons))
+    });
+    let invalid = text(move || if wrong.with(Vec::is_empty) { "false" } else { "true" });
+    view! {
+        <div class="form-part">
+            <div class="field">
+                <label for="form[raw]">"Values as JSON"</label>
+                <div class="code">
+                    <pre class="code-lines" aria-hidden="true" inner_html=lines></pre>
+                    <div class="code-text">
+                        <pre aria-hidden="true" inner_html=colours></pre>
+                        <textarea id="form[raw]" name="form[raw]" wrap="off" spellcheck="false" autocapitalize="none" aria-describedby="raw-hint raw-faults" aria-invalid=invalid on:input=take on:keydown=keys(sheet)>{first}</textarea>
+                    </div>
+                </div>
+                <p class="field-hint" id="raw-hint">
+                    "An object of names and values. ******** keeps a secret that isn't shown. Tab puts in two spaces; Escape and then Tab leaves the text."
+                </p>
+                <div id="raw-faults" role="status">{reasons}</div>
+            </div>
+        </div>
+    }
+    .erase()
+}
+
+/// The numbers of lines, those in which something is wrong marked.
+fn numbered(count: usize, wrong: &[usize]) -> String {
+    let mut html = String::with_capacity(count * 5);
+    for line in 1..=count {
+        let number = line.to_string();
+        if wrong.contains(&line) {
+            html.extend(["<b>", number.as_str(), "</b>\n"]);
+        } else {
+            html.extend([number.as_str(), "\n"]);
+        }
+    }
+    html
+}
+
+/// Tab puts in two spaces, unless Escape was pressed just before: then it goes on to the next field, as everywhere.
+#[cfg(feature = "hydrate")]
+fn keys(sheet: Sheet) -> impl FnMut(leptos::ev::KeyboardEvent) + 'static {
+    use wasm_bindgen::JsCast;
+    let mut is_leaving = false;
+    move |event: leptos::ev::KeyboardEvent| {
+        let is_plain = !(event.shift_key() || event.ctrl_key() || event.alt_key() || event.meta_key());
+        let is_tab = event.key() == "Tab" && is_plain && !is_leaving;
+        is_leaving = event.key() == "Escape";
+        let Some(area) = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlTextAreaElement>().ok()) else { return };
+        if is_tab && area.set_range_text("  ").is_ok() {
+            event.prevent_default();
+            let end = area.selection_start().ok().flatten().unwrap_or_default() + 2;
+            let _ = area.set_selection_range(end, end);
+            sheet.raw.set(Some(area.value()));
+            sheet.check_soon(&area);
+        }
+    }
+}
+
+#[cfg(not(feature = "hydrate"))]
+fn keys(_: Sheet) -> impl FnMut(leptos::ev::KeyboardEvent) + 'static {
+    |_| {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::numbered;
+
+    #[test]
+    fn each_line_has_its_number_and_those_with_faults_a_mark() {
+        assert_eq!(numbered(3, &[2]), "1\n<b>2</b>\n3\n");
+    }
+}

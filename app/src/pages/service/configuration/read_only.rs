@@ -1,0 +1,78 @@
+//! The values for those who may only look at them.
+
+use api::Configuration;
+use leptos::prelude::*;
+
+use super::value_text;
+use crate::components::{Empty, Symbol, sentence};
+use crate::configuration::{Field, fields, further};
+use crate::erase::{Erase, Erased};
+
+/// All values, as a table or as JSON; secrets are not in them.
+#[component]
+pub fn ReadOnly(
+    /// The newest configuration.
+    configuration: Configuration,
+    /// Whether it is shown as JSON.
+    is_raw: bool,
+) -> impl IntoView {
+    let known = fields(&configuration.schema, &configuration.values, &configuration.secrets);
+    let further = further(&configuration.schema, &configuration.values);
+    let content = match (is_raw, known.is_empty() && further.is_empty()) {
+        (true, _) => {
+            let text = serde_json::to_string_pretty(&configuration.values).unwrap_or_default();
+            view! { <pre class="check-output" tabindex="0" role="region" aria-label="Values as JSON">{text}</pre> }.erase()
+        }
+        (_, true) => {
+            let text = "Nothing is configured. A Developer or an Admin adds variables here.".erase();
+            view! { <Empty symbol=Symbol::Settings title="Nothing is configured" text /> }.erase()
+        }
+        _ => {
+            let known = known.into_iter().map(|field| row(&field)).collect::<Vec<_>>();
+            let further = further.into_iter().map(|(name, text)| {
+                let value = value_text(&serde_json::Value::String(text));
+                line(name, view! { {value} }.erase(), "Not in the schema.".into())
+            });
+            let further = further.collect::<Vec<_>>();
+            view! {
+                <div class="table-scroll" tabindex="0" role="region" aria-label="Table of values">
+                    <table class="table">
+                        <thead><tr><th scope="col">"Name"</th><th scope="col">"Value"</th><th scope="col">"What it is for"</th></tr></thead>
+                        <tbody>{known} {further}</tbody>
+                    </table>
+                </div>
+            }
+            .erase()
+        }
+    };
+    let faults = configuration.faults.iter().map(|fault| {
+        let name = crate::configuration::faulty_name(&fault.field).map(|name| format!("{name}: ")).unwrap_or_default();
+        view! { <li>{name}{sentence(&fault.message)}</li> }.erase()
+    });
+    let faults = faults.collect::<Vec<_>>();
+    let faults = (!faults.is_empty()).then(|| view! { <ul class="form-faults hint">{faults}</ul> });
+    view! {
+        <section class="panel" aria-labelledby="configuration-title">
+            <header class="panel-head"><h2 class="panel-title" id="configuration-title">"What it is told"</h2></header>
+            {faults}
+            {content}
+        </section>
+    }
+    .erase()
+}
+
+fn row(field: &Field) -> Erased {
+    let value = match (&field.default, field.is_kept) {
+        (_, true) => view! { "a secret that isn't shown" }.erase(),
+        _ if field.is_empty_text => view! { "an empty text" }.erase(),
+        (Some(default), _) if field.text.is_empty() => view! { {default.clone()} " " <span class="badge">"default"</span> }.erase(),
+        (None, _) if field.text.is_empty() => view! { <span class="none">"not set"</span> }.erase(),
+        _ => view! { {field.text.clone()} }.erase(),
+    };
+    let about = [&field.title, &field.description].into_iter().flatten().map(|text| sentence(text)).collect::<Vec<_>>().join(" ");
+    line(field.name.clone(), value, about)
+}
+
+fn line(name: String, value: Erased, about: String) -> Erased {
+    view! { <tr><th scope="row" class="mono">{name}</th><td class="mono wrap">{value}</td><td class="wrap">{about}</td></tr> }.erase()
+}

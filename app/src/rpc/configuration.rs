@@ -1,0 +1,307 @@
+//! The configuration of a service: what its page shows, and what its forms save. The forms have texts: what they mean is read here, by the
+//! schema of each field.
+#![allow(missing_docs, reason = "the fields of the types that #[server] makes are the documented functions' arguments")]
+
+use std::collections::BTreeMap;
+
+use api::{Configuration, ConfigurationDifference, ConfigurationVersion, Detail, Page, ServiceId};
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+#[cfg(feature = "ssr")]
+use super::*;
+use super::{Json, RpcError, RpcResult};
+#[cfg(feature = "ssr")]
+use crate::configuration::{Properties, json_fault, read_value};
+
+/// What the form of a configuration sends. Its values are either all in `raw` or in the others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigurationForm {
+    /// The version that the form was made from.
+    pub version: u64,
+    /// Why.
+    #[serde(default)]
+    pub message: String,
+    /// Whether a running service is restarted with them.
+    #[serde(default)]
+    pub restart: bool,
+    /// Whether it is watched then, and taken back when the service isn't well with it.
+    #[serde(default)]
+    pub watch: bool,
+    /// The texts of the fields by name. An empty one keeps a secret that isn't shown and a text that is empty now; else it is not set.
+    #[serde(default)]
+    pub values: BTreeMap<String, String>,
+    /// Names of those that are taken out, whatever is in their fields.
+    #[serde(default)]
+    pub without: Vec<String>,
+    /// What the schema doesn't know, as [`api::read_variables`] reads it.
+    #[serde(default)]
+    pub extra: String,
+    /// All values as JSON.
+    #[serde(default)]
+    pub raw: Option<String>,
+    /// Whether it leads to the fields, although it has JSON.
+    #[serde(default)]
+    pub to_fields: bool,
+}
+
+/// What a form means, and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckedConfiguration {
+    /// Its values; none when they can't be read.
+    pub values: Option<Value>,
+    /// What is wrong with them.
+    pub faults: Vec<Detail>,
+}
+
+/// The newest configuration of a service.
+#[server(prefix = "/rpc", output = Json, endpoint = "get_configuration")]
+pub async fn get_configuration(id: ServiceId) -> RpcResult<Configuration> {
+    let context = RequestContext::current();
+    Ok(context.backend.configurations.get(context.caller()?, id).await?)
+}
+
+/// All versions of it, newest first.
+#[server(prefix = "/rpc", output = Json, endpoint = "list_configuration_versions")]
+pub async fn list_configuration_versions(id: ServiceId) -> RpcResult<Page<ConfigurationVersion>> {
+    let context = RequestContext::current();
+    Ok(context.backend.configurations.versions(context.caller()?, id).await?)
+}
+
+/// What is different between two of them.
+#[server(prefix = "/rpc", output = Json, endpoint = "get_configuration_difference")]
+pub async fn get_configuration_difference(id: ServiceId, from: Option<u64>, to: Option<u64>) -> RpcResult<ConfigurationDifference> {
+    let context = RequestContext::current();
+    let query = api::DifferenceQuery { from, to };
+    Ok(context.backend.configurations.difference(context.caller()?, id, query).await?)
+}
+
+/// Saves what a form has as a new version.
+#[server(prefix = "/rpc", output = Json, endpoint = "save_configuration")]
+pub async fn save_configuration(id: ServiceId, form: ConfigurationForm, #[server(default)] form_token: String) -> RpcResult<()> {
+    let context = RequestContext::current();
+    leptos_axum::redirect(&form.save(&context, id, &form_token).await?);
+    Ok(())
+}
+
+/// What a form means and what is wrong with it; saves nothing.
+#[server(prefix = "/rpc", output = Json, endpoint = "validate_configuration")]
+pub async fn validate_configuration(
+    id: ServiceId,
+    form: ConfigurationForm,
+    #[server(default)] form_token: String,
+) -> RpcResult<CheckedConfiguration> {
+    let context = RequestContext::current();
+    context.check_form_token(&form_token)?;
+    let (caller, configurations) = (context.caller()?, &context.backend.configurations);
+    let now = configurations.get(caller, id).await?;
+    let values = match form.read(&now) {
+        Ok(values) => values,
+        Err(error) => return Ok(CheckedConfiguration { values: None, faults: error.details }),
+    };
+    let check = api::ConfigurationCheck { values: values.clone() };
+    let verdict = configurations.validate(caller, id, check).await?;
+    Ok(CheckedConfiguration { values: Some(values), faults: verdict.details })
+}
+
+/// Saves the values of an earlier version as a new one.
+#[server(prefix = "/rpc", output = Json, endpoint = "restore_configuration")]
+pub async fn restore_configuration(
+    id: ServiceId,
+    version: u64,
+    current_version: u64,
+    #[server(default)] message: String,
+    #[server(default)] restart: bool,
+    #[server(default)] form_token: String,
+) -> RpcResult<()> {
+    let context = RequestContext::current();
+    context.check_form_token(&form_token)?;
+    let message = message.trim().to_owned();
+    let restore = api::ConfigurationRestore { version, current_version: Some(current_version), message, restart };
+    let now = context.backend.configurations.restore(context.caller()?, id, restore).await?;
+    leptos_axum::redirect(&done(id, "restored", now.version));
+    Ok(())
+}
+
+/// Saves all values back at their defaults.
+#[server(prefix = "/rpc", output = Json, endpoint = "reset_configuration")]
+pub async fn reset_configuration(
+    id: ServiceId,
+    version: u64,
+    #[server(default)] message: String,
+    #[server(default)] form_token: String,
+) -> RpcResult<()> {
+    let context = RequestContext::current();
+    context.check_form_token(&form_token)?;
+    let reset = api::ConfigurationReset { version, names: Vec::new(), message: message.trim().to_owned() };
+    let now = context.backend.configurations.reset(context.caller()?, id, reset).await?;
+    leptos_axum::redirect(&done(id, "reset", now.version));
+    Ok(())
+}
+
+/// Sets the schema, or goes back to the one that is found when the text is empty.
+#[server(prefix = "/rpc", output = Json, endpoint = "set_configuration_schema")]
+pub async fn set_configuration_schema(id: ServiceId, schema: String, #[server(default)] form_token: String) -> RpcResult<()> {
+    let context = RequestContext::current();
+    context.check_form_token(&form_token)?;
+    let schema = match schema.trim() {
+        "" => Value::Null,
+        text => serde_json::from_str(text).map_err(|error| api::Error::invalid("/schema", format!("the schema isn't JSON: {error}")))?,
+    };
+    let now = context.backend.configurations.set_schema(context.caller()?, id, api::NewSchema { schema }).await?;
+    let source = if now.schema_source == api::SchemaSource::Set { "schema-set" } else { "schema-found" };
+    leptos_axum::redirect(&format!("{}&at={}", done(id, source, now.version), context.now.micros()));
+    Ok(())
+}
+
+/// Where it is shown what was done.
+#[cfg(feature = "ssr")]
+fn done(id: ServiceId, what: &str, version: u64) -> String {
+    format!("{}?done=config-{what}&saved={version}", crate::path::configuration(id))
+}
+
+/// A form that was posted without JavaScript and not saved: the page is shown again with what was typed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TriedConfiguration {
+    pub id: ServiceId,
+    pub form: ConfigurationForm,
+    pub error: RpcError,
+}
+
+/// What the form of a configuration sends to its own page.
+#[cfg(feature = "ssr")]
+#[derive(Debug, Deserialize)]
+pub struct PostedConfiguration {
+    id: ServiceId,
+    form: ConfigurationForm,
+    #[serde(default)]
+    form_token: String,
+}
+
+#[cfg(feature = "ssr")]
+impl TriedConfiguration {
+    /// Saves what was posted. Answers where it is shown that it is saved, or what is shown again.
+    pub async fn posted(posted: PostedConfiguration, context: &RequestContext) -> Result<String, Self> {
+        let PostedConfiguration { id, form, form_token } = posted;
+        let saved = form.clone().save(context, id, &form_token).await;
+        saved.map_err(|error| Self { id, form, error: RpcError(error) })
+    }
+}
+
+#[cfg(feature = "ssr")]
+impl ConfigurationForm {
+    async fn save(self, context: &RequestContext, id: ServiceId, form_token: &str) -> api::Result<String> {
+        context.check_form_token(form_token)?;
+        let (caller, configurations) = (context.caller()?, &context.backend.configurations);
+        let values = self.read(&configurations.get(caller, id).await?)?;
+        let (restart, is_raw) = (self.restart, self.raw.is_some() && !self.to_fields);
+        let watch_seconds = (restart && self.watch).then_some(api::NewConfiguration::WATCH_SECONDS);
+        let message = self.message.trim().to_owned();
+        let new = api::NewConfiguration { values, version: self.version, message, restart, watch_seconds };
+        let version = configurations.save(caller, id, new).await?.version;
+        let done = done(id, if restart { "restarted" } else { "saved" }, version);
+        Ok(if is_raw { format!("{done}&view=raw") } else { done })
+    }
+
+    /// All values that it means, with what `now` knows of them.
+    fn read(&self, now: &Configuration) -> api::Result<Value> {
+        if let Some(raw) = &self.raw {
+            if let Some(fault) = json_fault(raw) {
+                let message = format!("line {}, column {}: {}", fault.line, fault.column, fault.message);
+                Err(api::Error::invalid("/values", message))?;
+            }
+            return serde_json::from_str(raw).map_err(|error| api::Error::invalid("/values", error.to_string()));
+        }
+        let at_extra = |details: Vec<Detail>| details.into_iter().map(|detail| Detail { field: "/extra".into(), ..detail }).collect();
+        let extra = api::read_variables(&self.extra)
+            .map_err(|error| api::Error { details: at_extra(error.details), ..api::Error::new(error.code, error.message) })?;
+        let properties = Properties::of(&now.schema);
+        let (mut values, mut faults) = (serde_json::Map::new(), Vec::new());
+        for (name, text) in self.values.iter().filter(|(name, _)| !self.without.contains(name)) {
+            let text = text.replace("\r\n", "\n");
+            let current = now.values.get(name);
+            let value = match text.is_empty() {
+                false => Some(read_value(&properties.get(name), &text, current)),
+                true => current.filter(|value| value.is_null() || [api::MASK, ""].map(Some).contains(&value.as_str())).cloned(),
+            };
+            value.into_iter().for_each(|value| _ = values.insert(name.clone(), value));
+        }
+        for (name, text) in extra {
+            if self.values.contains_key(&name) {
+                let message = format!("{name} has a field of its own; set it there, or take its line out here");
+                faults.push(Detail { field: "/extra".into(), message });
+                continue;
+            }
+            let value = read_value(&properties.get(&name), &text, now.values.get(&name));
+            values.insert(name, value);
+        }
+        api::Error::invalid_fields(faults)?;
+        Ok(Value::Object(values))
+    }
+}
+
+#[cfg(all(test, feature = "ssr"))]
+mod tests {
+    use api::{Configuration, SchemaSource};
+    use serde_json::{Value, json};
+
+    use super::ConfigurationForm;
+
+    fn now() -> Configuration {
+        Configuration {
+            service_id: crate::fake::service(1, "accounts").id,
+            version: 7,
+            applied_version: None,
+            restart_needed: false,
+            schema: json!({"properties": {
+                "PORT": {"type": "integer"},
+                "TAGS": {"type": "array"},
+                "KEY": {"type": "string", "writeOnly": true},
+                "NOTE": {"type": "string"},
+                "DEBUG": {"type": "boolean"}
+            }}),
+            schema_source: SchemaSource::Inferred,
+            values: json!({"PORT": 8000, "KEY": api::MASK, "NOTE": "", "COUNT": 5, "TOKEN": api::MASK, "DEBUG": true}),
+            secrets: vec!["/KEY".into(), "/TOKEN".into()],
+            faults: Vec::new(),
+            notes: Vec::new(),
+            watch: None,
+            updated_at: None,
+            updated_by: None,
+        }
+    }
+
+    fn read(values: &[(&str, &str)], without: &[&str], extra: &str) -> api::Result<Value> {
+        let values = values.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        let without = without.iter().map(|name| (*name).to_owned()).collect();
+        ConfigurationForm { version: 7, values, without, extra: extra.into(), ..Default::default() }.read(&now())
+    }
+
+    #[test]
+    fn texts_are_read_by_the_schema_and_what_is_empty_is_not_set() {
+        let typed = [("PORT", "9000"), ("TAGS", "[\r\n  \"a\"\r\n]"), ("NOTE", "a\r\nb"), ("DEBUG", ""), ("KEY", "new")];
+        let values = read(&typed, &[], "COUNT=5\r\nNEW=\"a\\nb\"").unwrap();
+        assert_eq!(values, json!({"PORT": 9000, "TAGS": ["a"], "NOTE": "a\nb", "KEY": "new", "COUNT": 5, "NEW": "a\nb"}));
+        assert_eq!(read(&[("PORT", "soon")], &[], "").unwrap(), json!({"PORT": "soon"}), "the schema says what is wrong with it");
+    }
+
+    #[test]
+    fn an_empty_field_keeps_a_secret_and_an_empty_text_unless_they_are_taken_out() {
+        let typed = [("KEY", ""), ("NOTE", ""), ("PORT", "")];
+        assert_eq!(read(&typed, &[], "TOKEN=********").unwrap(), json!({"KEY": api::MASK, "NOTE": "", "TOKEN": api::MASK}));
+        assert_eq!(read(&typed, &["KEY", "NOTE"], "").unwrap(), json!({}));
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_named_at_its_place() {
+        let error = read(&[("PORT", "1")], &[], "PORT=2\nX=1").unwrap_err();
+        assert_eq!((error.details.len(), error.details[0].field.as_str()), (1, "/extra"));
+        assert_eq!(read(&[], &[], "nonsense").unwrap_err().details[0].field, "/extra");
+        let raw = |text: &str| ConfigurationForm { raw: Some(text.into()), ..Default::default() }.read(&now());
+        assert_eq!(raw("{\"A\": [1]}").unwrap(), json!({"A": [1]}));
+        let error = raw("{\n  \"A\" 1}").unwrap_err();
+        assert_eq!((error.details[0].field.as_str(), error.details[0].message.starts_with("line 2, column ")), ("/values", true));
+        assert!(raw("[]").is_err());
+    }
+}
