@@ -1,6 +1,8 @@
 //! Bringing together what two people have changed of the same values.
 
-use std::collections::{BTreeMap, BTreeSet};
+#[cfg(any(feature = "hydrate", test))]
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
@@ -40,6 +42,7 @@ impl Merge {
 
 /// Brings together `mine` and `theirs`, both made from `base`. `changed` are the names that they are known to have changed: of secrets it
 /// can't be seen.
+#[cfg(any(feature = "hydrate", test))]
 pub fn merge(base: &Map<String, Value>, mine: &Map<String, Value>, theirs: &Map<String, Value>, changed: &BTreeSet<String>) -> Merge {
     let mut merged = Merge::default();
     let names: BTreeMap<&String, ()> = base.keys().chain(mine.keys()).chain(theirs.keys()).map(|name| (name, ())).collect();

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::app::{Client, Reply, TestApp, on_each_store};
 use crate::openapi::operations;
+use crate::permissions::body_of;
 
 const IDS: [&str; 9] = [
     "0192f0c4-0000-7000-8000-000000000000",
@@ -60,7 +61,7 @@ async fn hostile_ids(admin: &Client, method: &Method, path: &str) {
     }
     let long = "a".repeat(4000);
     for id in IDS.into_iter().chain([long.as_str()]) {
-        let reply = admin.send(method.clone(), &path.replace("{id}", id), Some(json!({}))).await;
+        let reply = admin.send(method.clone(), &path.replace("{id}", id), Some(body_of(path))).await;
         reply.fails_with(404, "not_found");
     }
 }

@@ -37,7 +37,7 @@ async fn each_role_reaches_exactly_the_operations_that_the_table_gives_it() {
 }
 
 /// A body that can be read, so that it is the permission that decides.
-fn body_of(path: &str) -> serde_json::Value {
+pub fn body_of(path: &str) -> serde_json::Value {
     match path {
         "/api/services" | "/api/services/plan" => json!({"name": "-", "source": {"folder": "/nowhere"}}),
         "/api/services/bulk" => json!({"action": "start", "ids": [NO_ID]}),
