@@ -85,7 +85,9 @@ impl Manager {
         Error::invalid_fields(faults)?;
         let (variables, before) = (variables_of(&draft.values)?, variables_of(&state.values).unwrap_or_default());
         self.services.may_tell(caller, &state.row.spec, &variables, &before)?;
-        let is_needed = draft.kind == VersionKind::Reverted && self.services.told(id)?.is_some_and(|told| told.applied == Some(newest));
+        // What still runs with what was before needs no restart to go back to it.
+        let is_told = self.services.told(id)?.is_some_and(|told| told.applied == Some(newest));
+        let is_needed = draft.kind == VersionKind::Reverted && (is_told || !is_running);
         let restarts = draft.kind != VersionKind::Reverted && draft.restart && is_running || is_needed;
         self.keep(caller, &state, draft, kept).await?;
         drop(gate);

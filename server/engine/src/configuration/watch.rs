@@ -40,6 +40,10 @@ pub(super) fn verdict(entry: &Entry, watch: &Watch, version: u64, applied: Optio
         return Verdict::Over("somebody has stopped it meanwhile");
     }
     if applied != Some(version) {
+        if service.status == Status::Error {
+            // Its start failed before it was told anything: a secret that isn't there, a port that is taken.
+            return Verdict::Bad(reason().unwrap_or_else(|| "it couldn't be started with it".into()));
+        }
         let why = || {
             format!("it wasn't restarted with it within the time: {}", reason().unwrap_or_else(|| "it still runs with what it had".into()))
         };
@@ -200,6 +204,7 @@ mod tests {
         assert!(
             matches!(think(&|entry| entry.service.health_status = Health::Unknown, 3, 1_000), Verdict::Bad(why) if why.contains("no health check"))
         );
+        assert!(matches!(think(&|entry| entry.service.status = Status::Error, 2, 10), Verdict::Bad(_)), "it couldn't be started with it");
         let unchecked = |entry: &mut Entry| (entry.service.health_status, entry.spec.health.kind) = (Health::Unknown, api::CheckKind::None);
         assert_eq!(think(&unchecked, 3, 1_000), Verdict::Good);
         assert!(matches!(think(&|entry| entry.service.status = Status::Error, 3, 10), Verdict::Bad(_)));

@@ -316,6 +316,20 @@ on_each_store! {
         life.end().await;
     }
 
+    async fn a_watched_version_that_cant_be_started_with_is_taken_back_at_once(test: TestStore) {
+        let mut test = test;
+        let (life, manager, id) = begin(&mut test, ENV).await;
+        life.running("orders").await;
+        let new = NewConfiguration { restart: true, watch_seconds: Some(3600), ..values(json!({"GREETING": "${secret:gone}"}), 1) };
+        manager.save(&life.admin, id, new).await.expect("it is saved");
+        let back = until(&manager, id, |now| now.version == 3 && now.applied_version == Some(3)).await;
+        assert_eq!(back.values, json!({"GREETING": "hello", "DATABASE_PASSWORD": MASK}));
+        life.until(id, Status::Running).await;
+        let why = &manager.versions(&life.admin, id).await.expect("they are listed").items[0].message;
+        assert!(why.contains("'gone'"), "{why}");
+        life.end().await;
+    }
+
     async fn what_was_changed_in_the_store_isnt_run_with(test: TestStore) {
         let mut test = test;
         let (life, manager, id) = begin(&mut test, ENV).await;
