@@ -9,7 +9,7 @@ use crate::{place, serve, site, tools};
 /// Builds the release binary with its site and measures it; `name` picks the scenarios whose name contains it.
 pub fn run(steps: &Steps, name: Option<&str>) -> Result {
     site::build(steps, Size::Optimised)?;
-    steps.take("Build Pilothouse", || step::run(place::cargo().args(["build", "--release", "--package", "server"])))?;
+    steps.take("Build Pilothouse", || step::build(place::cargo().args(["build", "--release", "--package", "server"])))?;
     let rivals = if name.is_none_or(|name| "restart".contains(name)) { rivals(steps) } else { Vec::new() };
     steps.take("Measure", || {
         let mut bench = place::cargo();

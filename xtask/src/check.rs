@@ -36,10 +36,10 @@ fn format(steps: &Steps) -> Result {
 /// The server's side in one go, then each package that has a side of its own.
 fn native(steps: &Steps) -> Result {
     steps.take("Lint", || {
-        step::run(
+        step::build(
             place::cargo().args(["clippy", "-p", "api", "-p", "engine", "-p", "server", "-p", "xtask", "--all-targets"]).args(STRICT),
         )?;
-        step::run(place::cargo().args(["clippy", "-p", "app", "--features", "ssr", "--all-targets"]).args(STRICT))
+        step::build(place::cargo().args(["clippy", "-p", "app", "--features", "ssr", "--all-targets"]).args(STRICT))
     })
 }
 

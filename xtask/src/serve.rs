@@ -12,7 +12,7 @@ use crate::{place, site};
 /// Builds the site and a development build of the server (quick to make), and starts it.
 pub fn run(steps: &Steps, arguments: &[String]) -> Result {
     site::build(steps, Size::AsBuilt)?;
-    steps.take("Build Pilothouse", || step::run(place::cargo().args(["build", "--package", "server"])))?;
+    steps.take("Build Pilothouse", || step::build(place::cargo().args(["build", "--package", "server"])))?;
     let mut pilothouse = Command::new(target().join("debug/pilothouse"));
     pilothouse.current_dir(place::root()).arg("serve").args(arguments);
     for (name, folder) in [("PILOTHOUSE_DATA_DIR", ".pilothouse"), ("PILOTHOUSE_SERVICES_DIR", "services")] {
@@ -31,7 +31,7 @@ pub fn run(steps: &Steps, arguments: &[String]) -> Result {
 /// Makes the release binary with the site inside.
 pub fn build(steps: &Steps) -> Result {
     site::build(steps, Size::Optimised)?;
-    steps.take("Build Pilothouse", || step::run(place::cargo().args(["build", "--release", "--package", "server"])))?;
+    steps.take("Build Pilothouse", || step::build(place::cargo().args(["build", "--release", "--package", "server"])))?;
     let binary = target().join("release/pilothouse");
     let size = fs::metadata(&binary).map_err(|error| format!("{}: {error}", binary.display()))?.len();
     println!("\n{}: {:.1} MB", binary.display(), size as f64 / 1e6);

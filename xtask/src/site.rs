@@ -41,7 +41,7 @@ pub fn build(steps: &Steps, size: Size) -> Result {
         // Some continuous integrations set this to values that trunk doesn't take.
         command.env_remove("NO_COLOR");
         compiler.prepare(&mut command, &[tools::bin()?])?;
-        step::run(&mut command)?;
+        step::build(&mut command)?;
         Ok(wasm::target_folder().join(wasm::TARGET).join("wasm-release/frontend.wasm"))
     })?;
     let made = root.join("target/bundle");

@@ -61,7 +61,7 @@ fn build_library(new: &Path, library: &Path) -> Result {
         .env("CARGO_TARGET_DIR", krate.join("target"));
     cargo.current_dir(&krate).args(["build", "--release", "--target", wasm::TARGET]);
     cargo.arg("-Zbuild-std=std,panic_abort,panic_unwind,test,proc_macro");
-    step::run(&mut cargo)?;
+    step::build(&mut cargo)?;
     let made = krate.join("target").join(wasm::TARGET).join("release/deps");
     for entry in io(fs::read_dir(&made), &made)? {
         let file = io(entry, &made)?;

@@ -46,7 +46,7 @@ fn rust(steps: &Steps, filter: &[&String], counts: &mut Counts) -> Result {
     let postgres = Postgres::start(steps)?;
     let docker = Docker::start(steps)?;
     let packages = ["-p", "api", "-p", "app", "-p", "engine", "-p", "server", "-p", "xtask", "--features", "app/ssr"];
-    steps.take("Build the Rust tests", || step::run(place::cargo().args(["test", "--no-run"]).args(packages)))?;
+    steps.take("Build the Rust tests", || step::build(place::cargo().args(["test", "--no-run"]).args(packages)))?;
     steps.take("Run the Rust tests", || {
         let mut cargo = place::cargo();
         cargo.args(["test", "--no-fail-fast"]).args(packages).args(filter);
@@ -63,7 +63,7 @@ fn browser(steps: &Steps, filter: &[&String], counts: &mut Counts) -> Result {
     tools::node(steps)?;
     site::build(steps, Size::AsBuilt)?;
     steps.take("Build Pilothouse for the browser tests", || {
-        step::run(place::cargo().args(["build", "--profile", "end2end", "--package", "server"]))
+        step::build(place::cargo().args(["build", "--profile", "end2end", "--package", "server"]))
     })?;
     let folder = place::root().join("end2end");
     if !is_installed(&folder.join("node_modules/.package-lock.json"), &folder.join("package-lock.json")) {
