@@ -1,12 +1,12 @@
 //! Dark, light, or as the system says.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// The cookie that remembers the theme.
 pub const THEME_COOKIE: &str = "pilothouse-theme";
 
 /// How the pages look; the text is also that of `data-theme`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Theme {
     /// As the operating system says.
@@ -17,6 +17,8 @@ pub enum Theme {
     /// Light on every system.
     Light,
 }
+
+api::read_as_word!(Theme);
 
 impl Theme {
     /// Every theme, in the order of the switch.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, Result, ServiceId, SessionId, UserId};
 
 /// What a user is; each role may do all that the one before it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -16,6 +16,8 @@ pub enum Role {
     /// Also deletes services, names free commands, manages users and rotates the keys of secrets.
     Admin,
 }
+
+crate::read_as_word!(Role);
 
 impl Role {
     /// Every role, from the least to the most rights.

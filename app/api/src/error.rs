@@ -53,11 +53,13 @@ pub struct ErrorBody {
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $status:literal, $category:literal;)+) => {
         /// What kind of failure an [`Error`] is.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         pub enum ErrorCode {
             $($(#[$doc])* #[serde(rename = $text)] $name,)+
         }
+
+        $crate::read_as_word!(ErrorCode);
 
         impl ErrorCode {
             /// Every code.

@@ -8,11 +8,13 @@ use crate::{Limit, ServiceId, Timestamp};
 macro_rules! event_kinds {
     ($($name:ident = $text:literal, $label:literal;)+) => {
         /// What kind of thing happened.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         pub enum EventKind {
             $(#[doc = concat!($label, ".")] #[serde(rename = $text)] $name,)+
         }
+
+        $crate::read_as_word!(EventKind);
 
         impl EventKind {
             /// Every kind.

@@ -138,7 +138,7 @@ pub struct Gap {
 }
 
 /// Why frames are missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GapReason {
     /// The sequence began anew, at a restart of Pilothouse.
@@ -148,6 +148,22 @@ pub enum GapReason {
     /// The reader was too slow.
     SlowReader,
 }
+
+impl GapReason {
+    /// Every reason.
+    pub const ALL: [Self; 3] = [Self::NewEpoch, Self::TooOld, Self::SlowReader];
+
+    /// The text on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NewEpoch => "new_epoch",
+            Self::TooOld => "too_old",
+            Self::SlowReader => "slow_reader",
+        }
+    }
+}
+
+crate::read_as_word!(GapReason);
 
 /// Where to go on after a break.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -42,6 +42,7 @@ mod system;
 mod timestamp;
 pub mod uptime;
 mod variables;
+mod word;
 
 pub use auth::*;
 pub use build::*;
@@ -78,3 +79,4 @@ pub use system::*;
 pub use timestamp::*;
 pub use uptime::{Uptime, UptimeHour};
 pub use variables::*;
+pub use word::read_place;

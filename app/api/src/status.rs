@@ -1,6 +1,6 @@
 //! The states of a service, and what each of them allows.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{Error, NodeKind, Result};
 
@@ -8,11 +8,13 @@ use crate::{Error, NodeKind, Result};
 macro_rules! states {
     ($(#[$doc:meta])* $name:ident, $noun:literal { $($(#[$variant_doc:meta])* $variant:ident = $text:literal, $label:literal;)+ }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         pub enum $name {
             $($(#[$variant_doc])* #[serde(rename = $text)] $variant,)+
         }
+
+        $crate::read_as_word!($name);
 
         impl $name {
             /// Every one of them.
