@@ -35,6 +35,7 @@ fn configuration() -> Configuration {
         secrets: vec!["/API_KEY".into()],
         faults: vec![api::Detail { field: "/PORT".into(), message: "is not a whole number".into() }],
         notes: vec!["settings.local isn't read any more".into()],
+        format: None,
         watch: Some(api::ConfigurationWatch { until: NOW.plus_seconds(60), back_to: 5 }),
         updated_at: Some(NOW.plus_seconds(-180)),
         updated_by: Some("anna".into()),
@@ -95,7 +96,7 @@ async fn a_developer_gets_a_field_for_each_value_with_what_is_wrong_at_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_viewer_reads_the_values_and_gets_no_form() {
-    for view in ["", "?view=raw"] {
+    for view in ["", "?view=raw", "?view=raw&format=toml"] {
         let page = page(Role::Viewer, view).await;
         assert!(page.contains("DEBUG") && page.contains("EXTRA"), "{page}");
         assert!(!page.contains("form[") && !page.contains("/rpc/reset_configuration") && !page.contains("Restart with it"), "{page}");
@@ -112,6 +113,29 @@ async fn the_same_is_there_as_json() {
     assert!(page.contains("<b>\"PORT\"</b>: <i>\"soon\"</i>"), "{page}");
     assert!(page.contains("Line 8: PORT: Is not a whole number."), "{page}");
     assert!(tag(&page, r#"action="/services/"#).contains("view=raw"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_is_there_as_a_text_with_comments() {
+    let page = page(Role::Developer, "?view=raw&format=yaml").await;
+    assert!(page.contains("Values as YAML") && tag(&page, r#"name="form[format]""#).contains(r#"value="yaml""#), "{page}");
+    assert!(page.contains("<em># as yaml</em>") && page.contains("<b>LOG_LEVEL</b>: <i>\"DEBUG\"</i>"), "{page}");
+    assert!(tag(&page, r#"action="/services/"#).contains("view=raw&amp;format=yaml"), "{page}");
+    for format in api::ConfigurationFormat::ALL {
+        assert!(page.contains(&format!("/export?format={format}")), "{page}");
+    }
+    let raw = |text: &str| format!("&form[format]=yaml&form[raw]={text}");
+    let body = form(&raw("%23+a%0D%0APORT%3A+soon"));
+    let checked = post_as(one(), Some(Role::Developer), "/rpc/validate_configuration", &body, "application/json").await;
+    let checked: CheckedConfiguration = serde_json::from_str(&checked.text).unwrap();
+    assert_eq!((checked.faults.len(), checked.lines), (1, [("/values/PORT".to_owned(), 2)].into()));
+    let saved = post(one(), Some(Role::Developer), "/rpc/save_configuration", &form(&raw("PORT%3A+9000"))).await;
+    assert_eq!(saved.location.as_deref(), Some(format!("{PAGE}?done=config-saved&saved=8&view=raw&format=yaml").as_str()));
+    let import = |text: &str| format!("form_token=form-token&id={}&format=env&text={text}&mode=merge", service(1, "accounts").id);
+    let imported = post(one(), Some(Role::Developer), "/rpc/import_configuration", &import("PORT%3A+1")).await;
+    assert_eq!(imported.location.as_deref(), Some(format!("{PAGE}/versions?from=7&to=8&done=config-imported&saved=8").as_str()));
+    let refused = post_as(one(), Some(Role::Viewer), "/rpc/import_configuration", &import("A%3A+1"), "application/json").await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -160,7 +184,7 @@ async fn a_form_is_saved_by_the_types_of_its_fields() {
     let answer = post_as(one(), Some(Role::Developer), "/rpc/validate_configuration", &form(rest), "application/json").await;
     let checked: CheckedConfiguration = serde_json::from_str(&answer.text).unwrap();
     let values = json!({"PORT": 9000, "API_KEY": api::MASK, "HOSTS": ["b"], "EXTRA": "more", "MORE": "1"});
-    assert_eq!(checked, CheckedConfiguration { values: Some(values), faults: Vec::new() });
+    assert_eq!(checked, CheckedConfiguration { values: Some(values), faults: Vec::new(), lines: Default::default() });
     let saved = post(one(), Some(Role::Developer), "/rpc/save_configuration", &form(rest)).await;
     assert_eq!(saved.location.as_deref(), Some(format!("{PAGE}?done=config-saved&saved=8").as_str()));
     let restarted = post(one(), Some(Role::Developer), "/rpc/save_configuration", &form("&form[restart]=true&form[raw]=%7B%7D")).await;

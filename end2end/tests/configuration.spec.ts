@@ -150,6 +150,64 @@ test('JSON is another way to write the same, and takes along what is typed', asy
   });
 });
 
+test('YAML keeps its comments, also through the fields, and says what is wrong with its line', async ({ page, pilothouse, signIn }) => {
+  await withService(pilothouse, 'greeter-yaml', async (id) => {
+    await signIn('developer');
+    await open(page, path(id));
+    await field(page, 'GREETING').fill('typed');
+    const views = page.getByRole('navigation', { name: 'View of the configuration' });
+    await views.getByRole('link', { name: 'YAML' }).click();
+    const text = page.getByLabel('Values as YAML');
+    await expect(text).toHaveValue(/^GREETING: typed$/m);
+    await expect(text, 'a secret is not in the page').not.toHaveValue(/not-to-be-seen/);
+    const typed = await text.inputValue();
+    await text.fill(`# how it greets\n${typed.replace('GREETING: typed', 'GREETING: kind # to all')}`.replace(/^WORKERS: .*$/m, 'WORKERS: 99'));
+    await expect(page.getByText(/^Line \d+: WORKERS: /)).toBeVisible();
+    await text.fill((await text.inputValue()).replace('WORKERS: 99', 'WORKERS: ['));
+    await expect(page.getByText(/^Line \d+: It isn't YAML/)).toBeVisible();
+    await text.fill((await text.inputValue()).replace('WORKERS: [', 'WORKERS: 4'));
+    await views.getByRole('link', { name: 'Fields' }).click();
+    await expect(field(page, 'WORKERS')).toHaveValue('4');
+    await field(page, 'WORKERS').fill('5');
+    await views.getByRole('link', { name: 'TOML' }).click();
+    await expect(page.getByLabel('Values as TOML')).toHaveValue(/^WORKERS = 5$/m);
+    await views.getByRole('link', { name: 'YAML' }).click();
+    await expect(text, 'comments that are not saved stay').toHaveValue(/^# how it greets\n(.*\n)*GREETING: kind # to all\n(.*\n)*WORKERS: 5$/m);
+    await save(page).click();
+    await expect(done(page)).toContainText('Saved as a new version');
+    await expect(page.getByLabel('Values as YAML')).toHaveValue(/^# how it greets$/m);
+    expect((await read(pilothouse, id)).values).toMatchObject({ GREETING: 'kind', WORKERS: 5, UNKNOWN: 'further' });
+    await saveElsewhere(pilothouse, id, { WORKERS: 6 });
+    await open(page, `${path(id)}?view=raw&format=yaml`);
+    await expect(text, 'and through what is saved elsewhere').toHaveValue(/^GREETING: kind # to all\n(.*\n)*WORKERS: 6$/m);
+  });
+});
+
+test('a configuration goes out as a file, and another comes in and shows what it has changed', async ({ page, pilothouse, signIn }) => {
+  await withService(pilothouse, 'greeter-file', async (id) => {
+    await signIn('developer');
+    await open(page, path(id));
+    await page.getByText('Export…').click();
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: '.env' }).last().click()]);
+    expect(download.suggestedFilename()).toBe('greeter-file.env');
+    const chunks: Buffer[] = [];
+    for await (const chunk of await download.createReadStream()) chunks.push(chunk as Buffer);
+    const exported = Buffer.concat(chunks).toString('utf8');
+    expect(exported).toMatch(/^GREETING=hello$/m);
+    expect(exported).toContain('API_KEY=********');
+
+    await page.getByText('Import…').click();
+    await page.getByLabel('File').setInputFiles({ name: 'new.yaml', mimeType: 'text/plain', buffer: Buffer.from('WORKERS: 4\nUNKNOWN: other\n') });
+    await expect(page.getByLabel('Text', { exact: true })).toHaveValue(/WORKERS: 4/);
+    await expect(page.getByLabel('Format')).toHaveValue('yaml');
+    await page.getByRole('button', { name: 'Import' }).click();
+    await expect(done(page)).toContainText('Imported as a new version');
+    const changes = page.getByRole('region', { name: 'Table of changes' });
+    await expect(changes.getByRole('row').filter({ hasText: 'WORKERS' })).toContainText('4');
+    expect(await read(pilothouse, id)).toMatchObject({ version: 2, values: { GREETING: 'hello', WORKERS: 4, UNKNOWN: 'other' } });
+  });
+});
+
 test('what two people change at once comes together', async ({ page, pilothouse, signIn }) => {
   await withService(pilothouse, 'greeter-twice', async (id) => {
     await signIn('developer');
@@ -172,7 +230,7 @@ test('what two people change at once comes together', async ({ page, pilothouse,
 test('a viewer reads the values, sees no secret and gets no form', async ({ page, pilothouse, signIn }) => {
   await withService(pilothouse, 'greeter-seen', async (id) => {
     await signIn('viewer');
-    for (const view of ['', '?view=raw']) {
+    for (const view of ['', '?view=raw', '?view=raw&format=yaml']) {
       await open(page, path(id) + view);
       await expect(page.getByRole('main')).toContainText('GREETING');
       expect(await page.content()).not.toContain('not-to-be-seen');
@@ -188,7 +246,7 @@ test('on a phone nothing of it is wider than the screen', async ({ page, pilotho
     await saveElsewhere(pilothouse, id, { GREETING: 'a greeting that is longer than any screen of a phone is wide, by far' });
     await page.setViewportSize({ width: 390, height: 844 });
     await signIn('developer');
-    for (const view of ['', '?view=raw', '/versions?from=1&to=2', '/versions?from=2&to=1&restore=1']) {
+    for (const view of ['', '?view=raw', '?view=raw&format=toml', '/versions?from=1&to=2', '/versions?from=2&to=1&restore=1']) {
       await open(page, path(id) + view);
       await expect(page.getByRole('heading', { level: 2 }).first()).toBeVisible();
       expect.soft(await page.evaluate(() => document.documentElement.scrollWidth), view).toBeLessThanOrEqual(390);
@@ -215,6 +273,16 @@ test.describe('without JavaScript', () => {
       await expect(done(page)).toContainText('Saved as a new version');
       expect((await read(pilothouse, id)).values).toMatchObject({ GREETING: 'plain', WORKERS: 3, UNKNOWN: 'further', MORE: '1' });
 
+      await page.goto(`${path(id)}?view=raw&format=env`);
+      await page.getByLabel('Values as .env').fill('# mine\nGREETING=plain\nWORKERS=many');
+      await save(page).click();
+      await expect(page.getByLabel('Values as .env'), 'what was typed stays').toHaveValue('# mine\nGREETING=plain\nWORKERS=many');
+      await expect(page.getByRole('main')).toContainText('WORKERS:');
+      await page.getByLabel('Values as .env').fill('# mine\nGREETING=plain\nWORKERS=4');
+      await save(page).click();
+      await expect(page.getByLabel('Values as .env')).toHaveValue('# mine\nGREETING=plain\nWORKERS=4');
+      await page.getByRole('link', { name: 'Fields' }).click();
+
       await saveElsewhere(pilothouse, id, { GREETING: 'theirs' });
       await field(page, 'GREETING').fill('mine');
       await save(page).click();
@@ -222,8 +290,8 @@ test.describe('without JavaScript', () => {
       await expect(field(page, 'GREETING')).toHaveValue('mine');
       await page.getByRole('link', { name: 'See what they have changed' }).click();
       await expect(page.getByRole('region', { name: 'Table of changes' })).toContainText('theirs');
-      await page.getByRole('link', { name: 'Restore version 2', exact: true }).click();
-      await page.getByRole('button', { name: 'Restore version 2' }).click();
+      await page.getByRole('link', { name: 'Restore version 3', exact: true }).click();
+      await page.getByRole('button', { name: 'Restore version 3' }).click();
       await expect(done(page)).toContainText('Restored');
       await expect(field(page, 'GREETING')).toHaveValue('plain');
     });

@@ -95,7 +95,8 @@ fn left() -> String {
     let memory = memory.lines().find_map(|line| line.strip_prefix("MemAvailable:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
     let disk = output(Command::new("df").args(["--output=avail", "-k"]).arg(place::root())).unwrap_or_default();
     let disk = disk.lines().last().and_then(|line| line.trim().parse::<u64>().ok());
-    let megabytes = |kilobytes: Option<u64>| kilobytes.map_or("an unknown amount".to_owned(), |kilobytes| format!("{} MB", kilobytes / 1024));
+    let megabytes =
+        |kilobytes: Option<u64>| kilobytes.map_or("an unknown amount".to_owned(), |kilobytes| format!("{} MB", kilobytes / 1024));
     format!("{} of memory and {} of disk", megabytes(memory), megabytes(disk))
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Detail, Error, ErrorCode, Result, ServiceId, Timestamp, is_variable_name};
+use crate::{ConfigurationFormat, Detail, Error, ErrorCode, Result, ServiceId, Timestamp, is_variable_name};
 
 /// What stands in place of a secret that isn't shown. In values that are saved it stands for what is kept already.
 pub const MASK: &str = "********";
@@ -37,6 +37,9 @@ pub struct Configuration {
     pub faults: Vec<Detail>,
     /// What else is to be known: that a file isn't read any more, why a schema wasn't taken.
     pub notes: Vec<String>,
+    /// How the newest version was written, when it was saved as a text with comments; they are kept for that format.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<ConfigurationFormat>,
     /// While the newest version is watched: until when, and what is gone back to if the service isn't well with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watch: Option<ConfigurationWatch>,

@@ -9,12 +9,13 @@ use async_trait::async_trait;
 
 use crate::{
     BulkReport, BulkRequest, Caller, ComposeReport, ComposeRequest, Configuration, ConfigurationCheck, ConfigurationDifference,
-    ConfigurationReset, ConfigurationRestore, ConfigurationSnapshot, ConfigurationVerdict, ConfigurationVersion, Credentials,
-    DeletedService, DependencyGraph, DependencyQuery, DifferenceQuery, DiscoveryReport, Error, Event, EventQuery, HealthCheck,
-    HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, KeyRotation, LogLine, LogQuery, Me, MetricsQuery, MetricsSeries,
-    NamedSecret, NewConfiguration, NewSchema, NewSecret, NewService, NewUser, Origin, Page, Restoration, Result, Secret, SecretName,
-    SecretReveal, SecretValue, Service, ServiceDetail, ServiceId, ServicePatch, ServicePlan, ServiceQuery, Session, SessionId, Setup,
-    SystemReport, SystemSeries, Tokens, User, UserId, UserPatch,
+    ConfigurationDraft, ConfigurationFormat, ConfigurationImport, ConfigurationImported, ConfigurationReading, ConfigurationReset,
+    ConfigurationRestore, ConfigurationSnapshot, ConfigurationText, ConfigurationTextQuery, ConfigurationVerdict, ConfigurationVersion,
+    ConfigurationsImport, Credentials, DeletedService, DependencyGraph, DependencyQuery, DifferenceQuery, DiscoveryReport, Error, Event,
+    EventQuery, HealthCheck, HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, KeyRotation, LogLine, LogQuery, Me,
+    MetricsQuery, MetricsSeries, NamedSecret, NewConfiguration, NewSchema, NewSecret, NewService, NewUser, Origin, Page, Restoration,
+    Result, Secret, SecretName, SecretReveal, SecretValue, Service, ServiceDetail, ServiceId, ServicePatch, ServicePlan, ServiceQuery,
+    Session, SessionId, Setup, SystemReport, SystemSeries, Tokens, User, UserId, UserPatch,
 };
 
 /// All ports together: what pages and handlers take from their context.
@@ -145,6 +146,27 @@ pub trait Configurations: Send + Sync {
 
     /// Saves values with some, or all, back at their defaults. Needs what saving needs, and fails as it does.
     async fn reset(&self, caller: &Caller, id: ServiceId, reset: ConfigurationReset) -> Result<Configuration>;
+
+    /// The values of a version as text, with the comments that it was saved with when it was saved in that format. Needs `config:read`. Fails with
+    /// `validation_failed` for what a format can't hold.
+    async fn text(&self, caller: &Caller, id: ServiceId, query: ConfigurationTextQuery) -> Result<ConfigurationText>;
+
+    /// Values that aren't saved as text. Needs `config:read`. Fails with `validation_failed` for what a format can't hold.
+    async fn write(&self, caller: &Caller, id: ServiceId, draft: ConfigurationDraft) -> Result<ConfigurationText>;
+
+    /// What a text says, and what is wrong with that; saves nothing. Needs `config:read`.
+    async fn read(&self, caller: &Caller, id: ServiceId, text: ConfigurationText) -> Result<ConfigurationReading>;
+
+    /// Saves what a text says as a new version, with its comments, unless nothing is different. Needs what saving needs, and fails as it does; what
+    /// can't be read is at `/text`.
+    async fn import(&self, caller: &Caller, id: ServiceId, import: ConfigurationImport) -> Result<ConfigurationImported>;
+
+    /// The values of all services in one text, by their names; containers that others have made aren't in it. Needs `config:read`.
+    async fn export_all(&self, caller: &Caller, format: ConfigurationFormat) -> Result<ConfigurationText>;
+
+    /// Saves what a text has for each of its services, in the order of their names. All of it is checked before anything is saved; when one can't be saved after that,
+    /// its notes say why and the others are. Needs what saving needs.
+    async fn import_all(&self, caller: &Caller, import: ConfigurationsImport) -> Result<Page<ConfigurationImported>>;
 
     /// Sets the schema, or goes back to the one that is found. Needs `config:change`. Values that it refuses stay until they are saved.
     async fn set_schema(&self, caller: &Caller, id: ServiceId, new: NewSchema) -> Result<Configuration>;

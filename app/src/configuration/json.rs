@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 /// A text of more bytes is shown in one colour: marking it at each stroke would be felt.
-const MARKED: usize = 200_000;
+pub(super) const MARKED: usize = 200_000;
 
 /// Where a text isn't a JSON object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,7 +115,7 @@ pub fn marked(text: &str) -> String {
     html
 }
 
-fn escape(text: &str, html: &mut String) {
+pub(super) fn escape(text: &str, html: &mut String) {
     for letter in text.chars() {
         match letter {
             '<' => html.push_str("&lt;"),

@@ -4,6 +4,7 @@
 mod field;
 mod group;
 mod json;
+mod lines;
 mod merge;
 #[cfg(feature = "ssr")]
 mod read;
@@ -13,6 +14,7 @@ mod words;
 pub use field::{Choice, Field, Kind, fields, further};
 pub use group::{Group, groups};
 pub use json::{json_fault, marked, places};
+pub use lines::marked_lines;
 #[cfg(feature = "hydrate")]
 pub use merge::merge;
 pub use merge::{Clash, Merge};
@@ -26,7 +28,8 @@ pub use schema::Properties;
 pub fn faulty_name(field: &str) -> Option<String> {
     let rest = field.strip_prefix("/values/").or_else(|| field.strip_prefix('/'))?;
     let part = rest.split('/').next().unwrap_or_default();
-    let is_of_request = !field.starts_with("/values/") && ["values", "version", "message", "restart", "extra"].contains(&rest);
+    let is_of_request =
+        !field.starts_with("/values/") && ["values", "version", "message", "restart", "extra", "text", "format"].contains(&rest);
     (!part.is_empty() && !is_of_request).then(|| part.replace("~1", "/").replace("~0", "~"))
 }
 
@@ -44,6 +47,7 @@ mod tests {
             ("/values", None),
             ("/version", None),
             ("/extra", None),
+            ("/text", None),
             ("", None),
         ];
         for (field, name) in cases {

@@ -20,6 +20,7 @@ fn nothing(id: ServiceId) -> Configuration {
         secrets: Vec::new(),
         faults: Vec::new(),
         notes: Vec::new(),
+        format: None,
         watch: None,
         updated_at: None,
         updated_by: None,
@@ -104,6 +105,61 @@ impl Configurations for Fake {
         } else {
             Ok(Configuration { version: now.version + 1, ..now })
         }
+    }
+
+    async fn text(&self, caller: &Caller, id: ServiceId, query: ConfigurationTextQuery) -> Result<ConfigurationText> {
+        let now = Configurations::get(self, caller, id).await?;
+        let values = now.values.as_object().cloned().unwrap_or_default();
+        let lines = values.iter().map(|(name, value)| format!("{name}: {value}\n"));
+        let text = match query.format {
+            ConfigurationFormat::Json => serde_json::to_string_pretty(&values).unwrap_or_default(),
+            _ => format!("# as {}\n{}", query.format, lines.collect::<String>()),
+        };
+        Ok(ConfigurationText { format: query.format, text })
+    }
+
+    async fn write(&self, _: &Caller, _: ServiceId, draft: ConfigurationDraft) -> Result<ConfigurationText> {
+        Ok(ConfigurationText { format: draft.format, text: draft.values.to_string() })
+    }
+
+    async fn read(&self, _: &Caller, _: ServiceId, text: ConfigurationText) -> Result<ConfigurationReading> {
+        let value = |line: &str| {
+            let (name, value) = line.split_once(": ")?;
+            Some((name.to_owned(), serde_json::from_str(value).unwrap_or_else(|_| Value::from(value))))
+        };
+        let values = Value::Object(text.text.lines().filter(|line| !line.starts_with('#')).filter_map(value).collect());
+        let details = faults(&values);
+        let at = text.text.lines().position(|line| line.starts_with("PORT")).map_or(1, |at| at as u64 + 1);
+        let lines = details.iter().map(|detail| (detail.field.clone(), at)).collect();
+        Ok(ConfigurationReading { values: Some(values), details, lines })
+    }
+
+    async fn import(&self, caller: &Caller, id: ServiceId, import: ConfigurationImport) -> Result<ConfigurationImported> {
+        caller.require_on(Permission::ConfigChange, id)?;
+        let now = Configurations::get(self, caller, id).await?;
+        if let Some(seen) = import.version.filter(|seen| *seen != now.version) {
+            return Err(changed_since(seen, now.version));
+        }
+        let read = Configurations::read(self, caller, id, ConfigurationText { format: import.format, text: import.text }).await?;
+        Error::invalid_fields(read.details)?;
+        let service_name = self.find(id)?.name.clone();
+        Ok(ConfigurationImported {
+            service_id: id,
+            service_name,
+            version: now.version + 1,
+            saved: true,
+            changes: Vec::new(),
+            notes: Vec::new(),
+        })
+    }
+
+    async fn export_all(&self, _: &Caller, format: ConfigurationFormat) -> Result<ConfigurationText> {
+        Ok(ConfigurationText { format, text: String::new() })
+    }
+
+    async fn import_all(&self, caller: &Caller, _: ConfigurationsImport) -> Result<Page<ConfigurationImported>> {
+        caller.require(Permission::ConfigChange)?;
+        Ok(Page::whole(Vec::new()))
     }
 
     async fn set_schema(&self, caller: &Caller, id: ServiceId, new: NewSchema) -> Result<Configuration> {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use api::{Configuration, ConfigurationDifference, ConfigurationVersion, Detail, Page, ServiceId};
+use api::{Configuration, ConfigurationDifference, ConfigurationFormat, ConfigurationText, ConfigurationVersion, Detail, Page, ServiceId};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -38,10 +38,13 @@ pub struct ConfigurationForm {
     /// What the schema doesn't know, as [`api::read_variables`] reads it.
     #[serde(default)]
     pub extra: String,
-    /// All values as JSON.
+    /// All values as text.
     #[serde(default)]
     pub raw: Option<String>,
-    /// Whether it leads to the fields, although it has JSON.
+    /// How that is written.
+    #[serde(default)]
+    pub format: ConfigurationFormat,
+    /// Whether it leads to the fields, although it has a text.
     #[serde(default)]
     pub to_fields: bool,
 }
@@ -53,6 +56,9 @@ pub struct CheckedConfiguration {
     pub values: Option<Value>,
     /// What is wrong with them.
     pub faults: Vec<Detail>,
+    /// The lines of that in a text that isn't JSON, from 1, by the fields of `faults`.
+    #[serde(default)]
+    pub lines: BTreeMap<String, u64>,
 }
 
 /// The newest configuration of a service.
@@ -95,14 +101,64 @@ pub async fn validate_configuration(
     let context = RequestContext::current();
     context.check_form_token(&form_token)?;
     let (caller, configurations) = (context.caller()?, &context.backend.configurations);
+    if let Some(text) = form.text() {
+        let api::ConfigurationReading { values, details, lines } = configurations.read(caller, id, text).await?;
+        return Ok(CheckedConfiguration { values, faults: details, lines });
+    }
     let now = configurations.get(caller, id).await?;
+    let lines = BTreeMap::new();
     let values = match form.read(&now) {
         Ok(values) => values,
-        Err(error) => return Ok(CheckedConfiguration { values: None, faults: error.details }),
+        Err(error) => return Ok(CheckedConfiguration { values: None, faults: error.details, lines }),
     };
     let check = api::ConfigurationCheck { values: values.clone() };
     let verdict = configurations.validate(caller, id, check).await?;
-    Ok(CheckedConfiguration { values: Some(values), faults: verdict.details })
+    Ok(CheckedConfiguration { values: Some(values), faults: verdict.details, lines })
+}
+
+/// The newest values as text.
+#[server(prefix = "/rpc", output = Json, endpoint = "get_configuration_text")]
+pub async fn get_configuration_text(id: ServiceId, format: ConfigurationFormat) -> RpcResult<ConfigurationText> {
+    let context = RequestContext::current();
+    let query = api::ConfigurationTextQuery { format, version: None };
+    Ok(context.backend.configurations.text(context.caller()?, id, query).await?)
+}
+
+/// Values that aren't saved, which are a JSON object, as text; the comments of `text` are kept.
+#[server(prefix = "/rpc", output = Json, endpoint = "write_configuration")]
+pub async fn write_configuration(
+    id: ServiceId,
+    format: ConfigurationFormat,
+    values: String,
+    text: Option<String>,
+) -> RpcResult<ConfigurationText> {
+    let context = RequestContext::current();
+    let values = serde_json::from_str(&values).map_err(|error| api::Error::invalid("/values", error.to_string()))?;
+    let draft = api::ConfigurationDraft { format, values, text };
+    Ok(context.backend.configurations.write(context.caller()?, id, draft).await?)
+}
+
+/// Saves what a text says as a new version, and leads to what it has changed.
+#[server(prefix = "/rpc", output = Json, endpoint = "import_configuration")]
+pub async fn import_configuration(
+    id: ServiceId,
+    format: ConfigurationFormat,
+    text: String,
+    #[server(default)] mode: api::ImportMode,
+    #[server(default)] message: String,
+    #[server(default)] form_token: String,
+) -> RpcResult<()> {
+    let context = RequestContext::current();
+    context.check_form_token(&form_token)?;
+    let message = message.trim().to_owned();
+    let import = api::ConfigurationImport { mode, message, ..api::ConfigurationImport::of(format, text) };
+    let done = context.backend.configurations.import(context.caller()?, id, import).await?;
+    let versions = crate::path::configuration_versions(id);
+    leptos_axum::redirect(&match done.saved {
+        true => format!("{versions}?from={}&to={}&done=config-imported&saved={}", done.version - 1, done.version, done.version),
+        false => format!("{}?done=config-same&saved={}&at={}", crate::path::configuration(id), done.version, context.now.micros()),
+    });
+    Ok(())
 }
 
 /// Saves the values of an earlier version as a new one.
@@ -194,6 +250,18 @@ impl ConfigurationForm {
     async fn save(self, context: &RequestContext, id: ServiceId, form_token: &str) -> api::Result<String> {
         context.check_form_token(form_token)?;
         let (caller, configurations) = (context.caller()?, &context.backend.configurations);
+        if let Some(ConfigurationText { format, text }) = self.text() {
+            let watch_seconds = (self.restart && self.watch).then_some(api::NewConfiguration::WATCH_SECONDS);
+            let (restart, message) = (self.restart, self.message.trim().to_owned());
+            let import = api::ConfigurationImport { message, restart, watch_seconds, ..api::ConfigurationImport::of(format, text) };
+            let imported = configurations.import(caller, id, api::ConfigurationImport { version: Some(self.version), ..import }).await?;
+            let what = match (imported.saved, restart) {
+                (false, _) => "same",
+                (true, true) => "restarted",
+                (true, false) => "saved",
+            };
+            return Ok(format!("{}&view=raw&format={format}", done(id, what, imported.version)));
+        }
         let values = self.read(&configurations.get(caller, id).await?)?;
         let (restart, is_raw) = (self.restart, self.raw.is_some() && !self.to_fields);
         let watch_seconds = (restart && self.watch).then_some(api::NewConfiguration::WATCH_SECONDS);
@@ -202,6 +270,12 @@ impl ConfigurationForm {
         let version = configurations.save(caller, id, new).await?.version;
         let done = done(id, if restart { "restarted" } else { "saved" }, version);
         Ok(if is_raw { format!("{done}&view=raw") } else { done })
+    }
+
+    /// Its text, when it has one that only the engine can read.
+    fn text(&self) -> Option<ConfigurationText> {
+        let text = self.raw.clone().filter(|_| self.format != ConfigurationFormat::Json)?;
+        Some(ConfigurationText { format: self.format, text: text.replace("\r\n", "\n") })
     }
 
     /// All values that it means, with what `now` knows of them.
@@ -266,6 +340,7 @@ mod tests {
             secrets: vec!["/KEY".into(), "/TOKEN".into()],
             faults: Vec::new(),
             notes: Vec::new(),
+            format: None,
             watch: None,
             updated_at: None,
             updated_by: None,

@@ -24,6 +24,7 @@ pub mod system;
 #[doc(hidden)]
 pub mod testing;
 mod user;
+mod yaml;
 
 pub use catalog::{Catalog, Entry, Json};
 pub use clock::Clock;

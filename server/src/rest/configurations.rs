@@ -1,11 +1,14 @@
 //! What services are told.
 
 use api::{
-    Configuration, ConfigurationCheck, ConfigurationDifference, ConfigurationReset, ConfigurationRestore, ConfigurationSnapshot,
-    ConfigurationVerdict, ConfigurationVersion, DifferenceQuery, ErrorBody, NewConfiguration, NewSchema, Page, ServiceId,
+    Configuration, ConfigurationCheck, ConfigurationDifference, ConfigurationFormat, ConfigurationImport, ConfigurationImported,
+    ConfigurationReset, ConfigurationRestore, ConfigurationSnapshot, ConfigurationText, ConfigurationTextQuery, ConfigurationVerdict,
+    ConfigurationVersion, ConfigurationsImport, DifferenceQuery, ErrorBody, NewConfiguration, NewSchema, Page, ServiceId,
 };
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -24,6 +27,10 @@ pub fn routes() -> OpenApiRouter<std::sync::Arc<Server>> {
         .routes(routes!(difference))
         .routes(routes!(restore))
         .routes(routes!(reset))
+        .routes(routes!(export))
+        .routes(routes!(import))
+        .routes(routes!(export_all))
+        .routes(routes!(import_all))
         .routes(routes!(set_schema))
 }
 
@@ -138,6 +145,90 @@ async fn reset(
     Body(reset): Body<ConfigurationReset>,
 ) -> Answer<Json<Configuration>> {
     json(server.backend.configurations.reset(&caller, id, reset).await?)
+}
+
+/// Writes the values of a version as JSON, YAML, TOML or `.env`, as a file.
+///
+/// Secrets are `********`, which keeps them when the text is imported again; references such as `${secret:name}` are shown. The comments that it was
+/// saved with are there when it was saved in that format.
+#[utoipa::path(get, path = "/api/config/services/{id}/export", tag = "configuration",
+    params(("id" = ServiceId, Path, description = "The service."), ConfigurationTextQuery), responses(
+        (status = 200, body = String, content_type = "text/plain", description = "The text, with the media type of its format."),
+        (status = 422, body = ErrorBody, description = "The format can't hold the values.")),
+    extensions(("x-permission" = json!("config:read"))))]
+async fn export(
+    State(server): Ports,
+    SignedIn(caller): SignedIn,
+    Id(id): Id<ServiceId>,
+    Params(query): Params<ConfigurationTextQuery>,
+) -> Answer<Response> {
+    let name = server.backend.services.get(&caller, id).await?.service.name;
+    Ok(file(server.backend.configurations.text(&caller, id, query).await?, &name))
+}
+
+/// Saves a text as a new version, with its comments, unless nothing is different from the newest.
+///
+/// `********` keeps the secret that is there. `replace` takes out what the text doesn't have, `merge` leaves it. With `dry_run` it is only said what would
+/// change.
+#[utoipa::path(post, path = "/api/config/services/{id}/import", tag = "configuration",
+    params(("id" = ServiceId, Path, description = "The service.")), request_body = ConfigurationImport, responses(
+        (status = 200, body = ConfigurationImported, description = "What it did, or would do."),
+        (status = 409, body = ErrorBody, description = "It wasn't made from the newest version."),
+        (status = 422, body = ErrorBody, description = "It can't be read, or the schema refuses it; `details` says where.")),
+    extensions(("x-permission" = json!("config:change"))))]
+async fn import(
+    State(server): Ports,
+    SignedIn(caller): SignedIn,
+    Id(id): Id<ServiceId>,
+    Body(import): Body<ConfigurationImport>,
+) -> Answer<Json<ConfigurationImported>> {
+    json(server.backend.configurations.import(&caller, id, import).await?)
+}
+
+/// How all configurations are written.
+#[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+struct Format {
+    /// JSON, YAML or TOML; JSON when absent.
+    format: ConfigurationFormat,
+}
+
+/// Writes the values of all services in one text, as a file: `services` has them by name. Secrets are `********`.
+///
+/// Containers that others have made aren't in it.
+#[utoipa::path(get, path = "/api/config/export", tag = "configuration", params(Format), responses(
+        (status = 200, body = String, content_type = "text/plain", description = "The text, with the media type of its format."),
+        (status = 422, body = ErrorBody, description = "The format can't hold the values.")),
+    extensions(("x-permission" = json!("config:read"))))]
+async fn export_all(State(server): Ports, SignedIn(caller): SignedIn, Params(Format { format }): Params<Format>) -> Answer<Response> {
+    Ok(file(server.backend.configurations.export_all(&caller, format).await?, "configurations"))
+}
+
+/// Saves what a text has for each of its services as new versions. Services that it doesn't have stay as they are.
+///
+/// All of it is checked before anything is saved. When a service can't be saved after that, its `notes` say why, and the others are.
+#[utoipa::path(post, path = "/api/config/import", tag = "configuration", request_body = ConfigurationsImport, responses(
+        (status = 200, body = Page<ConfigurationImported>, description = "What it did, or would do, for each of its services by name."),
+        (status = 422, body = ErrorBody, description = "It can't be read, a service isn't there, or a schema refuses values; `details` says where.")),
+    extensions(("x-permission" = json!("config:change"))))]
+async fn import_all(
+    State(server): Ports,
+    SignedIn(caller): SignedIn,
+    Body(import): Body<ConfigurationsImport>,
+) -> Answer<Json<Page<ConfigurationImported>>> {
+    json(server.backend.configurations.import_all(&caller, import).await?)
+}
+
+/// A text as a file to be kept.
+fn file(text: ConfigurationText, name: &str) -> Response {
+    let safe: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
+    let headers = [
+        (header::CONTENT_TYPE, text.format.media_type().to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{safe}.{}\"", text.format)),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    (headers, text.text).into_response()
 }
 
 /// Sets the schema of a configuration; `null` goes back to the one that is found.

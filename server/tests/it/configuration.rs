@@ -157,3 +157,55 @@ async fn each_version_whose_saving_was_answered_is_there_whole_after_a_kill() {
     let listed = admin.get(&format!("{path}/versions")).await.json();
     assert_eq!(listed["items"].as_array().unwrap().len() as u64, version, "with all before it");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_configuration_goes_out_as_a_file_and_comes_in_as_text() {
+    on_each_store(async |app: TestApp| {
+        let [viewer, developer, admin] = [app.sign_in("viewer").await, app.sign_in("developer").await, app.sign_in("admin").await];
+        let path = make(&admin, app.store.folder()).await;
+        let types = [
+            ("json", "application/json"),
+            ("yaml", "application/yaml"),
+            ("toml", "application/toml"),
+            ("env", "text/plain; charset=utf-8"),
+        ];
+        for (format, media_type) in types {
+            let reply = viewer.get(&format!("{path}/export?format={format}")).await;
+            assert_eq!((reply.status.as_u16(), reply.header("content-type")), (200, media_type), "{reply:?}");
+            assert_eq!(reply.header("content-disposition"), format!("attachment; filename=\"orders.{format}\""));
+            assert_eq!(reply.header("cache-control"), "no-store");
+            assert!(reply.text().contains("good day") && reply.text().contains("********") && !reply.text().contains(PLANTED), "{reply:?}");
+        }
+        viewer.get(&format!("{path}/export?format=xml")).await.fails_with(422, "validation_failed");
+
+        let yaml = format!("# how it greets\nGREETING: hi\nDATABASE_PASSWORD: \"********\" # {PLANTED}\nWORKERS: 4\n");
+        let body = json!({"format": "yaml", "text": yaml, "version": 1});
+        viewer.post(&format!("{path}/import"), body.clone()).await.fails_with(403, "forbidden");
+        let done = developer.post(&format!("{path}/import"), body).await.json();
+        assert_eq!(
+            [&done["saved"], &done["version"], &done["changes"][0]["field"]],
+            [&json!(true), &json!(2), &json!("/GREETING")],
+            "{done}"
+        );
+        let text = viewer.get(&format!("{path}/export?format=yaml")).await.text();
+        assert_eq!(text, "# how it greets\nGREETING: hi\nDATABASE_PASSWORD: \"********\" # ********\nWORKERS: 4\n");
+        let wrong = json!({"format": "env", "text": "GREETING=x\nWORKERS=many\n", "mode": "merge"});
+        let error = developer.post(&format!("{path}/import"), wrong).await.fails_with(422, "validation_failed");
+        assert_eq!(error["details"][0]["field"], "/values/WORKERS", "{error}");
+        let broken = json!({"format": "toml", "text": "A = 1\nB ="});
+        let error = developer.post(&format!("{path}/import"), broken).await.fails_with(422, "validation_failed");
+        assert_eq!(error["details"][0]["field"], "/text", "{error}");
+        assert!(error["details"][0]["message"].as_str().unwrap().starts_with("line 2: "), "{error}");
+
+        let all = viewer.get("/api/config/export?format=yaml").await.text();
+        assert!(all.starts_with("services:\n  orders:\n") && !all.contains(PLANTED), "{all}");
+        let body = json!({"format": "yaml", "text": all.replace("WORKERS: 4", "WORKERS: 5"), "mode": "merge", "dry_run": true});
+        let asked = developer.post("/api/config/import", body).await.json();
+        assert_eq!([&asked["items"][0]["saved"], &asked["items"][0]["changes"][0]["after"]], [&json!(false), &json!(5)], "{asked}");
+        let hostile = format!("services:\n  orders:\n    A: &a [{}]\n    B: [{}]\n", "x,".repeat(1000), "*a,".repeat(1000));
+        let body = json!({"format": "yaml", "text": hostile});
+        let error = developer.post("/api/config/import", body).await.fails_with(422, "validation_failed");
+        assert!(error["details"][0]["message"].as_str().unwrap().contains("too large"), "{error}");
+    })
+    .await;
+}

@@ -46,6 +46,7 @@ pub fn body_of(path: &str) -> serde_json::Value {
         "/api/auth/password" => json!({"old_password": "wrong", "new_password": "short"}),
         path if path.ends_with("/validate") => json!({"values": {}}),
         path if path.ends_with("/restore") && path.starts_with("/api/config") => json!({"version": 1}),
+        path if path.ends_with("/import") && path.starts_with("/api/config") => json!({"format": "json", "text": "{}"}),
         path if path.ends_with("/reset") => json!({"version": 1}),
         path if path.ends_with("/schema") => json!({"schema": {}}),
         path if path.starts_with("/api/config/services/") => json!({"values": {}, "version": 1}),

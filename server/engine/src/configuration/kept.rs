@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use api::{Error, ErrorCode, Result, Secret, SecretUse, ServiceId, Timestamp, VersionKind, secret_references};
+use api::{ConfigurationText, Error, ErrorCode, Result, Secret, SecretUse, ServiceId, Timestamp, VersionKind, secret_references};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -22,6 +22,8 @@ pub(super) struct Kept {
     pub values: Map<String, Value>,
     /// Pointers of what was secret when it was saved; it stays secret whatever the schema says later.
     pub secrets: BTreeSet<String>,
+    /// How it is written, when that has more to it than the values: comments. Its secrets are masked.
+    pub source: Option<ConfigurationText>,
     pub created_at: Timestamp,
     pub created_by: Option<String>,
 }
@@ -35,6 +37,8 @@ struct Content {
     created_at: Timestamp,
     created_by: Option<String>,
     message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source: Option<ConfigurationText>,
 }
 
 impl Manager {
@@ -83,8 +87,7 @@ impl Manager {
     pub(super) fn mask_all(&self) {
         let mut values = Vec::new();
         for kept in lock(&self.kept).values().flatten() {
-            let whole = Value::Object(kept.values.clone());
-            kept.secrets.iter().filter_map(|pointer| whole.pointer(pointer)).for_each(|value| texts(value, &mut values));
+            values.extend(secret_texts(&kept.values, &kept.secrets));
         }
         self.core.mask.set_of("configurations", values);
     }
@@ -118,10 +121,11 @@ impl Manager {
     pub(super) fn open_version(&self, row: &VersionRow) -> Result<Kept> {
         let context = context(row.service_id, row.version);
         let opened = self.core.keyring.open_sealed(&context.each_ref().map(Vec::as_slice), &row.sealed)?;
-        let Content { values, secrets, kind, created_at, created_by, message } = serde_json::from_slice(&opened).map_err(|error| {
-            tracing::error!(%error, service = %row.service_id, version = row.version, "configuration_not_readable");
-            Error::internal()
-        })?;
+        let Content { values, secrets, kind, created_at, created_by, message, source } =
+            serde_json::from_slice(&opened).map_err(|error| {
+                tracing::error!(%error, service = %row.service_id, version = row.version, "configuration_not_readable");
+                Error::internal()
+            })?;
         let is_as_sealed = (kind, created_at, &created_by, &message) == (row.kind, row.created_at, &row.created_by, &row.message);
         if !is_as_sealed {
             let what = format!(
@@ -130,13 +134,19 @@ impl Manager {
             );
             return Err(Error::new(ErrorCode::Internal, what));
         }
-        Ok(Kept { version: row.version, values, secrets, created_at: row.created_at, created_by: row.created_by.clone() })
+        Ok(Kept { version: row.version, values, secrets, source, created_at: row.created_at, created_by: row.created_by.clone() })
     }
 
     /// Seals values into a version whose other parts are known: none of them can be changed, nor put in the place of another one, unseen.
-    pub(super) fn seal_version(&self, row: VersionRow, values: &Map<String, Value>, secrets: &BTreeSet<String>) -> Result<VersionRow> {
+    pub(super) fn seal_version(
+        &self,
+        row: VersionRow,
+        values: &Map<String, Value>,
+        secrets: &BTreeSet<String>,
+        source: Option<ConfigurationText>,
+    ) -> Result<VersionRow> {
         let VersionRow { kind, created_at, created_by, message, .. } = row.clone();
-        let content = Content { values: values.clone(), secrets: secrets.clone(), kind, created_at, created_by, message };
+        let content = Content { values: values.clone(), secrets: secrets.clone(), kind, created_at, created_by, message, source };
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(&content).map_err(|_| Error::internal())?);
         let context = context(row.service_id, row.version);
         let sealed = self.core.keyring.seal(&context.each_ref().map(Vec::as_slice), &plain)?;
@@ -147,6 +157,13 @@ impl Manager {
 /// What a sealed version is bound to.
 pub(crate) fn context(id: ServiceId, version: u64) -> [Vec<u8>; 3] {
     [b"configuration".to_vec(), id.0.as_bytes().to_vec(), version.to_be_bytes().to_vec()]
+}
+
+/// The texts of all secrets of values.
+pub(super) fn secret_texts(values: &Map<String, Value>, secrets: &BTreeSet<String>) -> Vec<Secret> {
+    let (whole, mut all) = (Value::Object(values.clone()), Vec::new());
+    secrets.iter().filter_map(|pointer| whole.pointer(pointer)).for_each(|value| texts(value, &mut all));
+    all
 }
 
 /// The texts that a secret is made of.

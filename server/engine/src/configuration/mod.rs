@@ -4,20 +4,23 @@
 //! first save on it is told its newest version, and nothing else. What it runs with is the version that it was started with.
 
 mod difference;
+mod import;
 mod kept;
 mod mask;
 mod save;
 pub mod schema;
 mod state;
+mod text;
 mod watch;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use api::{
-    Caller, Configuration, ConfigurationCheck, ConfigurationDifference, ConfigurationReset, ConfigurationRestore, ConfigurationSnapshot,
-    ConfigurationVerdict, ConfigurationVersion, DifferenceQuery, Error, EventKind, NewConfiguration, NewSchema, Page, Permission, Result,
-    ServiceId, VersionKind,
+    Caller, Configuration, ConfigurationCheck, ConfigurationDifference, ConfigurationDraft, ConfigurationFormat, ConfigurationImport,
+    ConfigurationImported, ConfigurationReading, ConfigurationReset, ConfigurationRestore, ConfigurationSnapshot, ConfigurationText,
+    ConfigurationTextQuery, ConfigurationVerdict, ConfigurationVersion, ConfigurationsImport, DifferenceQuery, Error, EventKind,
+    NewConfiguration, NewSchema, Page, Permission, Result, ServiceId, VersionKind,
 };
 use async_trait::async_trait;
 use serde_json::Value;
@@ -69,6 +72,7 @@ impl Manager {
                 version: 1,
                 values: state.values.clone(),
                 secrets: state.secrets.clone(),
+                source: None,
                 created_at: state.row.created_at,
                 created_by: None,
             };
@@ -119,10 +123,10 @@ impl api::ports::Configurations for Manager {
 
     async fn save(&self, caller: &Caller, id: ServiceId, new: NewConfiguration) -> Result<Configuration> {
         let NewConfiguration { values, version, message, restart, watch_seconds } = new;
-        let draft = move |_: &State| {
-            let values = object(values)?;
+        let draft = move |state: &State| {
+            let (values, source) = (object(values)?, state.source().cloned());
             let (kind, secrets) = (VersionKind::Saved, Default::default());
-            Ok(Draft { kind, made_from: Some(version), values, secrets, message, restart, watch_seconds })
+            Ok(Draft { kind, made_from: Some(version), values, secrets, source, message, restart, watch_seconds })
         };
         self.save_draft(caller, id, draft).await
     }
@@ -177,9 +181,9 @@ impl api::ports::Configurations for Manager {
         })?;
         let message = if message.trim().is_empty() { format!("as it was in version {version}") } else { message };
         let draft = move |_: &State| {
-            let Kept { values, secrets, .. } = kept;
+            let Kept { values, secrets, source, .. } = kept;
             let (kind, made_from) = (VersionKind::Restored, current_version);
-            Ok(Draft { kind, made_from, values, secrets, message, restart, watch_seconds: None })
+            Ok(Draft { kind, made_from, values, secrets, source, message, restart, watch_seconds: None })
         };
         self.save_draft(caller, id, draft).await
     }
@@ -187,11 +191,42 @@ impl api::ports::Configurations for Manager {
     async fn reset(&self, caller: &Caller, id: ServiceId, reset: ConfigurationReset) -> Result<Configuration> {
         let ConfigurationReset { version, names, message } = reset;
         let draft = move |state: &State| {
-            let values = save::reset(state, &names)?;
+            let (values, source) = (save::reset(state, &names)?, state.source().cloned());
             let (kind, secrets) = (VersionKind::Reset, Default::default());
-            Ok(Draft { kind, made_from: Some(version), values, secrets, message, restart: false, watch_seconds: None })
+            Ok(Draft { kind, made_from: Some(version), values, secrets, source, message, restart: false, watch_seconds: None })
         };
         self.save_draft(caller, id, draft).await
+    }
+
+    async fn text(&self, caller: &Caller, id: ServiceId, query: ConfigurationTextQuery) -> Result<ConfigurationText> {
+        caller.require_on(Permission::ConfigRead, id)?;
+        let state = self.state(id).await?;
+        let (_, kept) = self.version_of(&state, query.version.unwrap_or_else(|| state.version())).await?;
+        import::text(&kept, &state.schema.schema, query.format)
+    }
+
+    async fn write(&self, caller: &Caller, id: ServiceId, draft: ConfigurationDraft) -> Result<ConfigurationText> {
+        caller.require_on(Permission::ConfigRead, id)?;
+        let state = self.state(id).await?;
+        import::written(&state, draft)
+    }
+
+    async fn read(&self, caller: &Caller, id: ServiceId, text: ConfigurationText) -> Result<ConfigurationReading> {
+        caller.require_on(Permission::ConfigRead, id)?;
+        let state = self.state(id).await?;
+        import::reading(&state, &text)
+    }
+
+    async fn import(&self, caller: &Caller, id: ServiceId, import: ConfigurationImport) -> Result<ConfigurationImported> {
+        self.import_one(caller, id, import).await
+    }
+
+    async fn export_all(&self, caller: &Caller, format: ConfigurationFormat) -> Result<ConfigurationText> {
+        self.text_of_all(caller, format).await
+    }
+
+    async fn import_all(&self, caller: &Caller, import: ConfigurationsImport) -> Result<Page<ConfigurationImported>> {
+        self.import_many(caller, import).await
     }
 
     async fn set_schema(&self, caller: &Caller, id: ServiceId, new: NewSchema) -> Result<Configuration> {

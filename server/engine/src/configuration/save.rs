@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use api::{
-    Action, Caller, Configuration, Detail, Error, EventKind, Permission, Result, ServiceId, Status, VersionKind, changed_since,
-    variables_of,
+    Action, Caller, Configuration, ConfigurationText, Detail, Error, EventKind, Permission, Result, ServiceId, Status, VersionKind,
+    changed_since, variables_of,
 };
 use serde_json::{Map, Value};
 
 use super::kept::Kept;
 use super::state::{State, in_body, secrets};
-use super::{Manager, difference, lock, mask, watch};
+use super::{Manager, difference, import, lock, mask, watch};
 use crate::events::NewEvent;
 use crate::secrets::keyring::require_key;
 use crate::store::configurations::{
@@ -33,6 +33,8 @@ pub(super) struct Draft {
     pub values: Map<String, Value>,
     /// Pointers of what stays secret besides what was and what the schema says.
     pub secrets: BTreeSet<String>,
+    /// How it is written, when that has comments. Where the values are others it is followed.
+    pub source: Option<ConfigurationText>,
     pub message: String,
     /// Whether a running service is restarted with it.
     pub restart: bool,
@@ -112,12 +114,13 @@ impl Manager {
     /// Writes the next version with its event in one commit; with the first one, what was found is kept too, and the variables of its
     /// settings move.
     async fn keep(&self, caller: &Caller, state: &State, draft: Draft, kept: BTreeSet<String>) -> Result<()> {
-        let Draft { kind, values, message, watch_seconds, .. } = draft;
+        let Draft { kind, values, source, message, watch_seconds, .. } = draft;
         let (id, now, version) = (state.row.id, self.core.clock.now(), state.version() + 1);
         // What is secret by the schema, and what was: as long as it is there.
         let mut hidden = secrets(&values, &state.schema.schema);
         let whole = Value::Object(values.clone());
         hidden.extend(kept.into_iter().filter(|pointer| whole.pointer(pointer).is_some()));
+        let source = source.and_then(|source| import::masked_source(source, &state.schema.schema, &values, &hidden));
         let fields = names_of(&difference::difference(&state.values, &values, &hidden));
         let applied = match self.services.told(id)? {
             Some(told) => told.applied,
@@ -132,10 +135,11 @@ impl Manager {
             message,
             sealed: Vec::new(),
         };
-        let row = self.seal_version(new(version, kind, Some(caller.name.clone()), message), &values, &hidden)?;
+        let row = new(version, kind, Some(caller.name.clone()), message);
+        let row = self.seal_version(row, &values, &hidden, source.clone())?;
         let found = match state.saved {
             Some(_) => None,
-            None => Some(self.seal_version(new(1, VersionKind::Found, None, String::new()), &state.values, &state.secrets)?),
+            None => Some(self.seal_version(new(1, VersionKind::Found, None, String::new()), &state.values, &state.secrets, None)?),
         };
         let (name, mut spec) = (state.row.name.clone(), state.row.spec.clone());
         let moves = !spec.environment.is_empty() || !spec.environment_files.is_empty();
@@ -186,7 +190,7 @@ impl Manager {
             })
         });
         write.await?;
-        let kept = Kept { version, values, secrets: hidden, created_at: now, created_by: Some(caller.name.clone()) };
+        let kept = Kept { version, values, secrets: hidden, source, created_at: now, created_by: Some(caller.name.clone()) };
         self.remember(id, Ok(Arc::new(kept)), applied);
         self.mask_all();
         match watch {

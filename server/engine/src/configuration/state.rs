@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use api::{Configuration, ConfigurationWatch, Detail, Error, Result, SchemaSource, ServiceId, Source, Status, variables_of};
+use api::{
+    Configuration, ConfigurationText, ConfigurationWatch, Detail, Error, Result, SchemaSource, ServiceId, Source, Status, variables_of,
+};
 use serde_json::{Map, Value, json};
 
 use super::kept::Kept;
@@ -34,6 +36,11 @@ pub(super) struct State {
 impl State {
     pub fn version(&self) -> u64 {
         self.saved.as_ref().map_or(1, |kept| kept.version)
+    }
+
+    /// How the newest version is written, when that has comments.
+    pub fn source(&self) -> Option<&ConfigurationText> {
+        self.saved.as_ref().and_then(|kept| kept.source.as_ref())
     }
 
     /// What is wrong with values, secrets in clear: at most [`Validator`]'s number of faults. The fields are pointers into a body with `values`.
@@ -118,6 +125,7 @@ impl Manager {
             schema: state.schema.schema.clone(),
             schema_source: state.schema.source,
             notes: state.schema.notes.clone(),
+            format: state.source().map(|source| source.format),
             watch: lock(&self.watches).get(&id).map(|watch| ConfigurationWatch { until: watch.until, back_to: watch.back_to }),
             updated_at: state.saved.as_ref().map(|kept| kept.created_at),
             updated_by: state.saved.as_ref().and_then(|kept| kept.created_by.clone()),

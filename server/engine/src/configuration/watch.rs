@@ -138,7 +138,7 @@ impl Manager {
     /// Saves what was before as a new version, and restarts the service with it.
     async fn take_back(&self, id: ServiceId, watch: &Watch, why: &str) -> Result<()> {
         let state = self.state(id).await?;
-        let (_, Kept { values, secrets, .. }) = self.version_of(&state, watch.back_to).await?;
+        let (_, Kept { values, secrets, source, .. }) = self.version_of(&state, watch.back_to).await?;
         let message = format!("version {} was taken back: {why}", watch.version);
         let message: String = message.chars().take(super::save::MESSAGE).collect();
         let draft = Draft {
@@ -146,6 +146,7 @@ impl Manager {
             made_from: Some(watch.version),
             values,
             secrets,
+            source,
             message,
             restart: true,
             watch_seconds: None,

@@ -318,6 +318,8 @@ mod bulk_tests;
 #[cfg(test)]
 mod configuration_tests;
 #[cfg(test)]
+mod configuration_text_tests;
+#[cfg(test)]
 mod deleted_tests;
 #[cfg(test)]
 mod dependency_tests;

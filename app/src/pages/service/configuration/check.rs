@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::Detail;
+use api::{ConfigurationFormat, Detail};
 use leptos::prelude::*;
 
 use super::clash::Meanwhile;
@@ -20,6 +20,10 @@ pub struct Sheet {
     pub filter: RwSignal<String>,
     /// The text of all values, when that is what is shown.
     pub raw: RwSignal<Option<String>>,
+    /// How that is written.
+    pub format: RwSignal<ConfigurationFormat>,
+    /// The lines of what is wrong in a text that isn't JSON, by the fields of `faults`.
+    pub lines: RwSignal<BTreeMap<String, u64>>,
     #[cfg_attr(not(feature = "hydrate"), allow(dead_code, reason = "only what is alive is typed into"))]
     round: StoredValue<u32>,
     /// What somebody else has saved, brought together with what was typed until then.
@@ -41,7 +45,16 @@ impl Sheet {
             });
             named
         });
-        Self { faults, by_name, filter: RwSignal::new(String::new()), raw: RwSignal::new(None), round: StoredValue::new(0), meanwhile }
+        Self {
+            faults,
+            by_name,
+            filter: RwSignal::new(String::new()),
+            raw: RwSignal::new(None),
+            format: RwSignal::default(),
+            lines: RwSignal::default(),
+            round: StoredValue::new(0),
+            meanwhile,
+        }
     }
 
     /// What is wrong with the value of that name.
@@ -57,6 +70,7 @@ pub use alive::{ask_form, form_around, value_of};
 mod alive {
     use std::time::Duration;
 
+    use api::ConfigurationFormat;
     use leptos::prelude::*;
     use leptos::task::spawn_local;
     use wasm_bindgen::{JsCast, JsValue};
@@ -89,7 +103,8 @@ mod alive {
                 return;
             }
             // What isn't JSON says so itself.
-            if self.raw.with_untracked(|raw| raw.as_deref().is_some_and(|raw| json_fault(raw).is_some())) {
+            let is_json = self.format.get_untracked() == ConfigurationFormat::Json;
+            if is_json && self.raw.with_untracked(|raw| raw.as_deref().is_some_and(|raw| json_fault(raw).is_some())) {
                 self.faults.set(Vec::new());
                 return;
             }
@@ -97,6 +112,7 @@ mod alive {
             if let Ok(checked) = ask_form(&form).await
                 && is_newest()
             {
+                self.lines.try_set(checked.lines);
                 self.faults.try_set(checked.faults);
             }
         }

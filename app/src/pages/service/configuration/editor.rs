@@ -1,8 +1,8 @@
-//! The form of a configuration: fields or JSON, what is wrong, and saving.
+//! The form of a configuration: fields or a text, what is wrong, and saving.
 
 use std::collections::BTreeMap;
 
-use api::{Configuration, ErrorCode, Permission};
+use api::{Configuration, ConfigurationFormat, ConfigurationText, ErrorCode, Permission};
 use leptos::html::Input;
 use leptos::prelude::*;
 use serde_json::Value;
@@ -14,6 +14,7 @@ use super::extra_field::extra_field;
 use super::field_view::Typed;
 use super::further_forms::{ResetForm, SchemaForm};
 use super::group_view::group_view;
+use super::import_form::{Exports, ImportForm};
 use super::loads::{Loads, Part};
 use super::raw_field::raw_field;
 use super::summary::summary;
@@ -35,8 +36,8 @@ const MOST: usize = 1000;
 /// What the form begins with.
 #[derive(Clone, Debug)]
 pub struct Draft {
-    /// Whether it is shown as JSON.
-    pub is_raw: bool,
+    /// The text that is shown; none shows fields.
+    pub raw: Option<ConfigurationText>,
     /// The values.
     pub values: Value,
     /// What was typed and refused, in place of the values.
@@ -52,8 +53,8 @@ pub fn Editor(
     watched: Watched,
     /// What is loaded, and a form that was posted to this page.
     loads: Loads,
-    /// Whether it is shown as JSON at first.
-    is_raw: bool,
+    /// The text that is shown at first; none shows fields.
+    raw: Option<ConfigurationText>,
 ) -> impl IntoView {
     let id = watched.id;
     // What was refused is told once: not when it has been saved since.
@@ -65,12 +66,12 @@ pub fn Editor(
     };
     let version = typed.as_ref().map_or(configuration.version, |form| form.version);
     let message = typed.as_ref().map(|form| form.message.clone()).unwrap_or_default();
-    let draft = RwSignal::new(Draft { is_raw, values: configuration.values.clone(), typed });
+    let plain = raw.as_ref().map_or(Part::Form, |raw| Part::Raw(raw.format)).href(id);
+    let draft = RwSignal::new(Draft { raw, values: configuration.values.clone(), typed });
     let meanwhile = RwSignal::new(None::<Meanwhile>);
     let (shown_version, schema) = (configuration.version, configuration.schema.clone());
     let is_schema_set = configuration.schema_source == api::SchemaSource::Set;
     let base = StoredValue::new(configuration);
-    let plain = if is_raw { Part::Raw } else { Part::Form }.href(id);
     let panel = shown(move || meanwhile.get().map(|meanwhile| meanwhile_panel(id, meanwhile)));
     view! {
         {clash}
@@ -86,6 +87,8 @@ pub fn Editor(
                 <SaveButtons watched />
             </LiveForm>
         </section>
+        <Exports id />
+        <ImportForm id />
         <ResetForm id version=shown_version />
         <SchemaForm id schema is_set=is_schema_set />
     }
@@ -115,10 +118,14 @@ fn Body(draft: RwSignal<Draft>, base: StoredValue<Configuration>, meanwhile: RwS
     let has_too_many = base.with_value(|base| fields(&base.schema, &base.values, &base.secrets).len() > MOST);
     let content = shown(move || {
         let draft = draft.get();
-        match (draft.is_raw, has_too_many) {
-            (true, _) => raw(&draft, sheet),
-            (false, true) => view! { <p class="hint">"There are more fields than a page can show: here are their values as JSON."</p> {raw(&draft, sheet)} }.erase(),
-            (false, false) => base.with_value(|base| all_fields(base, &draft, sheet)),
+        match (&draft.raw, has_too_many) {
+            (Some(text), _) => raw(&draft, text.clone(), sheet),
+            (None, true) => {
+                let text = serde_json::to_string_pretty(&draft.values).unwrap_or_default();
+                let field = raw(&draft, ConfigurationText { format: ConfigurationFormat::Json, text }, sheet);
+                view! { <p class="hint">"There are more fields than a page can show: here are their values as JSON."</p> {field} }.erase()
+            }
+            (None, false) => base.with_value(|base| all_fields(base, &draft, sheet)),
         }
     });
     #[cfg(feature = "hydrate")]
@@ -133,9 +140,9 @@ fn Body(draft: RwSignal<Draft>, base: StoredValue<Configuration>, meanwhile: RwS
     view! { <div class="form-part" on:input=typed>{content}</div> }.erase()
 }
 
-fn raw(draft: &Draft, sheet: Sheet) -> Erased {
-    let typed = draft.typed.as_ref().and_then(|form| form.raw.clone());
-    raw_field(typed.unwrap_or_else(|| serde_json::to_string_pretty(&draft.values).unwrap_or_default()), sheet)
+fn raw(draft: &Draft, text: ConfigurationText, sheet: Sheet) -> Erased {
+    let typed = draft.typed.as_ref().filter(|form| form.format == text.format).and_then(|form| form.raw.clone());
+    raw_field(ConfigurationText { text: typed.unwrap_or(text.text), ..text }, sheet)
 }
 
 fn all_fields(base: &Configuration, draft: &Draft, sheet: Sheet) -> Erased {

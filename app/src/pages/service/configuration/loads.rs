@@ -1,13 +1,16 @@
 //! What the page loads: asked for where it begins, and side by side.
 
-use api::{Configuration, ConfigurationDifference, ConfigurationVersion, Page, ServiceDetail, ServiceId};
+use api::{
+    Configuration, ConfigurationDifference, ConfigurationFormat, ConfigurationText, ConfigurationVersion, Page, ServiceDetail, ServiceId,
+};
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::super::loads::Wanted;
 use crate::path;
 use crate::rpc::{
-    RpcError, RpcResult, TriedConfiguration, get_configuration, get_configuration_difference, get_service, list_configuration_versions,
+    RpcError, RpcResult, TriedConfiguration, get_configuration, get_configuration_difference, get_configuration_text, get_service,
+    list_configuration_versions,
 };
 
 /// What of the configuration is shown.
@@ -15,8 +18,8 @@ use crate::rpc::{
 pub enum Part {
     /// A form with a field for each value.
     Form,
-    /// The values as JSON.
-    Raw,
+    /// The values as text.
+    Raw(ConfigurationFormat),
     /// All versions.
     Versions,
 }
@@ -26,7 +29,8 @@ impl Part {
     pub fn href(self, id: ServiceId) -> String {
         match self {
             Part::Form => path::configuration(id),
-            Part::Raw => format!("{}?view=raw", path::configuration(id)),
+            Part::Raw(ConfigurationFormat::Json) => format!("{}?view=raw", path::configuration(id)),
+            Part::Raw(format) => format!("{}?view=raw&format={format}", path::configuration(id)),
             Part::Versions => path::configuration_versions(id),
         }
     }
@@ -58,6 +62,8 @@ pub struct Loads {
     pub detail: Resource<RpcResult<ServiceDetail>>,
     /// The newest configuration.
     pub configuration: Wanted<Configuration>,
+    /// The same as text, when that isn't JSON.
+    pub text: Wanted<ConfigurationText>,
     /// All versions.
     pub versions: Wanted<Page<ConfigurationVersion>>,
     /// What is different between two of them, when two are chosen.
@@ -70,9 +76,12 @@ impl Loads {
         let (params, query) = (use_params_map(), use_query_map());
         let id = Memo::new(move |_| params.with(|params| params.get_str("id").unwrap_or_default().parse::<ServiceId>()));
         let part = Memo::new(move |_| {
-            let is_raw = query.with(|query| query.get_str("view") == Some("raw"));
+            let raw = query.with(|query| {
+                let format = query.get_str("format").and_then(|format| format.parse().ok()).unwrap_or_default();
+                (query.get_str("view") == Some("raw")).then_some(Part::Raw(format))
+            });
             params.with(|params| match params.get_str("part") {
-                None | Some("") => Some(if is_raw { Part::Raw } else { Part::Form }),
+                None | Some("") => Some(raw.unwrap_or(Part::Form)),
                 Some("versions") => Some(Part::Versions),
                 Some(_) => None,
             })
@@ -94,6 +103,15 @@ impl Loads {
                 move || (id.get().ok().filter(|_| part.get().is_some()), saved.get()),
                 |(id, _)| async move { Some(get_configuration(id?).await) },
             ),
+            text: Resource::new(
+                move || (id.get().ok(), part.get(), saved.get()),
+                |(id, part, _)| async move {
+                    match part? {
+                        Part::Raw(format) if format != ConfigurationFormat::Json => Some(get_configuration_text(id?, format).await),
+                        _ => None,
+                    }
+                },
+            ),
             versions: Resource::new(on_versions, |id| async move { Some(list_configuration_versions(id?).await) }),
             difference: Resource::new(
                 move || (on_versions(), chosen.get()),
@@ -112,6 +130,8 @@ fn done(what: &str) -> Option<&'static str> {
         "config-restarted" => "Saved as a new version, and the service restarts with it.",
         "config-restored" => "Restored: the values of that version are saved as the newest.",
         "config-reset" => "Reset to the defaults, as a new version.",
+        "config-imported" => "Imported as a new version. This is what it has changed; it takes effect when the service is restarted.",
+        "config-same" => "Nothing is different from the newest version, so nothing was saved.",
         "config-schema-set" => "The schema is set.",
         "config-schema-found" => "The schema is the one that is found again.",
         _ => return None,

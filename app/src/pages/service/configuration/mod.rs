@@ -8,6 +8,7 @@ mod extra_field;
 mod field_view;
 mod further_forms;
 mod group_view;
+mod import_form;
 mod loads;
 mod raw_field;
 mod read_only;
@@ -16,10 +17,11 @@ mod summary;
 mod switch;
 mod versions;
 
-use api::{Configuration, Permission, ServiceDetail};
+use api::{Configuration, ConfigurationFormat, ConfigurationText, Permission, ServiceDetail};
 use leptos::prelude::*;
 
 use self::editor::Editor;
+use self::import_form::Exports;
 use self::loads::{Loads, Part};
 use self::read_only::ReadOnly;
 use self::standing::Standing;
@@ -57,7 +59,7 @@ fn Frame(detail: ServiceDetail, loads: Loads) -> impl IntoView {
     let id = detail.service.id;
     let watched = Watched::new(detail);
     let content = shown(move || match loads.part.get() {
-        Some(Part::Form | Part::Raw) => values(watched, loads),
+        Some(Part::Form | Part::Raw(_)) => values(watched, loads),
         Some(Part::Versions) => view! { <Versions watched loads /> }.erase(),
         None => view! { <NotFoundPage /> }.erase(),
     });
@@ -76,10 +78,15 @@ fn values(watched: Watched, loads: Loads) -> Erased {
     view! {
         <Transition fallback=|| view! { <Skeleton lines=8 /> }.erase()>
             {move || Suspend::new(async move {
-                match wait(loads.configuration).await {
-                    None => ().erase(),
-                    Some(Ok(configuration)) => view! { <Values configuration watched loads /> }.erase(),
-                    Some(Err(error)) => view! { <Failure error=error.0 /> }.erase(),
+                let (configuration, text) = (wait(loads.configuration).await, wait(loads.text).await.transpose());
+                match (configuration, text) {
+                    (None, _) => ().erase(),
+                    (Some(Ok(configuration)), Ok(text)) => view! { <Values configuration text watched loads /> }.erase(),
+                    (Some(Ok(_)), Err(error)) => {
+                        let links = loads.part.get_untracked().map(|part| view! { <PartLinks id=watched.id part /> });
+                        view! { {links} <Failure error=error.0 /> }.erase()
+                    }
+                    (Some(Err(error)), _) => view! { <Failure error=error.0 /> }.erase(),
                 }
             })}
         </Transition>
@@ -88,14 +95,20 @@ fn values(watched: Watched, loads: Loads) -> Erased {
 }
 
 #[component]
-fn Values(configuration: Configuration, watched: Watched, loads: Loads) -> impl IntoView {
-    let is_raw = loads.part.get_untracked() == Some(Part::Raw);
+fn Values(configuration: Configuration, text: Option<ConfigurationText>, watched: Watched, loads: Loads) -> impl IntoView {
+    let raw = match loads.part.get_untracked() {
+        Some(Part::Raw(format)) => Some(text.unwrap_or_else(|| {
+            let text = serde_json::to_string_pretty(&configuration.values).unwrap_or_default();
+            ConfigurationText { format, text }
+        })),
+        _ => None,
+    };
     let standing = view! { <Standing configuration=configuration.clone() watched /> };
     let content = if expect_context::<Viewer>().may(Permission::ConfigChange) {
-        view! { <Editor configuration watched loads is_raw /> }.erase()
+        view! { <Editor configuration watched loads raw /> }.erase()
     } else {
-        let links = view! { <PartLinks id=watched.id part=if is_raw { Part::Raw } else { Part::Form } /> };
-        view! { {links} <ReadOnly configuration is_raw /> }.erase()
+        let part = raw.as_ref().map_or(Part::Form, |raw| Part::Raw(raw.format));
+        view! { <PartLinks id=watched.id part /> <ReadOnly configuration raw /> <Exports id=watched.id /> }.erase()
     };
     view! { {standing} {content} }.erase()
 }
@@ -108,10 +121,17 @@ pub fn PartLinks(
     /// What is shown.
     part: Part,
 ) -> impl IntoView {
-    let hrefs = [(Part::Form, "Fields"), (Part::Raw, "JSON"), (Part::Versions, "Versions")];
-    let links =
-        hrefs.map(|(one, label)| view! { <a class="range" href=one.href(id) aria-current=(one == part).then_some("page")>{label}</a> });
-    view! { <div><nav class="ranges" aria-label="View of the configuration">{links.into_iter().collect_view()}</nav></div> }.erase()
+    let link = |(one, label): (Part, &'static str)| {
+        view! { <a class="range" href=one.href(id) aria-current=(one == part).then_some("page")>{label}</a> }.erase()
+    };
+    let links = values_parts().chain([(Part::Versions, "Versions")]).map(link).collect::<Vec<_>>();
+    view! { <div><nav class="ranges" aria-label="View of the configuration">{links}</nav></div> }.erase()
+}
+
+/// The ways to look at the values, with their names.
+fn values_parts() -> impl Iterator<Item = (Part, &'static str)> {
+    let texts = ConfigurationFormat::ALL.into_iter().map(|format| (Part::Raw(format), format.label()));
+    [(Part::Form, "Fields")].into_iter().chain(texts)
 }
 
 /// What the form that led here did.

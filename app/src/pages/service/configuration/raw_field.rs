@@ -1,28 +1,40 @@
-//! All values as JSON, in an editor that is a plain text field with coloured text behind it.
+//! All values as text, in an editor that is a plain text field with coloured text behind it.
 
+use api::{ConfigurationFormat, ConfigurationText};
 use leptos::prelude::*;
 
 use super::check::Sheet;
 use crate::components::{reason_list, sentence};
-use crate::configuration::{json_fault, marked, places};
+use crate::configuration::{json_fault, marked, marked_lines, places};
 use crate::erase::{Erase, Erased, shown, text};
 
 /// The editor. What is wrong is said with its line while it is typed.
-pub fn raw_field(first: String, sheet: Sheet) -> Erased {
+pub fn raw_field(first: ConfigurationText, sheet: Sheet) -> Erased {
+    let ConfigurationText { format, text: first } = first;
+    let is_json = format == ConfigurationFormat::Json;
+    sheet.format.set(format);
+    sheet.lines.set(Default::default());
     sheet.raw.set(Some(first.clone()));
     let typed = move || sheet.raw.get().unwrap_or_default();
-    let broken = Memo::new(move |_| json_fault(&typed()));
+    let broken = Memo::new(move |_| is_json.then(|| json_fault(&typed())).flatten());
     let wrong = Memo::new(move |_| {
         if let Some(fault) = broken.get() {
             return vec![(fault.line, format!("Line {}, column {}: {}", fault.line, fault.column, sentence(&fault.message)))];
         }
-        let places = sheet.raw.with(|raw| places(raw.as_deref().unwrap_or_default()));
+        let places = is_json.then(|| sheet.raw.with(|raw| places(raw.as_deref().unwrap_or_default())));
         let said = |fault: &api::Detail| {
             let pointer = fault.field.strip_prefix("/values").filter(|rest| rest.starts_with('/')).unwrap_or(&fault.field);
-            let line = places.line(pointer);
-            (line, format!("Line {line}: {}: {}", pointer.trim_start_matches('/'), sentence(&fault.message)))
+            let line = match &places {
+                Some(places) => Some(places.line(pointer)),
+                None => sheet.lines.with(|lines| lines.get(&fault.field).and_then(|line| usize::try_from(*line).ok())),
+            };
+            // What keeps a text from being read says its line itself.
+            let is_whole = fault.field == "/text";
+            let place = line.filter(|_| !is_whole).map(|line| format!("Line {line}: ")).unwrap_or_default();
+            let name = if is_whole { String::new() } else { format!("{}: ", pointer.trim_start_matches('/')) };
+            (line.unwrap_or_default(), format!("{place}{name}{}", sentence(&fault.message)))
         };
-        let is_in_text = |fault: &&api::Detail| crate::configuration::faulty_name(&fault.field).is_some();
+        let is_in_text = |fault: &&api::Detail| fault.field == "/text" || crate::configuration::faulty_name(&fault.field).is_some();
         let mut wrong: Vec<_> = sheet.faults.with(|faults| faults.iter().filter(is_in_text).map(said).collect());
         wrong.sort();
         wrong
@@ -31,7 +43,12 @@ pub fn raw_field(first: String, sheet: Sheet) -> Erased {
         let count = sheet.raw.with(|raw| raw.as_deref().unwrap_or_default().matches('\n').count() + 1);
         wrong.with(|wrong| numbered(count, &wrong.iter().map(|(line, _)| *line).collect::<Vec<_>>()))
     };
-    let colours = move || sheet.raw.with(|raw| marked(raw.as_deref().unwrap_or_default()));
+    let colours = move || {
+        sheet.raw.with(|raw| {
+            let raw = raw.as_deref().unwrap_or_default();
+            if is_json { marked(raw) } else { marked_lines(format, raw) }
+        })
+    };
     let take = move |event: leptos::ev::Event| sheet.raw.set(Some(event_target_value(&event)));
     let reasons = shown(move || {
         let reasons: Vec<_> = wrong.get().into_iter().map(|(_, reason)| reason).collect();
@@ -41,7 +58,8 @@ pub fn raw_field(first: String, sheet: Sheet) -> Erased {
     view! {
         <div class="form-part">
             <div class="field">
-                <label for="form[raw]">"Values as JSON"</label>
+                <label for="form[raw]">{format!("Values as {}", format.label())}</label>
+                <input type="hidden" name="form[format]" value=format.as_str() />
                 <div class="code">
                     <pre class="code-lines" aria-hidden="true" inner_html=lines></pre>
                     <div class="code-text">
@@ -50,13 +68,22 @@ pub fn raw_field(first: String, sheet: Sheet) -> Erased {
                     </div>
                 </div>
                 <p class="field-hint" id="raw-hint">
-                    "An object of names and values. ******** keeps a secret that isn't shown. Tab puts in two spaces; Escape and then Tab leaves the text."
+                    {hint(format)} " ******** keeps a secret that isn't shown. Tab puts in two spaces; Escape and then Tab leaves the text."
                 </p>
                 <div id="raw-faults" role="status">{reasons}</div>
             </div>
         </div>
     }
     .erase()
+}
+
+fn hint(format: ConfigurationFormat) -> &'static str {
+    match format {
+        ConfigurationFormat::Json => "An object of names and values.",
+        ConfigurationFormat::Yaml => "A mapping of names to values. Comments are kept.",
+        ConfigurationFormat::Toml => "Names and values; what is null is left out. Comments are kept.",
+        ConfigurationFormat::Env => "NAME=value lines; lists and objects are JSON. Comments are kept.",
+    }
 }
 
 /// The numbers of lines, those in which something is wrong marked.

@@ -1,6 +1,6 @@
 //! The values for those who may only look at them.
 
-use api::Configuration;
+use api::{Configuration, ConfigurationText};
 use leptos::prelude::*;
 
 use super::value_text;
@@ -8,20 +8,20 @@ use crate::components::{Empty, Symbol, sentence};
 use crate::configuration::{Field, fields, further};
 use crate::erase::{Erase, Erased};
 
-/// All values, as a table or as JSON; secrets are not in them.
+/// All values, as a table or as text; secrets are not in them.
 #[component]
 pub fn ReadOnly(
     /// The newest configuration.
     configuration: Configuration,
-    /// Whether it is shown as JSON.
-    is_raw: bool,
+    /// The text that is shown; none shows a table.
+    raw: Option<ConfigurationText>,
 ) -> impl IntoView {
     let known = fields(&configuration.schema, &configuration.values, &configuration.secrets);
     let further = further(&configuration.schema, &configuration.values);
-    let content = match (is_raw, known.is_empty() && further.is_empty()) {
-        (true, _) => {
-            let text = serde_json::to_string_pretty(&configuration.values).unwrap_or_default();
-            view! { <pre class="check-output" tabindex="0" role="region" aria-label="Values as JSON">{text}</pre> }.erase()
+    let content = match (raw, known.is_empty() && further.is_empty()) {
+        (Some(ConfigurationText { format, text }), _) => {
+            let label = format!("Values as {}", format.label());
+            view! { <pre class="check-output" tabindex="0" role="region" aria-label=label>{text}</pre> }.erase()
         }
         (_, true) => {
             let text = "Nothing is configured. A Developer or an Admin adds variables here.".erase();

@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value};
 
+pub(super) use crate::yaml::shown;
+
 /// A part of a service as it was read, or why the service can't be made.
 pub(super) type Reading<T> = Result<T, String>;
 
-/// Characters of text from the file that a message repeats.
-const SHOWN: usize = 80;
 const SECOND: u128 = 1_000_000_000;
 /// The units of a duration in nanoseconds.
 const UNITS: [(&str, u128); 10] = [
@@ -21,11 +21,6 @@ const UNITS: [(&str, u128); 10] = [
     ("d", 86_400 * SECOND),
     ("w", 7 * 86_400 * SECOND),
 ];
-
-/// Text of the file as a message repeats it.
-pub(super) fn shown(text: &str) -> String {
-    text.chars().take(SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
 
 /// Whether a value asks for anything: a field that is empty or says no does not.
 pub(super) fn asks(value: &Value) -> bool {

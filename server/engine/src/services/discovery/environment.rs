@@ -1,5 +1,7 @@
 //! Reads `.env` files as python-dotenv does, without expanding anything.
 
+use std::ops::Range;
+
 /// A variable of a `.env` text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Variable {
@@ -19,40 +21,100 @@ pub(crate) fn variables(text: &str) -> Vec<(String, String)> {
 
 /// [`variables`] with what is written about them.
 pub(crate) fn described(text: &str) -> Vec<Variable> {
-    let mut all = Vec::new();
-    let mut comment = Vec::new();
-    let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
-    while !rest.is_empty() {
-        let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
-        let assignment = line.trim_start();
-        let assignment = assignment.strip_prefix("export ").unwrap_or(assignment);
-        let Some((name, value)) = assignment.split_once('=').filter(|(name, _)| is_name(name.trim())) else {
-            match assignment.strip_prefix('#') {
-                Some(text) => comment.push(text.trim().to_owned()),
-                None => comment.clear(),
+    let (mut all, mut comment) = (Vec::new(), Vec::new());
+    for Line { kind, .. } in lines(text) {
+        match kind {
+            LineKind::Variable { name, value, .. } => {
+                all.push(Variable { name: name.to_owned(), value, comment: std::mem::take(&mut comment) });
             }
-            rest = after;
-            continue;
-        };
-        let value = value.trim_start();
-        let body = &rest[line.len() - value.len()..];
-        let (value, next) = quoted(body).unwrap_or_else(|| (plain(value), after));
-        all.push(Variable { name: name.trim().to_owned(), value, comment: std::mem::take(&mut comment) });
-        rest = next;
+            LineKind::Comment(text) => comment.push(text.to_owned()),
+            LineKind::Blank | LineKind::Other => comment.clear(),
+        }
     }
     all
 }
 
-/// The value that `text` begins with when it is quoted and closed, and the lines after it.
-fn quoted(text: &str) -> Option<(String, &str)> {
+/// A line of a `.env` text, or the lines that a quoted value goes over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Line<'a> {
+    /// Its bytes in the text, with the end of the line.
+    pub range: Range<usize>,
+    /// What it is.
+    pub kind: LineKind<'a>,
+}
+
+/// What a line of a `.env` text is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LineKind<'a> {
+    /// Nothing is in it.
+    Blank,
+    /// A comment, without its sign.
+    Comment(&'a str),
+    /// A variable.
+    Variable {
+        /// Its name.
+        name: &'a str,
+        /// Its value, without quotes.
+        value: String,
+        /// Where the value is written, with its quotes, in the text.
+        at: Range<usize>,
+        /// Whether it begins with a quote that doesn't end.
+        is_open: bool,
+    },
+    /// Something else.
+    Other,
+}
+
+/// The lines of a `.env` text; every byte but a mark of byte order is in one of them.
+pub(crate) fn lines(text: &str) -> Vec<Line<'_>> {
+    let mut all = Vec::new();
+    let mut start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    while let Some(rest) = text.get(start..).filter(|rest| !rest.is_empty()) {
+        let line = rest.split_inclusive('\n').next().unwrap_or(rest);
+        let assignment = line.trim_start();
+        let assignment = assignment.strip_prefix("export ").unwrap_or(assignment);
+        let (kind, length) = match assignment.split_once('=').filter(|(name, _)| is_name(name.trim())) {
+            Some((name, value)) => {
+                let value = value.trim_start_matches([' ', '\t', '\r']);
+                let body = line.len() - value.len();
+                let (name, from) = (name.trim(), start + body);
+                match quoted(&rest[body..]) {
+                    Some((value, end)) => {
+                        let after = &rest[body + end..];
+                        let length = body + end + after.find('\n').map_or(after.len(), |at| at + 1);
+                        (LineKind::Variable { name, value, at: from..from + end, is_open: false }, length)
+                    }
+                    None => {
+                        let plain = plain(value);
+                        let is_open = value.starts_with(['"', '\'']);
+                        let at = from..from + plain.len();
+                        (LineKind::Variable { name, value: plain.to_owned(), at, is_open }, line.len())
+                    }
+                }
+            }
+            None => match (assignment.trim_end(), assignment.strip_prefix('#')) {
+                ("", _) => (LineKind::Blank, line.len()),
+                (_, Some(text)) => (LineKind::Comment(text.trim()), line.len()),
+                _ => (LineKind::Other, line.len()),
+            },
+        };
+        all.push(Line { range: start..start + length, kind });
+        start += length;
+    }
+    all
+}
+
+/// The value that `text` begins with when it is quoted and closed, and where that ends.
+fn quoted(text: &str) -> Option<(String, usize)> {
     let quote = text.chars().next().filter(|c| matches!(c, '"' | '\''))?;
     let mut value = String::new();
     let mut chars = text.char_indices().skip(1);
     while let Some((at, c)) = chars.next() {
         match c {
-            c if c == quote => return Some((value, text[at + 1..].split_once('\n').map_or("", |(_, next)| next))),
+            c if c == quote => return Some((value, at + 1)),
             '\\' => match chars.next()?.1 {
                 'n' if quote == '"' => value.push('\n'),
+                'r' if quote == '"' => value.push('\r'),
                 't' if quote == '"' => value.push('\t'),
                 c @ ('\\' | '\'' | '"') => value.push(c),
                 c => value.extend(['\\', c]),
@@ -63,9 +125,9 @@ fn quoted(text: &str) -> Option<(String, &str)> {
     None
 }
 
-fn plain(value: &str) -> String {
+fn plain(value: &str) -> &str {
     let end = if value.starts_with('#') { 0 } else { value.find(" #").or_else(|| value.find("\t#")).unwrap_or(value.len()) };
-    value[..end].trim().to_owned()
+    value[..end].trim()
 }
 
 fn is_name(name: &str) -> bool {
@@ -76,7 +138,7 @@ fn is_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{described, variables};
+    use super::{described, lines, variables};
 
     #[test]
     fn values_are_read_as_people_write_them() {
@@ -108,8 +170,14 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn nothing_makes_it_fail(text in "[A-C=\"'#\\\\ \n\u{e9}x]{0,60}") {
+        fn any_text_is_cut_without_a_gap(text in "[A-C=\"'#\\\\ \n\u{e9}x]{0,60}") {
             let _ = variables(&text);
+            let mut end = 0;
+            for line in lines(&text) {
+                proptest::prop_assert_eq!(line.range.start, end);
+                end = line.range.end;
+            }
+            proptest::prop_assert_eq!(end, text.len());
         }
     }
 }
