@@ -1,13 +1,15 @@
 //! A Pilothouse of fixed answers, to render pages in tests.
 
 mod configurations;
+mod secrets;
 
 use std::sync::Arc;
 
-use api::ports::{Activity, Auth, Logs, Monitoring, Secrets, Services, System, Users};
+use api::ports::{Activity, Auth, Logs, Monitoring, Services, System, Users};
 use api::*;
 use async_trait::async_trait;
 
+pub use self::secrets::secret;
 use crate::context::{Assets, RequestContext};
 
 /// What the fake answers.
@@ -406,35 +408,6 @@ impl Users for Fake {
 
     async fn delete(&self, _: &Caller, id: UserId) -> Result<()> {
         Err(Error::not_found("user", id))
-    }
-}
-
-#[async_trait]
-impl Secrets for Fake {
-    async fn list(&self, caller: &Caller) -> Result<Vec<NamedSecret>> {
-        caller.require(Permission::SecretsRead)?;
-        Ok(self.secrets.clone())
-    }
-
-    async fn put(&self, caller: &Caller, name: SecretName, _: NewSecret) -> Result<NamedSecret> {
-        caller.require(Permission::SecretsWrite)?;
-        self.secrets.iter().find(|secret| secret.name == name).cloned().ok_or_else(|| Error::not_found("secret", name))
-    }
-
-    async fn delete(&self, caller: &Caller, name: SecretName, _: bool) -> Result<()> {
-        caller.require(Permission::SecretsWrite)?;
-        self.secrets.iter().find(|secret| secret.name == name).map(drop).ok_or_else(|| Error::not_found("secret", name))
-    }
-
-    async fn reveal(&self, caller: &Caller, name: SecretName, _: SecretReveal) -> Result<SecretValue> {
-        caller.require(Permission::SecretsReveal)?;
-        let secret = self.secrets.iter().find(|secret| secret.name == name).ok_or_else(|| Error::not_found("secret", name))?;
-        Ok(SecretValue { value: Secret::new("a value"), version: secret.version })
-    }
-
-    async fn rotate(&self, caller: &Caller) -> Result<KeyRotation> {
-        caller.require(Permission::SecretsRotate)?;
-        Ok(KeyRotation { data_key: 2, resealed: self.secrets.len() as u64, removed: 1 })
     }
 }
 

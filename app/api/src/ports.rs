@@ -14,7 +14,7 @@ use crate::{
     ConfigurationsImport, Credentials, DeletedService, DependencyGraph, DependencyQuery, DifferenceQuery, DiscoveryReport, Error, Event,
     EventQuery, HealthCheck, HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, KeyRotation, LogLine, LogQuery, Me,
     MetricsQuery, MetricsSeries, NamedSecret, NewConfiguration, NewSchema, NewSecret, NewService, NewUser, Origin, Page, Restoration,
-    Result, Secret, SecretName, SecretReveal, SecretValue, Service, ServiceDetail, ServiceId, ServicePatch, ServicePlan, ServiceQuery,
+    Result, Secret, SecretImport, SecretImportReport, SecretName, SecretReveal, SecretValue, Service, ServiceDetail, ServiceId, ServicePatch, ServicePlan, ServiceQuery,
     Session, SessionId, Setup, SystemReport, SystemSeries, Tokens, User, UserId, UserPatch,
 };
 
@@ -262,6 +262,10 @@ pub trait Secrets: Send + Sync {
     /// The value of a secret, for who says their own password again; it is in the audit. Needs `secrets:reveal`. Fails with
     /// `validation_failed` when that isn't the password, or `rate_limited`.
     async fn reveal(&self, caller: &Caller, name: SecretName, again: SecretReveal) -> Result<SecretValue>;
+
+    /// Makes secrets of the variables of a `.env` text in one go, or says what would become of each (`dry_run`). Needs `secrets:write`. Fails
+    /// with `validation_failed` at each line and name that is wrong, and writes nothing then.
+    async fn import(&self, caller: &Caller, import: SecretImport) -> Result<SecretImportReport>;
 
     /// Makes a new data key, seals all values anew with it and removes the old one. Needs `secrets:rotate`. Fails with `conflict` while that
     /// is being done; what was interrupted is finished by the next one, or at the next start.

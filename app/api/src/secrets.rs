@@ -31,7 +31,9 @@ impl FromStr for SecretName {
         }
         match name {
             "." | ".." => Err(Error::invalid("name", "a secret can't be named like a folder; choose another name")),
-            "rotate" => Err(Error::invalid("name", "a secret can't be named 'rotate', which is an operation; choose another name")),
+            "rotate" | "import" => {
+                Err(Error::invalid("name", format!("a secret can't be named '{name}', which is an operation; choose another name")))
+            }
             name => Ok(Self(name.to_owned())),
         }
     }
@@ -177,6 +179,87 @@ pub struct KeyRotation {
     pub removed: u64,
 }
 
+/// Secrets to be made of the variables of a `.env` text, all or none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SecretImport {
+    /// The text: `NAME=value` a line, comments, quotes, `export`; at most 512 KiB and 500 variables.
+    pub env: Secret,
+    /// What becomes secrets. Absent, it is every variable that looks like one, under its own name, unless there is a secret of that name.
+    #[serde(default)]
+    pub pick: Option<Vec<SecretPick>>,
+    /// Whether it is only said what would be done.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+impl SecretImport {
+    /// The most bytes of a text: 512 KiB.
+    pub const TEXT_MAX: usize = 512 << 10;
+
+    /// The most variables of a text.
+    pub const VARIABLES_MAX: usize = 500;
+}
+
+/// A variable that is to become a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SecretPick {
+    /// The variable.
+    pub variable: String,
+    /// What the secret is called; absent, as the variable.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Whether its value is put over that of a secret of that name; else such a one stays as it is.
+    #[serde(default)]
+    pub overwrite: bool,
+}
+
+/// What became of a `.env` text, or would; without values.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SecretImportReport {
+    /// Whether nothing was done.
+    pub dry_run: bool,
+    /// Every variable, in the order of the text.
+    pub items: Vec<SecretImportItem>,
+}
+
+/// What became of one variable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SecretImportItem {
+    /// The line that it begins in, from 1.
+    pub line: u64,
+    /// The variable.
+    pub variable: String,
+    /// What the secret is called, or would be.
+    pub name: String,
+    /// Whether it looks like a secret, by its name or its value.
+    pub looks_secret: bool,
+    /// Whether there was a secret of that name already.
+    pub is_present: bool,
+    /// What was done with it.
+    pub outcome: SecretImportOutcome,
+}
+
+/// What was done with a variable of a `.env` text, or would be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum SecretImportOutcome {
+    /// A secret was made of it.
+    Made,
+    /// The secret of that name has its value now.
+    Changed,
+    /// There is a secret of that name, which stays as it is.
+    Present,
+    /// It wasn't picked.
+    LeftOut,
+}
+
 /// A part of a text that may refer to secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecretPart<'a> {
@@ -250,7 +333,7 @@ mod tests {
         for name in ["a", "DB_PASSWORD", "orders.db-1", &"x".repeat(128)] {
             assert!(name.parse::<SecretName>().is_ok(), "{name}");
         }
-        for name in ["", "a b", "ä", "a/b", "a}", ".", "..", "rotate", &"x".repeat(129)] {
+        for name in ["", "a b", "ä", "a/b", "a}", ".", "..", "rotate", "import", &"x".repeat(129)] {
             assert_eq!(name.parse::<SecretName>().unwrap_err().details[0].field, "name", "{name}");
         }
         assert!(serde_json::from_str::<SecretName>("\"a/b\"").is_err());

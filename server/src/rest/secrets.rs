@@ -1,6 +1,6 @@
 //! Named secrets.
 
-use api::{KeyRotation, NamedSecret, NewSecret, Page, SecretName, SecretReveal, SecretValue};
+use api::{KeyRotation, NamedSecret, NewSecret, Page, SecretImport, SecretImportReport, SecretName, SecretReveal, SecretValue};
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
@@ -15,7 +15,12 @@ use crate::middleware::SignedIn;
 use crate::state::Server;
 
 pub fn routes() -> OpenApiRouter<std::sync::Arc<Server>> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(rotate)).routes(routes!(put, delete)).routes(routes!(reveal))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(rotate))
+        .routes(routes!(import))
+        .routes(routes!(put, delete))
+        .routes(routes!(reveal))
 }
 
 /// How to delete a secret.
@@ -88,4 +93,15 @@ async fn reveal(
     extensions(("x-permission" = json!("secrets:rotate"))))]
 async fn rotate(State(server): Ports, SignedIn(caller): SignedIn) -> Answer<Json<KeyRotation>> {
     json(server.backend.secrets.rotate(&caller).await?)
+}
+
+/// Makes secrets of the variables of a `.env` text, all or none.
+///
+/// `dry_run` says what would become of each variable, and does nothing. Values are never answered. A secret that is there already stays as
+/// it is unless its variable is picked with `overwrite`.
+#[utoipa::path(post, path = "/api/secrets/import", tag = "secrets", request_body = SecretImport,
+    responses((status = 200, body = SecretImportReport, description = "What became of each variable.")),
+    extensions(("x-permission" = json!("secrets:write"))))]
+async fn import(State(server): Ports, SignedIn(caller): SignedIn, Body(import): Body<SecretImport>) -> Answer<Json<SecretImportReport>> {
+    json(server.backend.secrets.import(&caller, import).await?)
 }

@@ -43,6 +43,7 @@ pub fn body_of(path: &str) -> serde_json::Value {
         "/api/services/bulk" => json!({"action": "start", "ids": [NO_ID]}),
         "/api/users" => json!({"username": "-", "password": "short", "role": "viewer"}),
         path if path.ends_with("/reveal") => json!({"password": "wrong"}),
+        "/api/secrets/import" => json!({"env": "TOKEN=x", "dry_run": true}),
         "/api/auth/password" => json!({"old_password": "wrong", "new_password": "short"}),
         path if path.ends_with("/validate") => json!({"values": {}}),
         path if path.ends_with("/restore") && path.starts_with("/api/config") => json!({"version": 1}),

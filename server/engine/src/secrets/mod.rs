@@ -4,9 +4,11 @@
 //! is what people use.
 
 mod aead;
+mod import;
 mod kek;
 pub mod keyring;
 mod mask;
+mod put;
 pub mod rotation;
 mod vault;
 
@@ -15,24 +17,19 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use api::{
-    Caller, Error, EventKind, KeyRotation, NamedSecret, NewSecret, Permission, Result, Secret, SecretName, SecretReveal, SecretUse,
-    SecretValue, Timestamp, secret_references,
+    Caller, Error, EventKind, KeyRotation, NamedSecret, NewSecret, Permission, Result, Secret, SecretImport, SecretImportReport,
+    SecretName, SecretReveal, SecretUse, SecretValue, Timestamp, secret_references,
 };
 use async_trait::async_trait;
 use serde_json::json;
 
 use crate::events::NewEvent;
-use crate::store::secrets::{
-    SecretRow, secret_count, secret_delete, secret_find, secret_list, secret_put, secrets_changed, secrets_revision,
-};
+use crate::store::secrets::{SecretRow, secret_delete, secret_find, secret_list, secrets_changed, secrets_revision};
 use crate::{Core, SecretsKey, auth};
 pub use keyring::Keyring;
-use keyring::require_key;
 pub use mask::{DOTS, Mask};
 pub use vault::Vault;
 
-/// The most secrets that there may be.
-const MOST: i64 = 1000;
 /// How often one looks whether another instance has changed a secret.
 const POLL: Duration = Duration::from_secs(2);
 
@@ -230,55 +227,8 @@ impl api::ports::Secrets for Manager {
         Error::invalid_fields(new.faults())?;
         let _alone = self.changing.lock().await;
         let before = self.find(&name).await?;
-        let version = before.as_ref().map_or(0, |row| row.version);
-        if let Some(wanted) = new.version.filter(|wanted| *wanted != version.unsigned_abs()) {
-            return Err(changed(&name, wanted, version));
-        }
-        let value = match (&new.value, &before) {
-            (Some(value), _) => value.clone(),
-            (None, Some(row)) => self.vault.value(row).await?,
-            (None, None) => return Err(Error::invalid("/value", format!("'{name}' is a new secret; give it a value"))),
-        };
-        let context = vault::context(name.as_str(), version + 1);
-        let sealed = self.core.keyring.seal(&context.each_ref().map(Vec::as_slice), value.reveal().as_bytes())?;
-        let now = self.core.clock.now().micros();
-        let kept = |time: fn(&SecretRow) -> i64| before.as_ref().map_or(now, time);
-        let description = match new.description {
-            Some(text) => Some(text).filter(|text| !text.trim().is_empty()),
-            None => before.as_ref().and_then(|row| row.description.clone()),
-        };
-        let mut row = SecretRow {
-            name: name.to_string(),
-            description,
-            sealed,
-            key_id: 0,
-            version: version + 1,
-            value_set_at: if new.value.is_some() { now } else { kept(|row| row.value_set_at) },
-            created_at: kept(|row| row.created_at),
-            updated_at: now,
-            updated_by: caller.name.clone(),
-        };
-        let (by, what) = (caller.clone(), if new.value.is_some() { "set" } else { "changed what is said of" });
-        let write = self.core.events.write(move |db| {
-            Box::pin(async move {
-                let present = secret_find(db, &row.name).await?.map_or(0, |row| row.version);
-                if present != version {
-                    return Err(changed(&name, version.unsigned_abs(), present).into());
-                }
-                if present == 0 && secret_count(db).await? >= MOST {
-                    return Err(Error::conflict(format!("there are {MOST} secrets already; delete some that nothing refers to")).into());
-                }
-                row.key_id = require_key(db, &row.sealed).await?;
-                secret_put(db, &row).await?;
-                secrets_changed(db).await?;
-                let message = format!("{} {what} the secret '{}' (version {})", by.name, row.name, row.version);
-                let event = NewEvent::new(EventKind::SecretSet, message).by(&by).about(&row.name);
-                let event = event.with(json!({ "name": row.name, "version": row.version }));
-                Ok((row, vec![event]))
-            })
-        });
-        let row = write.await?;
-        self.mask_anew().await;
+        let change = self.change(caller, name, new, before).await?;
+        let row = self.write(caller, vec![change]).await?.pop().ok_or_else(Error::internal)?;
         self.shown(row, &mut self.all_uses())
     }
 
@@ -323,6 +273,11 @@ impl api::ports::Secrets for Manager {
         Ok(SecretValue { value, version: row.version.unsigned_abs() })
     }
 
+    async fn import(&self, caller: &Caller, import: SecretImport) -> Result<SecretImportReport> {
+        caller.require(Permission::SecretsWrite)?;
+        self.take_in(caller, import).await
+    }
+
     async fn rotate(&self, caller: &Caller) -> Result<KeyRotation> {
         caller.require(Permission::SecretsRotate)?;
         if !self.core.store.lease.is_held() {
@@ -332,17 +287,11 @@ impl api::ports::Secrets for Manager {
     }
 }
 
-fn changed(name: &SecretName, wanted: u64, present: i64) -> Error {
-    Error::conflict(match present {
-        0 => format!("there is no secret '{name}' any more, and not its version {wanted}; read it again"),
-        _ if wanted == 0 => format!("there is a secret '{name}' already (version {present}); choose another name, or change that one"),
-        _ => format!("the secret '{name}' was changed by somebody else: it has version {present}, not {wanted}; read it again"),
-    })
-}
-
 fn absent(name: &SecretName) -> Error {
     Error::not_found("secret", name)
 }
 
+#[cfg(test)]
+mod import_tests;
 #[cfg(test)]
 mod tests;

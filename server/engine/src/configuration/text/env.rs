@@ -6,33 +6,23 @@ use std::fmt::Write;
 use api::{Result, variables_of};
 use serde_json::{Map, Value};
 
-use super::{Document, Ends, Fault};
+use super::{Document, Fault};
 use crate::configuration::schema::typed;
-use crate::services::discovery::environment::{LineKind, lines};
+use crate::services::discovery::environment::{LineKind, Variable, lines, strict};
 
 /// Reads a text. What isn't an assignment, a comment or empty is a fault: nobody's variable is passed over unseen.
 pub(super) fn read(text: &str, schema: &Value) -> Result<Document, Fault> {
-    let (mut values, mut places, ends) = (Map::new(), BTreeMap::new(), Ends::of(text));
-    for line in lines(text) {
-        let at = ends.line(line.range.start);
-        match line.kind {
-            LineKind::Blank | LineKind::Comment(_) => {}
-            LineKind::Other => return Err(Fault::at(at, "isn't of the form NAME=value; a comment begins with #")),
-            LineKind::Variable { is_open: true, .. } => return Err(Fault::at(at, "has a quote that doesn't end")),
-            LineKind::Variable { name, value, at: range, .. } => {
-                let after = text[range.end..line.range.end].trim();
-                if !(after.is_empty() || after.starts_with('#')) {
-                    return Err(Fault::at(at, "has something after its quotes; put it inside of them"));
-                }
-                let pointer = format!("/{name}");
-                if let Some(first) = places.insert(pointer, at) {
-                    return Err(Fault::at(at, format!("'{name}' is in line {first} too")));
-                }
-                values.insert(name.to_owned(), typed(schema, name, &value));
-            }
-        }
+    let variables = strict(text).map_err(|faults| match faults.into_iter().next() {
+        Some((line, message)) => Fault::at(line as u64, message),
+        None => Fault::whole("can't be read"),
+    })?;
+    let (mut values, mut lines) = (Map::new(), BTreeMap::new());
+    for Variable { name, value, line, .. } in variables {
+        lines.insert(format!("/{name}"), line as u64);
+        let value = typed(schema, &name, &value);
+        values.insert(name, value);
     }
-    Ok(Document { values, lines: places })
+    Ok(Document { values, lines })
 }
 
 /// Writes values anew, by name.

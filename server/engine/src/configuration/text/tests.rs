@@ -81,9 +81,9 @@ fn what_can_not_be_read_is_named_with_its_line() {
         (Toml, "A = 99999999999999999999", Some(1), ""),
         (Toml, &deep_toml, Some(1), "recursion"),
         (Env, "A=1\nnonsense", Some(2), "NAME=value"),
-        (Env, "A=1\n\nA=2", Some(3), "in line 1 too"),
+        (Env, "A=1\n\nA=2", Some(3), "which line 1 has set"),
         (Env, "A=\"x\nB=1", Some(1), "quote"),
-        (Env, "A='x' y", Some(1), "after its quotes"),
+        (Env, "A='x' y", Some(1), "after the quotes"),
     ];
     for (format, text, line, message) in cases {
         let fault = said(format, text).unwrap_err();

@@ -1,5 +1,6 @@
 //! Reads `.env` files as python-dotenv does, without expanding anything.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// A variable of a `.env` text.
@@ -11,6 +12,8 @@ pub(crate) struct Variable {
     pub value: String,
     /// The comment lines directly before it, without their signs.
     pub comment: Vec<String>,
+    /// The line that it begins in, from 1.
+    pub line: usize,
 }
 
 /// The variables of a `.env` text in order. Lines that aren't assignments are passed over; `export` is allowed; quotes are taken
@@ -21,17 +24,57 @@ pub(crate) fn variables(text: &str) -> Vec<(String, String)> {
 
 /// [`variables`] with what is written about them.
 pub(crate) fn described(text: &str) -> Vec<Variable> {
-    let (mut all, mut comment) = (Vec::new(), Vec::new());
-    for Line { kind, .. } in lines(text) {
+    let (mut all, mut comment, mut number) = (Vec::new(), Vec::new(), 1);
+    for Line { range, kind } in lines(text) {
         match kind {
             LineKind::Variable { name, value, .. } => {
-                all.push(Variable { name: name.to_owned(), value, comment: std::mem::take(&mut comment) });
+                all.push(Variable { name: name.to_owned(), value, comment: std::mem::take(&mut comment), line: number });
             }
             LineKind::Comment(text) => comment.push(text.to_owned()),
             LineKind::Blank | LineKind::Other => comment.clear(),
         }
+        number += breaks(&text[range]);
     }
     all
+}
+
+/// The most faults that are told of a text.
+const FAULTS: usize = 20;
+
+/// [`described`] for a text that has to be right: what is wrong with lines, each with its number, when it isn't. It takes a time that grows
+/// with the length of the text and not faster.
+pub(crate) fn strict(text: &str) -> Result<Vec<Variable>, Vec<(usize, String)>> {
+    let (mut faults, mut named, mut number) = (Vec::new(), BTreeMap::new(), 1);
+    for Line { range, kind } in lines(text) {
+        let end = range.end;
+        match kind {
+            LineKind::Other => faults.push((number, "is not of the form NAME=value".to_owned())),
+            // What follows an open quote may be meant to be in it.
+            LineKind::Variable { is_open: true, .. } => {
+                faults.push((number, "has a value whose quote doesn't end".to_owned()));
+                break;
+            }
+            LineKind::Variable { name, at, .. } => {
+                let after = text[at.end..end].trim();
+                if !(after.is_empty() || after.starts_with('#')) {
+                    faults.push((number, "has something after the quotes of its value".to_owned()));
+                }
+                if let Some(before) = named.insert(name, number) {
+                    faults.push((number, format!("sets {name} again, which line {before} has set")));
+                }
+            }
+            LineKind::Blank | LineKind::Comment(_) => {}
+        }
+        if faults.len() >= FAULTS {
+            break;
+        }
+        number += breaks(&text[range]);
+    }
+    if faults.is_empty() { Ok(described(text)) } else { Err(faults) }
+}
+
+fn breaks(text: &str) -> usize {
+    text.bytes().filter(|byte| *byte == b'\n').count()
 }
 
 /// A line of a `.env` text, or the lines that a quoted value goes over.
@@ -87,7 +130,9 @@ pub(crate) fn lines(text: &str) -> Vec<Line<'_>> {
                     None => {
                         let plain = plain(value);
                         let is_open = value.starts_with(['"', '\'']);
-                        let at = from..from + plain.len();
+                        // What is empty stands directly behind the sign, not behind the end of its line.
+                        let start = if plain.is_empty() { from } else { from + value.len() - value.trim_start().len() };
+                        let at = start..start + plain.len();
                         (LineKind::Variable { name, value: plain.to_owned(), at, is_open }, line.len())
                     }
                 }
@@ -138,7 +183,7 @@ fn is_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{described, lines, variables};
+    use super::{described, lines, strict, variables};
 
     #[test]
     fn values_are_read_as_people_write_them() {
@@ -168,9 +213,21 @@ mod tests {
         assert_eq!(variables("A=\"open\nB=2"), [("A".to_owned(), "\"open".to_owned()), ("B".to_owned(), "2".to_owned())]);
     }
 
+    #[test]
+    fn a_text_that_has_to_be_right_names_each_line_that_is_not() {
+        let lines = |text: &str| strict(text).map(|all| all.iter().map(|one| one.line).collect::<Vec<_>>());
+        assert_eq!(lines("\u{feff}# x\nA=1\r\n\n B=\"two\nlines\"\nexport C=3"), Ok(vec![2, 4, 6]));
+        let faults = strict("A=1\nnonsense\nA=2\n=x\nB='open\n=x").expect_err("it isn't right");
+        let at: Vec<_> = faults.iter().map(|(line, fault)| (*line, fault.split(' ').next().unwrap_or_default())).collect();
+        assert_eq!(at, [(2, "is"), (3, "sets"), (4, "is"), (5, "has")]);
+        assert!(!format!("{faults:?}").contains("open") && faults[1].1.contains("line 1"), "{faults:?}");
+        assert_eq!(strict(&"x\n".repeat(1000)).expect_err("it isn't right").len(), 20);
+    }
+
     proptest::proptest! {
         #[test]
-        fn any_text_is_cut_without_a_gap(text in "[A-C=\"'#\\\\ \n\u{e9}x]{0,60}") {
+        fn any_text_is_cut_without_a_gap(text in "[A-C=\"'#\\\\ \n\u{a0}\u{e9}x]{0,60}") {
+            let _ = strict(&text);
             let _ = variables(&text);
             let mut end = 0;
             for line in lines(&text) {
