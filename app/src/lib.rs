@@ -35,6 +35,8 @@ mod palette;
 pub mod path;
 pub mod rpc;
 #[cfg(all(test, feature = "ssr"))]
+mod secret_page_tests;
+#[cfg(all(test, feature = "ssr"))]
 mod service_page_tests;
 pub mod session;
 mod shell;

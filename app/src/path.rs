@@ -18,6 +18,10 @@ pub const DELETED: &str = "/services/deleted";
 pub const CONFIGURATION: &str = "configuration";
 /// Which services need which; takes `service`, to show only the part of that one.
 pub const DEPENDENCIES: &str = "/dependencies";
+/// Named secrets, each with a page of its own below it; takes `q` and `show` (`unused`, `stale`).
+pub const SECRETS: &str = "/secrets";
+/// Where secrets are made of a `.env` text.
+pub const IMPORT_SECRETS: &str = "/secrets/import";
 /// What happened.
 pub const ACTIVITY: &str = "/activity";
 /// Runs that ended by themselves are below it, each at its id.
@@ -77,6 +81,11 @@ pub fn limits(id: ServiceId) -> String {
 pub fn log_until(id: ServiceId, at: Timestamp) -> String {
     // The page of lines ends there; no line has the number 0, so none is marked.
     format!("{}?seq=0&at={}", service_tab(id, "logs"), at.micros())
+}
+
+/// The page of a secret, whose name needs no escapes.
+pub fn secret(name: &str) -> String {
+    format!("{SECRETS}/{name}")
 }
 
 /// One run that ended by itself.

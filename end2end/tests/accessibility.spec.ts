@@ -33,10 +33,11 @@ for (const theme of ['dark', 'light'] as const) {
       await pilothouse.call('PATCH', `/api/services/${id}`, { labels: { team: 'shop' } });
       const payments = await pilothouse.service('payments');
       await pilothouse.call('PATCH', `/api/services/${payments.id}`, { depends_on: [id], environment: { CACHE_URL: 'redis://cache.internal' } });
+      await pilothouse.call('PUT', '/api/secrets/axe.secret', { value: 'not a secret', description: 'of the tests' });
       await page.goto('/sign-in');
       expect.soft(await violations(page), 'sign-in').toEqual([]);
       await signIn('admin');
-      for (const path of ['/', '/services', `/services/${id}`, `/services/${id}/metrics`, `/services/${id}/logs`, `/services/${id}/dependencies`, `/services/${id}/activity`, `/services/${id}/settings`, `/services/${id}/configuration`, `/services/${id}/configuration?view=raw`, `/services/${id}/configuration/versions?from=1&to=1`, '/services/new', '/services/compose', '/services/bulk?action=restart', '/services/deleted', '/services?label=team', '/dependencies', '/activity']) {
+      for (const path of ['/', '/services', `/services/${id}`, `/services/${id}/metrics`, `/services/${id}/logs`, `/services/${id}/dependencies`, `/services/${id}/activity`, `/services/${id}/settings`, `/services/${id}/configuration`, `/services/${id}/configuration?view=raw`, `/services/${id}/configuration/versions?from=1&to=1`, '/services/new', '/services/compose', '/services/bulk?action=restart', '/services/deleted', '/services?label=team', '/dependencies', '/secrets', '/secrets/axe.secret', '/secrets/import', '/activity']) {
         await page.goto(path);
         await alive(page);
         await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
@@ -46,6 +47,7 @@ for (const theme of ['dark', 'light'] as const) {
       await expect(page.getByRole('dialog', { name: 'Find or do' }).getByRole('option').first()).toBeVisible();
       expect.soft(await violations(page), 'palette').toEqual([]);
       await pilothouse.call('PATCH', `/api/services/${payments.id}`, { depends_on: [], environment: {} });
+      await pilothouse.call('DELETE', '/api/secrets/axe.secret');
     });
   });
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use api::{Error, ErrorCode};
 use app::context::RequestContext;
-use app::path::{COMPOSE, NEW_SERVICE};
+use app::path::{COMPOSE, IMPORT_SECRETS, NEW_SERVICE, SECRETS};
 use app::rpc::{
-    DrawnUp, PlanCompose, PlannedCompose, PostedConfiguration, PostedService, PostedSettings, RpcError, Tried, TriedConfiguration,
+    DrawnUp, PlanCompose, PlannedCompose, PostedConfiguration, PostedImport, PostedSecret, PostedService, PostedSettings, RpcError, Tried,
+    TriedConfiguration, TriedImport, TriedSecret,
 };
 use axum::Router;
 use axum::body::Body;
@@ -34,7 +35,9 @@ pub fn routes() -> Router<Arc<Server>> {
         .route("/services/{id}/{tab}", post(settings))
         .route("/services/{id}/configuration", post(configured))
         .route(COMPOSE, post(planned))
-        .route(NEW_SERVICE, post(made));
+        .route(NEW_SERVICE, post(made))
+        .route(SECRETS, post(secret))
+        .route("/secrets/{name}", post(secret));
     pages.merge(posted).with_state(options)
 }
 
@@ -60,6 +63,14 @@ async fn made(request: Request) -> Response {
 /// A Compose file, posted without JavaScript to see the plan of it.
 async fn planned(request: Request) -> Response {
     come_back(request, async |posted: PlanCompose, context| Err(PlannedCompose::posted(posted, &context).await)).await
+}
+
+/// A form of secrets, posted without JavaScript: what was typed comes back unless it is done, but never a value of it.
+async fn secret(request: Request) -> Response {
+    if request.uri().path() == IMPORT_SECRETS {
+        return come_back(request, async |posted: PostedImport, context| TriedImport::posted(posted, &context).await).await;
+    }
+    come_back(request, async |posted: PostedSecret, context| TriedSecret::posted(posted, &context).await).await
 }
 
 /// Leads to the address that `look` answers for a posted form, or answers by its page, which finds in its context what that has made of

@@ -26,6 +26,7 @@ symbols! {
     Dependencies = r#"<circle cx="3.5" cy="8" r="2"/><circle cx="12.5" cy="3.5" r="2"/><circle cx="12.5" cy="12.5" r="2"/><path d="m5.4 7.1 5.2-2.7M5.4 8.9l5.2 2.7"/>"#;
     Activity = r#"<path d="M1.5 8h3l2-5.5 3 11 2-5.5h3"/>"#;
     Health = r#"<path d="M8 14S2 10.5 2 6.3A3.2 3.2 0 0 1 8 4.8a3.2 3.2 0 0 1 6 1.5C14 10.5 8 14 8 14Z"/>"#;
+    Key = r#"<circle cx="5" cy="11" r="3"/><path d="m7 9 6.5-6.5M11 5l2.5 2.5"/>"#;
     Settings = r#"<path d="M2 4.5h5M11 4.5h3M2 11.5h3M9 11.5h5"/><circle cx="9" cy="4.5" r="2"/><circle cx="7" cy="11.5" r="2"/>"#;
     Docs = r#"<path d="M3 2.5h7l3 3v8H3Z"/><path d="M10 2.5v3h3M5.5 8.5h5M5.5 11h5"/>"#;
     Add = r#"<path d="M8 3v10M3 8h10"/>"#;

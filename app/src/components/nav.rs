@@ -1,11 +1,13 @@
 //! The way between the pages.
 
+use api::Permission;
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
 use super::{Icon, Symbol};
 use crate::erase::{Erase, Erased};
 use crate::path;
+use crate::viewer::Viewer;
 
 /// The pages, in the order of the navigation.
 const ITEMS: [(&str, &str, Symbol); 5] = [
@@ -19,10 +21,14 @@ const ITEMS: [(&str, &str, Symbol); 5] = [
 /// The links to all pages: at the side, or at the foot of a narrow screen.
 #[component]
 pub fn Nav() -> impl IntoView {
+    let secrets = expect_context::<Viewer>()
+        .may(Permission::SecretsRead)
+        .then(|| view! { <li class="nav-wide">{item(path::SECRETS, "Secrets", Symbol::Key)}</li> }.erase());
     view! {
         <nav class="nav" aria-label="Main">
             <ul class="nav-list">{ITEMS.into_iter().map(|(href, label, symbol)| view! { <li>{item(href, label, symbol)}</li> }).collect_view()}</ul>
             <ul class="nav-list nav-foot">
+                {secrets}
                 <li class="nav-wide">{item(path::SETTINGS, "Settings", Symbol::Settings)}</li>
                 <li class="nav-wide">
                     <a class="nav-item" href=path::API_DOCS rel="external"><Icon symbol=Symbol::Docs /><span>"API"</span></a>

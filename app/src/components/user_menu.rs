@@ -1,5 +1,6 @@
 //! Who is signed in, and the way out.
 
+use api::Permission;
 use leptos::prelude::*;
 
 use super::theme_switch::ThemeSwitch;
@@ -15,6 +16,11 @@ pub fn UserMenu(
     user: SignedIn,
 ) -> impl IntoView {
     let form_token = expect_context::<Viewer>().form_token;
+    // Narrow screens have no room for it in the navigation.
+    let secrets = user
+        .role
+        .may(Permission::SecretsRead)
+        .then(|| view! { <a class="menu-item" href=path::SECRETS><Icon symbol=Symbol::Key />"Secrets"</a> }.erase());
     let initial: String = user.name.chars().take(1).collect();
     view! {
         <details class="menu user-menu">
@@ -27,6 +33,7 @@ pub fn UserMenu(
                     <span class="user-menu-role">{user.role.label()}</span>
                 </div>
                 <div class="user-menu-theme"><span>"Theme"</span><ThemeSwitch /></div>
+                {secrets}
                 <a class="menu-item" href=path::SETTINGS><Icon symbol=Symbol::Settings />"Settings"</a>
                 <form method="post" action="/rpc/sign_out">
                     <input type="hidden" name="form_token" value=form_token />

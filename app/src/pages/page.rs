@@ -8,7 +8,7 @@ use leptos_router::components::Outlet;
 
 use super::{
     ActivityPage, BulkPage, ComposePage, ConfigurationPage, DeletedPage, DependenciesPage, HealthPage, IncidentPage, NewServicePage,
-    OverviewPage, ServicePage, ServicesPage, SettingsPage,
+    OverviewPage, SecretsPage, ServicePage, ServicesPage, SettingsPage,
 };
 #[cfg(feature = "ssr")]
 use super::{SetupPage, SignInPage};
@@ -41,6 +41,8 @@ pub enum Page {
     Incident,
     /// Which services need which.
     Dependencies,
+    /// Named secrets, or one of them.
+    Secrets,
     /// What happened.
     Activity,
     /// The health of Pilothouse itself.
@@ -64,13 +66,14 @@ impl Page {
             path::BULK => Some(Self::Bulk),
             path::DELETED => Some(Self::Deleted),
             path::DEPENDENCIES => Some(Self::Dependencies),
+            path::SECRETS => Some(Self::Secrets),
             path::ACTIVITY => Some(Self::Activity),
             path::HEALTH => Some(Self::Health),
             path::SETTINGS => Some(Self::Settings),
             _ if is_configuration(path) => Some(Self::Configuration),
             _ => {
                 let below = |start: &str| path.strip_prefix(start).is_some_and(|rest| rest.starts_with('/'));
-                let pages = [(path::SERVICES, Self::Service), (path::INCIDENTS, Self::Incident)];
+                let pages = [(path::SERVICES, Self::Service), (path::INCIDENTS, Self::Incident), (path::SECRETS, Self::Secrets)];
                 pages.into_iter().find(|(start, _)| below(start)).map(|(_, page)| page)
             }
         }
@@ -90,6 +93,7 @@ impl Page {
             Self::Service | Self::Incident => Some("service"),
             Self::Configuration => Some("configuration"),
             Self::Dependencies => Some("dependencies"),
+            Self::Secrets => Some("secrets"),
             Self::Frame | Self::Overview | Self::SignIn | Self::Setup => None,
         }
     }
@@ -100,6 +104,7 @@ impl Page {
             Some("pages") => load_pages().await,
             Some("dependencies") => load_dependencies().await,
             Some("configuration") => load_configuration().await,
+            Some("secrets") => load_secrets().await,
             Some(_) => load_service().await,
             None => {}
         }
@@ -115,6 +120,7 @@ impl ChooseView for Page {
             (_, Some("pages")) => pages(self).await,
             (_, Some("dependencies")) => dependencies().await,
             (_, Some("configuration")) => configuration().await,
+            (_, Some("secrets")) => secrets().await,
             (_, Some(_)) => service(self).await,
             (_, None) => entry(self),
         };
@@ -155,6 +161,11 @@ fn configuration() -> Erased {
     view! { <ConfigurationPage /> }.erase()
 }
 
+#[wasm_split(secrets, wasm_split_path = ::leptos::wasm_split, preload(load_secrets))]
+fn secrets() -> Erased {
+    view! { <SecretsPage /> }.erase()
+}
+
 /// Whether a path is the tab of a service with its configuration, or below it.
 fn is_configuration(path: &str) -> bool {
     let mut parts = path.strip_prefix(path::SERVICES).unwrap_or_default().split('/');
@@ -189,6 +200,8 @@ mod tests {
             ("/services/1/configuration/versions", Some(Page::Configuration)),
             ("/services/configuration", Some(Page::Service)),
             ("/settings", Some(Page::Settings)),
+            ("/secrets", Some(Page::Secrets)),
+            ("/secrets/orders.db", Some(Page::Secrets)),
             ("/dependencies", Some(Page::Dependencies)),
             ("/incidents/1", Some(Page::Incident)),
             ("/incidents", None),

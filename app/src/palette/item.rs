@@ -62,6 +62,12 @@ pub fn deleted_services(may_delete: bool) -> Option<Item> {
     may_delete.then(item)
 }
 
+/// Where secrets are, for those who may see which there are.
+pub fn secrets(may_read: bool) -> Option<Item> {
+    let item = || Item { label: "Secrets".into(), note: "page", symbol: Symbol::Key, deed: Deed::Go(path::SECRETS.into()) };
+    may_read.then(item)
+}
+
 /// What can be done with a service: go to it, and, for those who may, the actions that would do something now.
 pub fn of_service(service: &Service, may_operate: bool) -> Vec<Item> {
     let (id, name) = (service.id, &service.name);

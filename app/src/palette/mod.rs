@@ -13,7 +13,7 @@ use leptos::wasm_split::wasm_split;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
 
-use self::item::{Deed, Item, deleted_services, find, new_service, of_service, pages};
+use self::item::{Deed, Item, deleted_services, find, new_service, of_service, pages, secrets};
 use self::shortcuts::ShortcutsDialog;
 use crate::components::{Icon, Notices, Performer, Symbol};
 use crate::erase::{Erase, Erased, later};
@@ -151,6 +151,7 @@ struct State {
     may_operate: bool,
     may_create: bool,
     may_delete: bool,
+    may_read_secrets: bool,
     performer: StoredValue<Performer>,
     notices: Option<Notices>,
     go: Callback<String>,
@@ -172,6 +173,7 @@ impl State {
             may_operate: viewer.may(Permission::ServicesOperate),
             may_create: viewer.may(Permission::ServicesCreate),
             may_delete: viewer.may(Permission::ServicesDelete),
+            may_read_secrets: viewer.may(Permission::SecretsRead),
             performer: StoredValue::new(Performer::from_context()),
             notices: use_context(),
             go: Callback::new(move |href: String| navigate(&href, NavigateOptions::default())),
@@ -191,9 +193,9 @@ impl State {
             // Without an answer the pages are still there; the connection chip says why.
             let Ok(page) = list_services(query).await else { return };
             let services = page.items.iter().flat_map(|service| of_service(service, self.may_operate));
-            self.items.set(
-                pages().into_iter().chain(new_service(self.may_create)).chain(deleted_services(self.may_delete)).chain(services).collect(),
-            );
+            let own =
+                new_service(self.may_create).into_iter().chain(deleted_services(self.may_delete)).chain(secrets(self.may_read_secrets));
+            self.items.set(pages().into_iter().chain(own).chain(services).collect());
         });
     }
 

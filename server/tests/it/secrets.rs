@@ -89,6 +89,69 @@ async fn a_secret_has_a_life_and_its_value_is_only_shown_for_a_password() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn secrets_are_made_of_a_text_of_variables_by_who_may_and_no_value_is_answered() {
+    on_each_store(async |app: TestApp| {
+        let (developer, viewer) = (app.sign_in("developer").await, app.sign_in("viewer").await);
+        let address = "/api/secrets/import";
+        let text = format!("PORT=8000\nDB_PASSWORD={VALUE}\n");
+        viewer.post(address, json!({"env": text, "dry_run": true})).await.fails_with(403, "forbidden");
+        app.nobody().post(address, json!({"env": text})).await.fails_with(401, "not_signed_in");
+        let planned = developer.post(address, json!({"env": text, "dry_run": true})).await;
+        assert_eq!((planned.status.as_u16(), planned.json()["dry_run"].as_bool()), (200, Some(true)), "{planned:?}");
+        let item = json!({"line": 2, "variable": "DB_PASSWORD", "name": "DB_PASSWORD", "looks_secret": true, "is_present": false, "outcome": "made"});
+        assert_eq!(planned.json()["items"][1], item);
+        assert_eq!(developer.get("/api/secrets").await.json()["total"], 0);
+        let wrong = developer.post(address, json!({"env": format!("{text}nonsense")})).await.fails_with(422, "validation_failed");
+        assert_eq!((wrong["details"][0]["field"].as_str(), wrong["details"][0]["message"].as_str().unwrap().contains("line 3")), (Some("/env"), true));
+        assert_eq!(developer.get("/api/secrets").await.json()["total"], 0, "all or nothing");
+        let pick = json!([{"variable": "DB_PASSWORD", "name": "orders.db"}]);
+        let made = developer.post(address, json!({"env": text, "pick": pick})).await;
+        assert_eq!(made.json()["items"][1]["outcome"], "made", "{made:?}");
+        let again = developer.post(address, json!({"env": "DB_PASSWORD=other", "pick": pick})).await;
+        assert_eq!(again.json()["items"][0]["outcome"], "present");
+        for reply in [&planned, &made, &again] {
+            assert!(!reply.text().contains("hunter2"), "{reply:?}");
+        }
+        let shown = developer.post("/api/secrets/orders.db/reveal", json!({"password": PASSWORD})).await;
+        assert_eq!((shown.json()["value"].as_str(), shown.json()["version"].as_u64()), (Some(VALUE), Some(1)));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_javascript_a_value_is_only_in_the_answer_to_a_password_which_is_not_kept() {
+    let app = TestApp::start().await;
+    let (developer, viewer) = (app.sign_in("developer").await, app.sign_in("viewer").await);
+    put(&developer, "db", json!({"value": VALUE, "description": "of orders"})).await;
+    let page = async |client: &Client, path: &str| client.raw(Method::GET, path, &[("accept", "text/html")], "").await;
+    let html = page(&developer, "/secrets/db").await.text();
+    let token = html.split(r#"name="form_token" value=""#).nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
+    let send = async |path: &str, fields: &str| {
+        let headers = [("accept", "text/html"), ("content-type", "application/x-www-form-urlencoded")];
+        developer.raw(Method::POST, path, &headers, format!("form_token={token}&{fields}")).await
+    };
+    let shown = send("/secrets/db", &format!("deed=reveal&form[name]=db&password={}", PASSWORD.replace(' ', "+"))).await;
+    assert_eq!((shown.status.as_u16(), shown.header("cache-control")), (200, "no-store"), "{shown:?}");
+    assert!(shown.text().contains("hunter2"), "{shown:?}");
+    let wrong = send("/secrets/db", "deed=reveal&form[name]=db&password=wrong").await;
+    let old = send("/secrets/db", "deed=put&form[name]=db&form[version]=7&form[description]=typed&value=typed-value").await;
+    assert!(old.text().contains("was changed by developer meanwhile") && old.text().contains(r#"value="typed""#), "{old:?}");
+    let preview = send("/secrets/import", "env=PORT%3D1%0D%0AA_TOKEN%3Dtyped-value%0D%0A").await;
+    assert!(preview.text().contains("1 of 2 look like a secret"), "{preview:?}");
+    let later = [page(&developer, "/secrets/db").await, page(&developer, "/secrets").await, page(&developer, "/secrets/import").await];
+    for reply in [wrong, old, preview].iter().chain(&later) {
+        assert_eq!((reply.status.as_u16(), reply.header("cache-control")), (200, "no-store"), "{reply:?}");
+        assert!(!reply.text().contains("hunter2") && !reply.text().contains("typed-value"), "{reply:?}");
+    }
+    let made = send("/secrets", "deed=put&form[name]=new&form[version]=0&form[description]=&value=typed-value").await;
+    assert_eq!((made.status.as_u16(), made.header("location")), (303, "/secrets/new?done=made&version=1"), "{made:?}");
+    for path in ["/secrets", "/secrets/db", "/secrets/import"] {
+        let page = page(&viewer, path).await.text();
+        assert!(page.contains("Not allowed") && !page.contains("of orders"), "{path}: {page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_gets_the_value_and_nobody_else_reads_it() {
     let app = TestApp::start().await;
     let developer = app.sign_in("admin").await;

@@ -1,0 +1,77 @@
+//! One secret: what is known of it, what uses it, and what can be done with it.
+
+use api::{NamedSecret, Permission};
+use leptos::prelude::*;
+
+use super::change_form::ChangeForm;
+use super::delete_panel::DeletePanel;
+use super::loads::Loads;
+use super::reveal::RevealPanel;
+use super::row::{by_service, marks, service};
+use crate::components::Ago;
+use crate::erase::{Erase, Erased};
+use crate::viewer::Viewer;
+
+/// The secret once it is loaded.
+#[component]
+pub fn OneSecret(
+    /// The secret.
+    secret: NamedSecret,
+    /// What is loaded, and a form that was posted to this page.
+    loads: Loads,
+) -> impl IntoView {
+    let viewer = expect_context::<Viewer>();
+    loads.forget_with_part();
+    let name = secret.name.to_string();
+    let change =
+        if viewer.may(Permission::SecretsWrite) { view! { <ChangeForm secret=secret.clone() loads /> }.erase() } else { ().erase() };
+    let reveal = if viewer.may(Permission::SecretsReveal) { view! { <RevealPanel name loads /> }.erase() } else { ().erase() };
+    let delete = if viewer.may(Permission::SecretsWrite) { view! { <DeletePanel secret=secret.clone() /> }.erase() } else { ().erase() };
+    view! {
+        {facts(&secret)}
+        <div class="settings">{advice(&secret)} {uses(&secret)} {reveal} {change} {delete}</div>
+    }
+    .erase()
+}
+
+fn facts(secret: &NamedSecret) -> Erased {
+    let description = secret.description.clone().map(|text| view! { <div><dt>"Description"</dt><dd>{text}</dd></div> }.erase());
+    view! {
+        <dl class="facts-line">
+            {description}
+            <div><dt>"Value set"</dt><dd><Ago at=secret.value_set_at />{marks(secret)}</dd></div>
+            <div><dt>"Changed"</dt><dd><Ago at=secret.updated_at />" by "{secret.updated_by.clone()}</dd></div>
+            <div><dt>"Version"</dt><dd>{secret.version}</dd></div>
+        </dl>
+    }
+    .erase()
+}
+
+/// What to do about one that is old or that nothing uses.
+fn advice(secret: &NamedSecret) -> Erased {
+    let stale = "Its value is older than 180 days. Make a new one where it is used (the database, the provider), set it here, and restart the services below.";
+    let unused = "Nothing refers to it. Delete it unless something outside of Pilothouse, or a configuration of before that may be restored, needs it.";
+    let lines = [(secret.stale, stale), (secret.unused, unused)].into_iter().filter(|(is_so, _)| *is_so);
+    lines.map(|(_, text)| view! { <p class="hint">{text}</p> }.erase()).collect::<Vec<_>>().erase()
+}
+
+fn uses(secret: &NamedSecret) -> Erased {
+    let reference = format!("${{secret:{}}}", secret.name);
+    let services = by_service(&secret.used_by);
+    let list = if services.is_empty() {
+        view! { <p>"No variable of a service refers to it."</p> }.erase()
+    } else {
+        let services: Vec<_> = services.into_iter().map(|uses| view! { <li>{service(uses)}</li> }.erase()).collect();
+        view! { <ul>{services}</ul> }.erase()
+    };
+    view! {
+        <section class="panel" aria-labelledby="secret-uses">
+            <header class="panel-head"><h2 class="panel-title" id="secret-uses">"Used by"</h2></header>
+            <div class="settings-form">
+                {list}
+                <p class="field-hint">"A variable of a service gets it by "<code>{reference}</code>", also in the middle of other text."</p>
+            </div>
+        </section>
+    }
+    .erase()
+}
