@@ -14,8 +14,8 @@ use crate::{
     ConfigurationsImport, Credentials, DeletedService, DependencyGraph, DependencyQuery, DifferenceQuery, DiscoveryReport, Error, Event,
     EventQuery, HealthCheck, HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, KeyRotation, LogLine, LogQuery, Me,
     MetricsQuery, MetricsSeries, NamedSecret, NewConfiguration, NewSchema, NewSecret, NewService, NewUser, Origin, Page, Restoration,
-    Result, Secret, SecretImport, SecretImportReport, SecretName, SecretReveal, SecretValue, Service, ServiceDetail, ServiceId, ServicePatch, ServicePlan, ServiceQuery,
-    Session, SessionId, Setup, SystemReport, SystemSeries, Tokens, User, UserId, UserPatch,
+    Result, Secret, SecretImport, SecretImportReport, SecretName, SecretReveal, SecretValue, Service, ServiceDetail, ServiceId,
+    ServicePatch, ServicePlan, ServiceQuery, Session, SessionId, Setup, SystemReport, SystemSeries, Tokens, User, UserId, UserPatch,
 };
 
 /// All ports together: what pages and handlers take from their context.

@@ -29,7 +29,10 @@ struct Place {
     is_scalar: bool,
 }
 
-fn walk(text: &str) -> Result<(Map<String, Value>, BTreeMap<String, Place>), Fault> {
+/// Places by the JSON Pointers of their values.
+type Places = BTreeMap<String, Place>;
+
+fn walk(text: &str) -> Result<(Map<String, Value>, Places), Fault> {
     let is_empty = text.lines().all(|line| matches!(line.trim_start().as_bytes().first(), None | Some(b'#')));
     if is_empty {
         return Ok(Default::default());
@@ -43,7 +46,7 @@ fn walk(text: &str) -> Result<(Map<String, Value>, BTreeMap<String, Place>), Fau
     }
 }
 
-fn value(node: Spanned<Node>, pointer: String, places: &mut BTreeMap<String, Place>) -> Value {
+fn value(node: Spanned<Node>, pointer: String, places: &mut Places) -> Value {
     let is_scalar = !matches!(node.value, Node::List(_) | Node::Mapping(_));
     places.insert(pointer.clone(), Place { line: node.referenced.line(), range: range(&node.defined), is_scalar });
     match node.value {
@@ -156,7 +159,7 @@ fn key(line: &str) -> Option<String> {
 /// Changes single values where they are written. None when what is different isn't only single values.
 fn in_place(
     text: &str,
-    places: &BTreeMap<String, Place>,
+    places: &Places,
     pointer: &str,
     before: &Value,
     after: &Value,
