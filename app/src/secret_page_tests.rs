@@ -65,7 +65,7 @@ async fn the_list_says_what_uses_each_secret_and_what_is_to_be_done() {
         "200 d ago",
         "2 h ago",
         "anna &lt;b&gt;",
-        "<code>DB</code>",
+        "<samp>DB</samp>",
         "/services/00000000-0000-0000-0000-000000000002",
         "Import from .env",
         "2 secrets",

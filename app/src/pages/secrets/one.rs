@@ -69,7 +69,7 @@ fn uses(secret: &NamedSecret) -> Erased {
             <header class="panel-head"><h2 class="panel-title" id="secret-uses">"Used by"</h2></header>
             <div class="settings-form">
                 {list}
-                <p class="field-hint">"A variable of a service gets it by "<code>{reference}</code>", also in the middle of other text."</p>
+                <p class="field-hint">"A variable of a service gets it by "<samp>{reference}</samp>", also in the middle of other text."</p>
             </div>
         </section>
     }

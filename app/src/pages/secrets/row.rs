@@ -46,6 +46,6 @@ pub fn service(uses: Vec<SecretUse>) -> Erased {
     let Some((href, name)) = uses.first().map(|one| (path::service(one.service_id), one.service_name.clone())) else {
         return ().erase();
     };
-    let variables: Vec<_> = uses.into_iter().map(|one| view! { " " <code>{one.variable}</code> }.erase()).collect();
+    let variables: Vec<_> = uses.into_iter().map(|one| view! { " " <samp>{one.variable}</samp> }.erase()).collect();
     view! { <a href=href>{name}</a> {variables} }.erase()
 }
