@@ -164,7 +164,7 @@ test('YAML keeps its comments, also through the fields, and says what is wrong w
     await text.fill(`# how it greets\n${typed.replace('GREETING: typed', 'GREETING: kind # to all')}`.replace(/^WORKERS: .*$/m, 'WORKERS: 99'));
     await expect(page.getByText(/^Line \d+: WORKERS: /)).toBeVisible();
     await text.fill((await text.inputValue()).replace('WORKERS: 99', 'WORKERS: ['));
-    await expect(page.getByText(/^Line \d+: It isn't YAML/)).toBeVisible();
+    await expect(page.locator('#raw-faults').getByText(/^Line \d+: it isn't YAML/)).toBeVisible();
     await text.fill((await text.inputValue()).replace('WORKERS: [', 'WORKERS: 4'));
     await views.getByRole('link', { name: 'Fields' }).click();
     await expect(field(page, 'WORKERS')).toHaveValue('4');
@@ -197,7 +197,7 @@ test('a configuration goes out as a file, and another comes in and shows what it
     expect(exported).toContain('API_KEY=********');
 
     await page.getByText('Import…').click();
-    await page.getByLabel('File').setInputFiles({ name: 'new.yaml', mimeType: 'text/plain', buffer: Buffer.from('WORKERS: 4\nUNKNOWN: other\n') });
+    await page.getByLabel('File', { exact: true }).setInputFiles({ name: 'new.yaml', mimeType: 'text/plain', buffer: Buffer.from('WORKERS: 4\nUNKNOWN: other\n') });
     await expect(page.getByLabel('Text', { exact: true })).toHaveValue(/WORKERS: 4/);
     await expect(page.getByLabel('Format')).toHaveValue('yaml');
     await page.getByRole('button', { name: 'Import' }).click();
