@@ -49,6 +49,11 @@ impl Client {
         self.send(Method::POST, path, body.to_string().into(), "identity").await
     }
 
+    /// PUT of JSON.
+    pub async fn put(&mut self, path: &str, body: &serde_json::Value) -> Result<Answer, Failure> {
+        self.send(Method::PUT, path, body.to_string().into(), "identity").await
+    }
+
     /// PATCH with JSON.
     pub async fn patch(&mut self, path: &str, body: &serde_json::Value) -> Result<Answer, Failure> {
         self.send(Method::PATCH, path, body.to_string().into(), "identity").await

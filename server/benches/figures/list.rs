@@ -38,7 +38,7 @@ async fn of(services: usize, aim: &str, table: &mut Table) {
 }
 
 /// Asks on eight connections for five seconds.
-async fn load(program: &Program, path: &str, bearer: Option<String>) -> f64 {
+pub async fn load(program: &Program, path: &str, bearer: Option<String>) -> f64 {
     let mut tasks = tokio::task::JoinSet::new();
     let (before, end) = (program.cpu_seconds(), Instant::now() + Duration::from_secs(5));
     for _ in 0..8 {

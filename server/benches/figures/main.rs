@@ -8,6 +8,7 @@
 mod baseline;
 mod boot;
 mod client;
+mod configuration;
 mod fanout;
 mod idle;
 mod list;
@@ -55,6 +56,9 @@ fn main() -> ExitCode {
                 }
                 if wanted("restart") {
                     restart::measure(&mut table).await;
+                }
+                if wanted("configuration") {
+                    configuration::measure(&mut table).await;
                 }
                 if wanted("idle") {
                     idle::measure(&mut table).await;
