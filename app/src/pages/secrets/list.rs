@@ -80,7 +80,7 @@ fn Found(secrets: Vec<NamedSecret>, query: Memo<SecretQuery>) -> impl IntoView {
         table(rows)
     });
     view! {
-        <div>
+        <div class="form-part">
             {advice}
             <p class="visually-hidden" role="status">{count}</p>
             {table}
