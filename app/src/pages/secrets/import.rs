@@ -16,16 +16,14 @@ pub fn ImportView(
     /// A text that was posted to this page.
     loads: Loads,
 ) -> impl IntoView {
-    let about = view! {
-        "The passwords, keys and tokens of a .env text become secrets, all at once. First you see which of its lines look like some. "
-        <a href=path::SECRETS>"All secrets"</a>
-    };
+    let about =
+        "The passwords, keys and tokens of a .env text become secrets, all at once. First you see which of its lines look like some.";
     let content = if expect_context::<Viewer>().may(Permission::SecretsWrite) {
         view! { <ImportForm loads /> }.erase()
     } else {
         view! { <Empty symbol=Symbol::Key title="Not allowed" text=view! { <p>"Your role may not set secrets."</p> }.erase() /> }.erase()
     };
-    view! { <PageHead title="Import secrets" about=about.erase() /> {content} }.erase()
+    view! { <PageHead title="Import secrets" about=about.erase() /> {content} <p><a href=path::SECRETS>"All secrets"</a></p> }.erase()
 }
 
 /// The form. Without JavaScript it is posted to its own page for the preview, where the text has to be given once more.
