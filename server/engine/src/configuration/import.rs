@@ -145,12 +145,12 @@ impl Manager {
             return Ok(done);
         }
         let has_source = source.is_some();
-        let draft = move |state: &State| {
+        let draft = move |now: &State| {
             let (kind, secrets) = (VersionKind::Saved, BTreeSet::new());
-            let values = imported(state, mode, values);
+            let values = imported(now, mode, values);
             Ok(Draft { kind, made_from: version, values, secrets, source, message, restart, watch_seconds })
         };
-        let before = self.state(id).await?.schema.notes;
+        let before = &state.schema.notes;
         let now = self.save_draft(caller, id, draft).await?;
         (done.version, done.saved) = (now.version, true);
         done.notes = now.notes.into_iter().filter(|note| !before.contains(note)).collect();
