@@ -35,6 +35,7 @@ fn configuration() -> Configuration {
         secrets: vec!["/API_KEY".into()],
         faults: vec![api::Detail { field: "/PORT".into(), message: "is not a whole number".into() }],
         notes: vec!["settings.local isn't read any more".into()],
+        not_restarted: None,
         format: None,
         watch: Some(api::ConfigurationWatch { until: NOW.plus_seconds(60), back_to: 5 }),
         updated_at: Some(NOW.plus_seconds(-180)),
@@ -189,6 +190,10 @@ async fn a_form_is_saved_by_the_types_of_its_fields() {
     assert_eq!(saved.location.as_deref(), Some(format!("{PAGE}?done=config-saved&saved=8").as_str()));
     let restarted = post(one(), Some(Role::Developer), "/rpc/save_configuration", &form("&form[restart]=true&form[raw]=%7B%7D")).await;
     assert_eq!(restarted.location.as_deref(), Some(format!("{PAGE}?done=config-restarted&saved=8&view=raw").as_str()));
+    let refused = Fake { not_restarted: Some("its port is taken".into()), ..one() };
+    let refused = post(refused, Some(Role::Developer), "/rpc/save_configuration", &form("&form[restart]=true&form[raw]=%7B%7D")).await;
+    assert_eq!(refused.location.as_deref(), Some(format!("{PAGE}?done=config-not-restarted&saved=8&view=raw").as_str()));
+    assert!(page(Role::Developer, "?done=config-not-restarted&saved=8").await.contains("Saved as a new version, but the service"));
     for (role, token, status) in [(Role::Viewer, "form-token", 403), (Role::Developer, "another", 403)] {
         let answer =
             post_as(one(), Some(role), "/rpc/save_configuration", &form("").replace("form-token", token), "application/json").await;

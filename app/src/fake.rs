@@ -43,6 +43,8 @@ pub struct Fake {
     pub secrets: Vec<NamedSecret>,
     /// What every service is told.
     pub configuration: Option<Configuration>,
+    /// Why no service is restarted with what is saved, when none is.
+    pub not_restarted: Option<String>,
     /// Whether there is no user yet.
     pub is_fresh: bool,
 }

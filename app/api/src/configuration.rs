@@ -37,6 +37,9 @@ pub struct Configuration {
     pub faults: Vec<Detail>,
     /// What else is to be known: that a file isn't read any more, why a schema wasn't taken.
     pub notes: Vec<String>,
+    /// Why the service wasn't restarted although it was asked for: it is saved all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_restarted: Option<String>,
     /// How the newest version was written, when it was saved as a text with comments; they are kept for that format.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<ConfigurationFormat>,

@@ -193,7 +193,10 @@ pub struct ConfigurationImported {
     pub saved: bool,
     /// What is different from the version before.
     pub changes: Vec<ConfigurationChange>,
-    /// What else is to be known: that the service wasn't restarted, that comments couldn't be kept.
+    /// Why the service wasn't restarted although it was asked for: it is saved all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_restarted: Option<String>,
+    /// What else is to be known: that comments couldn't be kept.
     pub notes: Vec<String>,
 }
 

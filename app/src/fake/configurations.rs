@@ -20,6 +20,7 @@ fn nothing(id: ServiceId) -> Configuration {
         secrets: Vec::new(),
         faults: Vec::new(),
         notes: Vec::new(),
+        not_restarted: None,
         format: None,
         watch: None,
         updated_at: None,
@@ -48,7 +49,8 @@ impl Configurations for Fake {
             return Err(changed_since(new.version, now.version));
         }
         Error::invalid_fields(faults(&new.values))?;
-        Ok(Configuration { version: now.version + 1, values: new.values, ..now })
+        let not_restarted = new.restart.then(|| self.not_restarted.clone()).flatten();
+        Ok(Configuration { version: now.version + 1, values: new.values, not_restarted, ..now })
     }
 
     async fn validate(&self, caller: &Caller, id: ServiceId, check: ConfigurationCheck) -> Result<ConfigurationVerdict> {
@@ -150,6 +152,7 @@ impl Configurations for Fake {
             saved: true,
             changes: Vec::new(),
             notes: Vec::new(),
+            not_restarted: None,
         })
     }
 

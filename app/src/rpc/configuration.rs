@@ -176,7 +176,8 @@ pub async fn restore_configuration(
     let message = message.trim().to_owned();
     let restore = api::ConfigurationRestore { version, current_version: Some(current_version), message, restart };
     let now = context.backend.configurations.restore(context.caller()?, id, restore).await?;
-    leptos_axum::redirect(&done(id, "restored", now.version));
+    let what = if now.not_restarted.is_some() { "not-restarted" } else { "restored" };
+    leptos_axum::redirect(&done(id, what, now.version));
     Ok(())
 }
 
@@ -217,6 +218,16 @@ fn done(id: ServiceId, what: &str, version: u64) -> String {
     format!("{}?done=config-{what}&saved={version}", crate::path::configuration(id))
 }
 
+/// What was done where values were saved.
+#[cfg(feature = "ssr")]
+fn saved(restart: bool, not_restarted: Option<&String>) -> &'static str {
+    match (restart, not_restarted) {
+        (_, Some(_)) => "not-restarted",
+        (true, None) => "restarted",
+        (false, None) => "saved",
+    }
+}
+
 /// A form that was posted without JavaScript and not saved: the page is shown again with what was typed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TriedConfiguration {
@@ -255,11 +266,7 @@ impl ConfigurationForm {
             let (restart, message) = (self.restart, self.message.trim().to_owned());
             let import = api::ConfigurationImport { message, restart, watch_seconds, ..api::ConfigurationImport::of(format, text) };
             let imported = configurations.import(caller, id, api::ConfigurationImport { version: Some(self.version), ..import }).await?;
-            let what = match (imported.saved, restart) {
-                (false, _) => "same",
-                (true, true) => "restarted",
-                (true, false) => "saved",
-            };
+            let what = if imported.saved { saved(restart, imported.not_restarted.as_ref()) } else { "same" };
             return Ok(format!("{}&view=raw&format={format}", done(id, what, imported.version)));
         }
         let values = self.read(&configurations.get(caller, id).await?)?;
@@ -267,8 +274,8 @@ impl ConfigurationForm {
         let watch_seconds = (restart && self.watch).then_some(api::NewConfiguration::WATCH_SECONDS);
         let message = self.message.trim().to_owned();
         let new = api::NewConfiguration { values, version: self.version, message, restart, watch_seconds };
-        let version = configurations.save(caller, id, new).await?.version;
-        let done = done(id, if restart { "restarted" } else { "saved" }, version);
+        let now = configurations.save(caller, id, new).await?;
+        let done = done(id, saved(restart, now.not_restarted.as_ref()), now.version);
         Ok(if is_raw { format!("{done}&view=raw") } else { done })
     }
 
@@ -340,6 +347,7 @@ mod tests {
             secrets: vec!["/KEY".into(), "/TOKEN".into()],
             faults: Vec::new(),
             notes: Vec::new(),
+            not_restarted: None,
             format: None,
             watch: None,
             updated_at: None,

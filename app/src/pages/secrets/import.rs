@@ -66,10 +66,11 @@ fn paste_again() -> Erased {
 /// A file whose text is put into the field; it isn't sent as a file, and needs JavaScript.
 #[component]
 fn FileField(found: RwSignal<Option<Asked<SecretImportReport>>>) -> impl IntoView {
+    let fault = RwSignal::new(None::<&'static str>);
     #[cfg(feature = "hydrate")]
     let read = move |event: leptos::ev::Event| {
         found.set(None);
-        reading::read(&event);
+        reading::read(&event, fault);
     };
     #[cfg(not(feature = "hydrate"))]
     let read = {
@@ -80,6 +81,7 @@ fn FileField(found: RwSignal<Option<Asked<SecretImportReport>>>) -> impl IntoVie
         <div class="field needs-script">
             <label for="env-file">"Or a file"</label>
             <input id="env-file" type="file" on:change=read />
+            <p class="form-faults" role="alert">{move || fault.get()}</p>
         </div>
     }
     .erase()
@@ -93,17 +95,23 @@ mod reading {
     use web_sys::js_sys::{Function, Promise, Reflect};
 
     /// Puts the text of the chosen file into the field.
-    pub fn read(event: &leptos::ev::Event) {
+    pub fn read(event: &leptos::ev::Event, fault: RwSignal<Option<&'static str>>) {
         let Some(input) = event.target() else { return };
+        fault.set(None);
         leptos::task::spawn_local(async move {
-            // Without a file nothing happens.
-            let _ = fill(input.into()).await;
+            if fill(input.into()).await.is_err() {
+                fault.try_set(Some("The browser can't read this file any more. Choose it again, or paste its text."));
+            }
         });
     }
 
     async fn fill(input: JsValue) -> Result<(), JsValue> {
         let get = |of: &JsValue, name: &str| Reflect::get(of, &JsValue::from_str(name));
         let file = get(&get(&input, "files")?, "0")?;
+        if file.is_undefined() {
+            // A choice that was taken back.
+            return Ok(());
+        }
         let promise: Promise = get(&file, "text")?.dyn_into::<Function>()?.call0(&file)?.dyn_into()?;
         let text = JsFuture::from(promise).await?;
         let Some(field) = document().get_element_by_id("env") else { return Ok(()) };

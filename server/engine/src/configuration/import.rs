@@ -139,6 +139,7 @@ impl Manager {
             version: state.version(),
             saved: false,
             changes,
+            not_restarted: None,
             notes: Vec::new(),
         };
         if dry_run || (done.changes.is_empty() && !is_rewritten && !restart) {
@@ -152,7 +153,7 @@ impl Manager {
         };
         let before = &state.schema.notes;
         let now = self.save_draft(caller, id, draft).await?;
-        (done.version, done.saved) = (now.version, true);
+        (done.version, done.saved, done.not_restarted) = (now.version, true, now.not_restarted);
         done.notes = now.notes.into_iter().filter(|note| !before.contains(note)).collect();
         if has_source && now.format.is_none() {
             done.notes.push("its comments couldn't be kept: the values are saved without them".into());
@@ -222,6 +223,7 @@ impl Manager {
                     version: state.version(),
                     saved: false,
                     changes: Vec::new(),
+                    not_restarted: None,
                     notes: vec![format!("it wasn't saved: {}", error.message)],
                 },
             });

@@ -33,7 +33,7 @@ use crate::store::configurations::{VersionRow, Watch, schema_set, version_find, 
 pub(crate) use kept::context;
 use kept::{Kept, Newest};
 use save::{Draft, object};
-use schema::Validator;
+use schema::Recent;
 use state::{State, in_body};
 
 /// All configurations of this Pilothouse.
@@ -45,6 +45,8 @@ pub struct Manager {
     kept: Mutex<HashMap<ServiceId, Newest>>,
     /// Schemas that were set.
     schemas: Mutex<HashMap<ServiceId, Arc<Value>>>,
+    /// Schemas that are ready to check values by.
+    validators: Arc<Recent>,
     /// Versions that are watched.
     watches: Mutex<HashMap<ServiceId, Watch>>,
 }
@@ -58,6 +60,7 @@ impl Manager {
             services,
             kept: Mutex::default(),
             schemas: Mutex::default(),
+            validators: Arc::default(),
             watches: Mutex::default(),
         });
         manager.read_all().await?;
@@ -237,7 +240,7 @@ impl api::ports::Configurations for Manager {
         let schema = match new.schema {
             Value::Null => None,
             schema => {
-                Validator::new(&schema)?;
+                self.validators.of(&schema)?;
                 Some(schema)
             }
         };

@@ -91,13 +91,18 @@ impl Manager {
         let is_told = self.services.told(id)?.is_some_and(|told| told.applied == Some(newest));
         let is_needed = draft.kind == VersionKind::Reverted && (is_told || !is_running);
         let restarts = draft.kind != VersionKind::Reverted && draft.restart && is_running || is_needed;
+        let is_asked = draft.restart && draft.kind != VersionKind::Reverted;
         self.keep(caller, &state, draft, kept).await?;
         drop(gate);
         // It is saved: that it can't be restarted now undoes nothing.
-        let not_restarted = if restarts { self.run_again(caller, id).await.err() } else { None };
+        let not_restarted = match (restarts, is_asked) {
+            (true, _) => self.run_again(caller, id).await.err().map(|error| error.message),
+            (false, true) => Some("it doesn't run; it is told this when it is started".into()),
+            (false, false) => None,
+        };
         let state = self.state(id).await?;
         let mut shown = self.shown(&state)?;
-        shown.notes.extend(not_restarted.map(|error| format!("it is saved, but the service wasn't restarted: {}", error.message)));
+        shown.not_restarted = not_restarted;
         Ok(shown)
     }
 

@@ -10,7 +10,7 @@ use api::{
 use serde_json::{Map, Value, json};
 
 use super::kept::Kept;
-use super::schema::{Inferred, Validator, is_secret, looks_secret, read_folder, typed};
+use super::schema::{Inferred, Recent, is_secret, looks_secret, read_folder, typed};
 use super::{Manager, lock, mask};
 use crate::services::blocking_as;
 use crate::store::services::ServiceRow;
@@ -31,6 +31,7 @@ pub(super) struct State {
     pub values: Map<String, Value>,
     pub secrets: BTreeSet<String>,
     pub schema: Schema,
+    validators: Arc<Recent>,
 }
 
 impl State {
@@ -43,13 +44,13 @@ impl State {
         self.saved.as_ref().and_then(|kept| kept.source.as_ref())
     }
 
-    /// What is wrong with values, secrets in clear: at most [`Validator`]'s number of faults. The fields are pointers into a body with `values`.
+    /// What is wrong with values, secrets in clear: at most [`FAULTS`](super::schema::validate::FAULTS). The fields are pointers into a body with `values`.
     pub fn faults(&self, values: &Map<String, Value>) -> Result<Vec<Detail>> {
         let mut faults = match variables_of(values) {
             Ok(_) => Vec::new(),
             Err(error) => error.details,
         };
-        let by_schema = Validator::new(&self.schema.schema)?.faults(&Value::Object(values.clone()));
+        let by_schema = self.validators.of(&self.schema.schema)?.faults(&Value::Object(values.clone()));
         faults.extend(by_schema);
         Ok(in_body(faults))
     }
@@ -69,7 +70,8 @@ impl Manager {
         if let Some(kept) = saved {
             let now = secrets(&kept.values, &schema.schema);
             let secrets = kept.secrets.union(&now).cloned().collect();
-            return Ok(State { row, values: kept.values.clone(), saved: Some(kept), secrets, schema });
+            let (values, validators) = (kept.values.clone(), self.validators.clone());
+            return Ok(State { row, values, saved: Some(kept), secrets, schema, validators });
         }
         let texts = match self.services.said(&row.spec).await {
             Ok(texts) => texts,
@@ -80,7 +82,7 @@ impl Manager {
         };
         let values: Map<_, _> = texts.into_iter().map(|(name, text)| (name.clone(), typed(&schema.schema, &name, &text))).collect();
         let secrets = secrets(&values, &schema.schema);
-        Ok(State { row, saved: None, values, secrets, schema })
+        Ok(State { row, saved: None, values, secrets, schema, validators: self.validators.clone() })
     }
 
     /// The schema of a service: the one that was set, or what reading its folder finds, without running anything of it.
@@ -125,6 +127,7 @@ impl Manager {
             schema: state.schema.schema.clone(),
             schema_source: state.schema.source,
             notes: state.schema.notes.clone(),
+            not_restarted: None,
             format: state.source().map(|source| source.format),
             watch: lock(&self.watches).get(&id).map(|watch| ConfigurationWatch { until: watch.until, back_to: watch.back_to }),
             updated_at: state.saved.as_ref().map(|kept| kept.created_at),

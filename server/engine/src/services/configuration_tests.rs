@@ -266,11 +266,13 @@ on_each_store! {
         let mut test = test;
         let (life, manager, id) = begin(&mut test, ENV).await;
         let new = NewConfiguration { restart: true, ..values(json!({"GREETING": "first"}), 1) };
-        manager.save(&caller(Role::Developer), id, new).await.expect("what doesn't run isn't started");
+        let saved = manager.save(&caller(Role::Developer), id, new).await.expect("what doesn't run isn't started");
+        assert_eq!(saved.not_restarted.as_deref(), Some("it doesn't run; it is told this when it is started"));
         assert!(life.runtime.launches(id).is_empty());
         life.running("orders").await;
         let new = NewConfiguration { restart: true, ..values(json!({"GREETING": "second"}), 2) };
-        manager.save(&caller(Role::Developer), id, new).await.expect("it is saved");
+        let saved = manager.save(&caller(Role::Developer), id, new).await.expect("it is saved");
+        assert_eq!(saved.not_restarted, None);
         let expected = [EventKind::ConfigSaved, EventKind::ServiceRestartAsked, EventKind::ServiceStarted];
         let events = life.events(id, EventKind::ServiceStarted).await;
         assert!(events.ends_with(&expected) || life.events(id, EventKind::ServiceStarted).await.ends_with(&expected), "{events:?}");

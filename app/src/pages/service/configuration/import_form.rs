@@ -33,8 +33,9 @@ pub fn ImportForm(
     id: ServiceId,
 ) -> impl IntoView {
     let formats = ConfigurationFormat::ALL.map(|format| view! { <option value=format.as_str()>{format.label()}</option> }.erase());
+    let fault = RwSignal::new(None::<&'static str>);
     #[cfg(feature = "hydrate")]
-    let choose = |event: leptos::ev::Event| file::take(&event);
+    let choose = move |event: leptos::ev::Event| file::take(&event, fault);
     #[cfg(not(feature = "hydrate"))]
     let choose = |_: leptos::ev::Event| {};
     view! {
@@ -46,6 +47,7 @@ pub fn ImportForm(
                 <div class="field needs-script">
                     <label for="import-file">"File"</label>
                     <input id="import-file" type="file" accept=".json,.yaml,.yml,.toml,.env,text/plain" on:change=choose />
+                    <p class="form-faults" role="alert">{move || fault.get()}</p>
                 </div>
                 <Field name="text" label="Text" takes=Takes::Lines value="" example="PORT=8000" />
                 <div class="field">
@@ -80,7 +82,8 @@ mod file {
     use web_sys::HtmlInputElement;
 
     /// Puts the text of the file that was chosen into the form, and its format.
-    pub fn take(event: &leptos::ev::Event) {
+    pub fn take(event: &leptos::ev::Event, fault: RwSignal<Option<&'static str>>) {
+        fault.set(None);
         let Some(input) = event.target().and_then(|target| target.dyn_into::<HtmlInputElement>().ok()) else { return };
         let Some(file) = input.files().and_then(|files| files.get(0)) else { return };
         let name = file.name().to_ascii_lowercase();
@@ -92,7 +95,10 @@ mod file {
         ];
         let format = by_name.into_iter().find(|(end, _)| name.ends_with(end)).map_or(ConfigurationFormat::Env, |(_, format)| format);
         spawn_local(async move {
-            let Ok(text) = JsFuture::from(file.text()).await else { return };
+            let Ok(text) = JsFuture::from(file.text()).await else {
+                fault.try_set(Some("The browser can't read this file any more. Choose it again, or paste its text."));
+                return;
+            };
             set("text", &text);
             set("format", &JsValue::from_str(format.as_str()));
         });

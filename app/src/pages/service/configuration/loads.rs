@@ -128,6 +128,9 @@ fn done(what: &str) -> Option<&'static str> {
     Some(match what {
         "config-saved" => "Saved as a new version. It takes effect when the service is restarted.",
         "config-restarted" => "Saved as a new version, and the service restarts with it.",
+        "config-not-restarted" => {
+            "Saved as a new version, but the service wasn't restarted with it. Restart it below, or by the button above: there it is said why it can't be."
+        }
         "config-restored" => "Restored: the values of that version are saved as the newest.",
         "config-reset" => "Reset to the defaults, as a new version.",
         "config-imported" => "Imported as a new version. This is what it has changed; it takes effect when the service is restarted.",

@@ -70,9 +70,14 @@ impl Part<'_> {
 
 /// The schemas directly in `schema`.
 pub(super) fn parts(schema: &Value) -> Vec<Part<'_>> {
+    parts_where(schema, |_, _| true)
+}
+
+/// Those under the keywords that `wanted` says. A schema may have a thousand properties, which most questions aren't about.
+pub(super) fn parts_where(schema: &Value, wanted: impl Fn(&str, Role) -> bool) -> Vec<Part<'_>> {
     let mut all = Vec::new();
     let Value::Object(own) = schema else { return all };
-    for (keyword, role) in KEYWORDS {
+    for (keyword, role) in KEYWORDS.into_iter().filter(|(keyword, role)| wanted(keyword, *role)) {
         let part = |name, index, schema| Part { keyword, name, index, role, schema };
         match own.get(keyword) {
             Some(Value::Object(named)) if NAMED.contains(&keyword) => {
@@ -114,7 +119,7 @@ pub(super) fn closure<'a>(root: &'a Value, from: Vec<&'a Value>) -> Vec<&'a Valu
             continue;
         }
         all.push(schema);
-        let parts = parts(schema).into_iter().filter(|part| part.role == Role::InPlace && part.keyword != "not");
+        let parts = parts_where(schema, |keyword, role| role == Role::InPlace && keyword != "not").into_iter();
         let more: Vec<&Value> = referred(root, schema).into_iter().chain(parts.map(|part| part.schema)).collect();
         next.extend(more.into_iter().rev());
     }

@@ -6,12 +6,14 @@
 mod check;
 mod graph;
 pub mod infer;
+mod recent;
 mod secrets;
 pub mod validate;
 mod words;
 mod work;
 
 pub use infer::{Inferred, looks_secret, read_folder, typed};
+pub use recent::Recent;
 pub use secrets::{defaults, is_secret, secrets, secrets_in};
 pub use validate::Validator;
 

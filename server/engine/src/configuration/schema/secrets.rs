@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::graph::{Part, Role, address, closure, escaped, in_place, parts};
+use super::graph::{Part, Role, address, closure, escaped, in_place, parts, parts_where};
 
 /// Pointers that [`secrets`] and [`secrets_in`] give.
 const MOST: usize = 1_000;
@@ -114,7 +114,6 @@ fn is_marked(schema: &Value) -> bool {
 /// The schemas for what is at `step` of a value that `schemas` are for. A name that matches a pattern isn't told from one that doesn't.
 fn below<'a>(root: &'a Value, schemas: &[&'a Value], step: &str) -> Vec<&'a Value> {
     let leads = |own: &Value, part: &Part<'_>| match part.keyword {
-        "properties" => part.name == Some(step),
         "patternProperties" => true,
         "additionalProperties" | "unevaluatedProperties" => own.get("properties").is_none_or(|all| all.get(step).is_none()),
         "items" | "prefixItems" | "additionalItems" | "unevaluatedItems" | "contains" => {
@@ -125,11 +124,10 @@ fn below<'a>(root: &'a Value, schemas: &[&'a Value], step: &str) -> Vec<&'a Valu
     let mut known = HashSet::new();
     let mut from: Vec<&Value> = Vec::new();
     for own in schemas {
-        for part in parts(own).into_iter().filter(|part| part.role == Role::Below && leads(own, part)) {
-            if known.insert(address(part.schema)) {
-                from.push(part.schema);
-            }
-        }
+        let property = own.get("properties").and_then(|all| all.get(step));
+        let others = parts_where(own, |keyword, role| role == Role::Below && keyword != "properties").into_iter();
+        let others = others.filter(|part| leads(own, part)).map(|part| part.schema);
+        from.extend(property.into_iter().chain(others).filter(|schema| known.insert(address(schema))));
     }
     closure(root, from)
 }
