@@ -74,6 +74,23 @@ impl TestStore {
         Arc::new(Store::open(&self.config).await.expect("the store of a test opens"))
     }
 
+    /// All that a PostgreSQL database has, a line for each row; bytes are hexadecimal digits there. Nothing of SQLite, which is in files.
+    ///
+    /// # Panics
+    /// When the database can't be read.
+    pub async fn dump(&self) -> String {
+        let Some(url) = &self.config.database_url else { return String::new() };
+        let mut db = PgConnection::connect(url).await.expect("the test database answers");
+        let tables = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')";
+        let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut db).await.expect("its tables can be listed");
+        let mut rows = Vec::new();
+        for table in tables {
+            let all = AssertSqlSafe(format!("SELECT one::text FROM {table} one"));
+            rows.extend(sqlx::query_scalar::<_, String>(all).fetch_all(&mut db).await.expect("its rows can be read"));
+        }
+        rows.join("\n")
+    }
+
     /// Everything that managers share, on this store.
     ///
     /// # Panics

@@ -16,11 +16,11 @@ use crate::app::{Client, TestApp};
 const NO_ID: &str = "0192f0c4-0000-7000-8000-000000000000";
 
 /// One open WebSocket.
-struct Socket(WebSocketStream<TcpStream>);
+pub struct Socket(WebSocketStream<TcpStream>);
 
 impl Socket {
     /// Opens one as `client`, or answers the status of the refusal.
-    async fn open(client: &Client, path: &str, headers: &[(&str, &str)]) -> Result<Self, u16> {
+    pub async fn open(client: &Client, path: &str, headers: &[(&str, &str)]) -> Result<Self, u16> {
         let mut request = format!("ws://{}{path}", client.address).into_client_request().unwrap();
         if let Some(token) = &client.token {
             request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
@@ -36,8 +36,17 @@ impl Socket {
         }
     }
 
-    async fn say(&mut self, message: Value) {
+    pub async fn say(&mut self, message: Value) {
         self.0.send(Message::text(message.to_string())).await.unwrap();
+    }
+
+    /// The text of each message from now on, for as long as it is open.
+    pub async fn all(mut self, mut heard: impl FnMut(&str)) {
+        while let Some(Ok(message)) = self.0.next().await {
+            if let Message::Text(text) = message {
+                heard(&text);
+            }
+        }
     }
 
     /// The next message, or none at the end; at most 10 seconds.

@@ -19,6 +19,7 @@ mod live;
 mod openapi;
 mod permissions;
 mod plan;
+mod planted;
 mod program;
 mod run_as;
 mod secrets;

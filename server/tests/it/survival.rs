@@ -35,21 +35,31 @@ pub struct Program {
 
 impl Program {
     pub fn start(folder: &Path) -> Self {
+        Self::start_with(folder, |_| {})
+    }
+
+    /// With what `change` does to its command.
+    pub fn start_with(folder: &Path, change: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pilothouse"));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PILOTHOUSE_")) {
             command.env_remove(name);
         }
         let command = command.args(["serve", "--listen", "127.0.0.1:0", "--rate-limit", "0"]);
         let command = command.env("PILOTHOUSE_DATA_DIR", folder.join("data")).env("PILOTHOUSE_SERVICES_DIR", folder.join("services"));
-        let mut child = command.env("PILOTHOUSE_ADMIN_PASSWORD", PASSWORD).stdout(Stdio::piped()).spawn().unwrap();
+        change(command.env("PILOTHOUSE_ADMIN_PASSWORD", PASSWORD).stdout(Stdio::piped()));
+        let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let listens = lines.find_map(|line| line.strip_prefix("Pilothouse listens on http://").map(str::to_owned));
         Self { child, address: listens.expect("it listens").parse().unwrap() }
     }
 
     pub async fn admin(&self) -> Client {
-        let nobody = Client { address: self.address, token: None, refresh_token: None };
-        nobody.signed_in("admin", PASSWORD).await
+        self.nobody().signed_in("admin", PASSWORD).await
+    }
+
+    /// Somebody without a token.
+    pub fn nobody(&self) -> Client {
+        Client { address: self.address, token: None, refresh_token: None }
     }
 }
 

@@ -7,10 +7,14 @@ use api::{ConfigurationText, Error, ErrorCode, Result, Secret, SecretUse, Servic
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::schema::{looks_secret, passwords};
 use super::{Manager, lock};
 use crate::secrets::Uses;
 use crate::services::{Told, Unreadable};
-use crate::store::configurations::{VersionRow, configuration_list, schema_list, version_newest};
+use crate::store::configurations::{VersionRow, configuration_list, schema_list, version_latest, version_newest};
+
+/// The newest versions of each service whose secrets are looked for in lines of before a start.
+const LEARNED: u32 = 20;
 
 /// The newest version of a configuration, or why it can't be read.
 pub(super) type Newest = Result<Arc<Kept>, Unreadable>;
@@ -92,6 +96,26 @@ impl Manager {
         self.core.mask.set_of("configurations", values);
     }
 
+    /// Learns what is hidden in lines of before: the secrets of earlier versions, and of services whose configuration isn't saved, in their
+    /// settings and files. A configuration that can't be opened now is told when it is used.
+    pub(super) async fn learn_all(&self) {
+        let mut values = Vec::new();
+        for entry in self.core.catalog.all() {
+            let id = entry.service.id;
+            if !self.services.is_configured(id) {
+                values.extend(secrets_among(&self.services.said(&entry.spec).await.unwrap_or_default()));
+                continue;
+            }
+            let versions = async { Ok::<_, Error>(version_latest(&mut self.core.store.main.read().await?, id, LEARNED).await?) };
+            for row in versions.await.unwrap_or_default() {
+                if let Ok(kept) = self.open_version(&row) {
+                    values.extend(secret_texts(&kept.values, &kept.secrets));
+                }
+            }
+        }
+        self.core.mask.learn(values);
+    }
+
     /// Which variables of configurations refer to which named secrets.
     pub(crate) fn uses(&self) -> Uses {
         let mut uses = Uses::new();
@@ -162,20 +186,57 @@ pub(crate) fn context(id: ServiceId, version: u64) -> [Vec<u8>; 3] {
 /// The texts of all secrets of values.
 pub(super) fn secret_texts(values: &Map<String, Value>, secrets: &BTreeSet<String>) -> Vec<Secret> {
     let (whole, mut all) = (Value::Object(values.clone()), Vec::new());
-    secrets.iter().filter_map(|pointer| whole.pointer(pointer)).for_each(|value| texts(value, &mut all));
+    for pointer in secrets {
+        match whole.pointer(pointer) {
+            Some(value) if pointer.matches('/').count() > 1 => parts(value, &mut all),
+            Some(value) => texts(value, &mut all),
+            None => {}
+        }
+    }
     all
 }
 
 /// The texts that a secret is made of.
 fn texts(value: &Value, all: &mut Vec<Secret>) {
     match value {
-        Value::String(text) if secret_references(text).next().is_some() => {}
-        Value::String(text) => all.push(Secret::new(text.as_str())),
+        Value::String(text) => all.extend(secret_parts(text)),
         Value::Number(number) => all.push(Secret::new(number.to_string())),
-        Value::Array(items) => items.iter().for_each(|item| texts(item, all)),
-        Value::Object(parts) => parts.values().for_each(|part| texts(part, all)),
+        Value::Array(_) | Value::Object(_) => parts(value, all),
         Value::Null | Value::Bool(_) => {}
     }
+}
+
+/// The texts within a list or an object, also as they are in the JSON that its variable has: that may be in another form as a whole.
+fn parts(value: &Value, all: &mut Vec<Secret>) {
+    match value {
+        Value::String(text) => {
+            all.extend(secret_parts(text));
+            all.push(in_json(text));
+        }
+        Value::Array(items) => items.iter().for_each(|item| parts(item, all)),
+        Value::Object(fields) => fields.values().for_each(|field| parts(field, all)),
+        value => texts(value, all),
+    }
+}
+
+/// What a text is between the quotes of JSON.
+fn in_json(text: &str) -> Secret {
+    let quoted = Value::from(text).to_string();
+    Secret::new(&quoted[1..quoted.len() - 1])
+}
+
+/// What is to be hidden of a text that is a secret: itself, and a password in it that may be given alone. Nothing of what refers to a named secret, which is hidden itself.
+fn secret_parts(text: &str) -> Vec<Secret> {
+    if secret_references(text).next().is_some() {
+        return Vec::new();
+    }
+    std::iter::once(Secret::new(text)).chain(passwords(text).into_iter().map(Secret::new)).collect()
+}
+
+/// What is to be hidden of variables that nobody has described: what looks like a secret.
+pub(crate) fn secrets_among<'v>(variables: impl IntoIterator<Item = (&'v String, &'v String)>) -> Vec<Secret> {
+    let are_secret = variables.into_iter().filter(|(name, text)| looks_secret(name, text));
+    are_secret.flat_map(|(_, text)| secret_parts(text)).collect()
 }
 
 fn unreadable(why: Unreadable) -> Error {

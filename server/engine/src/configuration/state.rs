@@ -9,7 +9,7 @@ use api::{
 };
 use serde_json::{Map, Value, json};
 
-use super::kept::Kept;
+use super::kept::{Kept, secret_texts};
 use super::schema::{Inferred, Recent, is_secret, looks_secret, read_folder, typed};
 use super::{Manager, lock, mask};
 use crate::services::blocking_as;
@@ -82,6 +82,8 @@ impl Manager {
         };
         let values: Map<_, _> = texts.into_iter().map(|(name, text)| (name.clone(), typed(&schema.schema, &name, &text))).collect();
         let secrets = secrets(&values, &schema.schema);
+        // Its schema may know of more than was seen at its start.
+        self.core.mask.learn(secret_texts(&values, &secrets));
         Ok(State { row, saved: None, values, secrets, schema, validators: self.validators.clone() })
     }
 

@@ -67,8 +67,12 @@ pub(super) fn verdict(entry: &Entry, watch: &Watch, version: u64, applied: Optio
 }
 
 impl Manager {
-    /// Goes on with the watches that were begun before.
+    /// Goes on with the watches that were begun before, and learns what is to be hidden in the lines of before.
     pub fn spawn(&self) {
+        if let Some(manager) = self.me.upgrade() {
+            let shutdown = self.core.shutdown.clone();
+            self.core.tasks.spawn(async move { shutdown.run_until_cancelled(manager.learn_all()).await });
+        }
         let all: Vec<_> = lock(&self.watches).iter().map(|(id, watch)| (*id, watch.version)).collect();
         all.into_iter().for_each(|(id, version)| self.follow(id, version));
     }

@@ -5,7 +5,7 @@
 //! compressed, cut in two or shorter than 6 bytes isn't found: this is a net under services that write too much, no reason to let them.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
@@ -24,6 +24,10 @@ const SHORTEST_PIECE: usize = 8;
 const FOUND_BY: usize = 64;
 /// Values that secrets have had before are looked for too, until Pilothouse ends: what runs still has them. At most so many.
 const FORMER: usize = 200;
+/// Values that were learned one by one are looked for beside the others until there are so many, and with them then.
+const FRESH: usize = 64;
+/// Values that are learned, at most: the first ones are forgotten.
+const LEARNED: usize = 10_000;
 
 /// Takes values out of texts. Costs next to nothing while there are no secrets.
 #[derive(Default)]
@@ -37,7 +41,23 @@ struct Known {
     by: BTreeMap<&'static str, BTreeSet<String>>,
     present: BTreeSet<String>,
     former: Vec<String>,
-    masker: Option<Arc<Masker>>,
+    /// What services were told that isn't known otherwise, oldest first.
+    learned: VecDeque<String>,
+    /// Whatever is looked for already.
+    all: HashSet<String>,
+    /// How many of the newest that were learned `fresh` looks for.
+    unmerged: usize,
+    main: Option<Arc<Masker>>,
+    fresh: Option<Arc<Masker>>,
+}
+
+impl Known {
+    /// Looks for everything anew.
+    fn merge(&mut self) {
+        self.all = self.present.iter().chain(&self.former).chain(&self.learned).cloned().collect();
+        self.main = Masker::new(self.all.iter()).map(Arc::new);
+        (self.fresh, self.unmerged) = (None, 0);
+    }
 }
 
 /// Finds values.
@@ -66,18 +86,47 @@ impl Mask {
         former.extend(known.present.difference(&present).cloned());
         former.retain(|value| !present.contains(value));
         former.drain(..former.len().saturating_sub(FORMER));
-        known.masker = Masker::new(present.iter().chain(&former)).map(Arc::new);
         (known.present, known.former) = (present, former);
+        known.merge();
+    }
+
+    /// Takes these values out too, until Pilothouse ends. Costs little when they are known, and when many are learned one after the other.
+    pub fn learn(&self, values: impl IntoIterator<Item = Secret>) {
+        let mut new: Vec<String> = {
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            let is_new = |value: &Secret| value.reveal().len() >= SHORTEST && !known.all.contains(value.reveal());
+            values.into_iter().filter(is_new).map(|value| value.reveal().to_owned()).collect()
+        };
+        if new.is_empty() {
+            return;
+        }
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let known = &mut *known;
+        new.retain(|value| known.all.insert(value.clone()));
+        known.unmerged += new.len();
+        known.learned.extend(new);
+        if known.unmerged > FRESH || known.learned.len() > LEARNED {
+            // Some at once are forgotten, so that it isn't done for each.
+            let forgotten = if known.learned.len() > LEARNED { known.learned.len() - LEARNED + FRESH } else { 0 };
+            known.learned.drain(..forgotten.min(known.learned.len()));
+            known.merge();
+        } else {
+            known.fresh = Masker::new(known.learned.iter().rev().take(known.unmerged)).map(Arc::new);
+        }
     }
 
     /// Whether there is nothing to be taken out.
     pub fn is_empty(&self) -> bool {
-        self.masker().is_none()
+        self.maskers().iter().all(Option::is_none)
     }
 
     /// `text` with dots in the place of each value.
     pub fn hide<'t>(&self, text: &'t [u8]) -> Cow<'t, [u8]> {
-        self.masker().map_or(Cow::Borrowed(text), |masker| masker.hide(text))
+        let mut found = Vec::new();
+        for masker in self.maskers().iter().flatten() {
+            masker.find(text, &mut found);
+        }
+        without(text, found)
     }
 
     /// [`Mask::hide`] for what is text already.
@@ -88,8 +137,9 @@ impl Mask {
         }
     }
 
-    fn masker(&self) -> Option<Arc<Masker>> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).masker.clone()
+    fn maskers(&self) -> [Option<Arc<Masker>>; 2] {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        [known.main.clone(), known.fresh.clone()]
     }
 }
 
@@ -118,29 +168,33 @@ impl Masker {
         Some(Self { automaton, rests })
     }
 
-    fn hide<'t>(&self, text: &'t [u8]) -> Cow<'t, [u8]> {
-        let mut found: Vec<(usize, usize)> = Vec::new();
+    /// Adds where a value begins and ends.
+    fn find(&self, text: &[u8], found: &mut Vec<(usize, usize)>) {
         for one in self.automaton.find_overlapping_iter(text) {
             let after = &text[one.end()..];
             let same = |rest: &Vec<u8>| rest.iter().zip(after).take_while(|(one, other)| one == other).count();
             let more = self.rests[one.pattern().as_usize()].iter().map(same).max().unwrap_or_default();
             found.push((one.start(), one.end() + more));
         }
-        if found.is_empty() {
-            return Cow::Borrowed(text);
-        }
-        found.sort_unstable();
-        let (mut hidden, mut at) = (Vec::with_capacity(text.len()), 0);
-        for (start, end) in found {
-            if start >= at {
-                hidden.extend_from_slice(&text[at..start]);
-                hidden.extend_from_slice(DOTS.as_bytes());
-            }
-            at = at.max(end);
-        }
-        hidden.extend_from_slice(&text[at..]);
-        Cow::Owned(hidden)
     }
+}
+
+/// `text` with dots in each of these places.
+fn without(text: &[u8], mut found: Vec<(usize, usize)>) -> Cow<'_, [u8]> {
+    if found.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    found.sort_unstable();
+    let (mut hidden, mut at) = (Vec::with_capacity(text.len()), 0);
+    for (start, end) in found {
+        if start >= at {
+            hidden.extend_from_slice(&text[at..start]);
+            hidden.extend_from_slice(DOTS.as_bytes());
+        }
+        at = at.max(end);
+    }
+    hidden.extend_from_slice(&text[at..]);
+    Cow::Owned(hidden)
 }
 
 /// All that a value may be written as.
@@ -304,6 +358,18 @@ mod tests {
         mask.set([]);
         assert_eq!(hidden(&mask, "first value, second value"), "••••••, ••••••");
         assert_eq!(format!("{mask:?}"), "Mask(••••)");
+    }
+
+    #[test]
+    fn what_is_learned_is_hidden_with_the_rest_however_much_it_is() {
+        let mask = mask(&["abcdefgh"]);
+        for number in 0..200 {
+            mask.learn([Secret::new(format!("ghi-learned-{number:03}"))]);
+        }
+        mask.learn([Secret::new("short"), Secret::new("ghi-learned-199")]);
+        assert_eq!(hidden(&mask, "abcdefghi-learned-199 and ghi-learned-000, short"), "•••••• and ••••••, short");
+        mask.set([Secret::new("another value")]);
+        assert_eq!(hidden(&mask, "abcdefgh, another value, ghi-learned-131"), "••••••, ••••••, ••••••");
     }
 
     proptest! {

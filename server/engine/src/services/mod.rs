@@ -104,7 +104,7 @@ impl Services {
     /// Reads all services from the store into the catalog. What they do is not known before [`Services::spawn`].
     pub async fn open(core: Arc<Core>, runtimes: Arc<Runtimes>, inherited: Inherited, last_lines: LastLines) -> Result<Arc<Self>> {
         let data_dir = std::path::absolute(&core.config.data_dir).unwrap_or_else(|_| core.config.data_dir.clone());
-        let planner = Planner::new(inherited, &data_dir, &core.config.program).with_secrets(Vault::of(&core));
+        let planner = Planner::new(inherited, &data_dir, &core.config.program).with_secrets(Vault::of(&core)).with_mask(core.mask.clone());
         let root = core.config.services_dir.as_ref().map(|folder| folder.canonicalize().unwrap_or_else(|_| folder.clone()));
         let rows = service_list(&mut core.store.main.read().await?).await?;
         for row in rows.iter().filter(|row| !row.is_deleted || row.deletion.is_some()) {

@@ -136,6 +136,14 @@ pub async fn version_list(db: &mut Conn, id: ServiceId) -> Result<Vec<VersionRow
     rows.into_iter().map(VersionRow::try_from).collect()
 }
 
+/// At most `most` of these, and the version that was found.
+pub async fn version_latest(db: &mut Conn, id: ServiceId, most: u32) -> Result<Vec<VersionRow>> {
+    let statement = "SELECT service_id, version, kind, created_at, created_by, message, sealed FROM configuration_versions
+        WHERE service_id = $1 AND (version = 1 OR version > (SELECT max(version) FROM configuration_versions WHERE service_id = $1) - $2)";
+    let rows: Vec<Raw> = on!(db, |db| sqlx::query_as(statement).bind(id.0).bind(i64::from(most)).fetch_all(db).await)?;
+    rows.into_iter().map(VersionRow::try_from).collect()
+}
+
 /// The newest version of every service that has one.
 pub async fn version_newest(db: &mut Conn) -> Result<Vec<VersionRow>> {
     let statement = "SELECT v.service_id, v.version, v.kind, v.created_at, v.created_by, v.message, v.sealed

@@ -12,7 +12,7 @@ pub mod validate;
 mod words;
 mod work;
 
-pub use infer::{Inferred, looks_secret, read_folder, typed};
+pub use infer::{Inferred, looks_secret, passwords, read_folder, typed};
 pub use recent::Recent;
 pub use secrets::{defaults, is_secret, secrets, secrets_in};
 pub use validate::Validator;

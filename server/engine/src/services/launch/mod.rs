@@ -6,6 +6,7 @@ mod python;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use api::{ContainerOptions, Error, Result, ServiceSpec, Source};
 
@@ -16,9 +17,10 @@ use python::Python;
 use super::discovery::{Found, read_folder};
 use super::image;
 use super::told::Told;
+use crate::configuration::secrets_among;
 use crate::runtime::process::Aside;
 use crate::runtime::{Launch, NewContainer, Prepare, ProcessLaunch};
-use crate::secrets::Vault;
+use crate::secrets::{Mask, Vault};
 use crate::user::{SystemUser, not_as};
 
 /// What a launch is planned from.
@@ -60,13 +62,19 @@ pub struct Planner {
     data_dir: PathBuf,
     program: PathBuf,
     secrets: Option<Vault>,
+    mask: Arc<Mask>,
 }
 
 impl Planner {
     /// One for services of this data folder; `program` is Pilothouse itself.
     pub fn new(inherited: Inherited, data_dir: &Path, program: &Path) -> Self {
         let python = Python::new(inherited.clone(), data_dir.join("venvs"));
-        Self { inherited, python, data_dir: data_dir.to_owned(), program: program.to_owned(), secrets: None }
+        Self { inherited, python, data_dir: data_dir.to_owned(), program: program.to_owned(), secrets: None, mask: Arc::default() }
+    }
+
+    /// The same, which lets `mask` know what it tells services that looks like a secret.
+    pub fn with_mask(self, mask: Arc<Mask>) -> Self {
+        Self { mask, ..self }
     }
 
     /// The same, with the secrets that variables may refer to.
@@ -173,16 +181,23 @@ impl Planner {
     ) -> Result<BTreeMap<String, String>> {
         let mut environment = user.map_or_else(|| self.inherited.for_services().clone(), |user| self.inherited.for_user(user));
         if spec.source.folder().is_some() && told.is_none() {
-            environment.extend(environment::of_folder(working_dir, &spec.environment_files, user).await?);
+            let of_files = environment::of_folder(working_dir, &spec.environment_files, user).await?;
+            self.mask.learn(secrets_among(of_files.iter().map(|(name, text)| (name, text))));
+            environment.extend(of_files);
         }
         environment.insert("PYTHONUNBUFFERED".into(), "1".into());
-        environment.extend(self.variables(told.map_or(&spec.environment, |told| &told.variables)).await?);
+        environment.extend(self.variables(&spec.environment, told).await?);
         environment.extend(port.map(|port| ("PORT".to_owned(), port.to_string())));
         Ok(environment)
     }
 
     /// The variables that people have set, with the values of secrets in the place of what refers to them.
-    async fn variables(&self, set: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
+    async fn variables(&self, set: &BTreeMap<String, String>, told: Option<&Told>) -> Result<BTreeMap<String, String>> {
+        let set = told.map_or(set, |told| &told.variables);
+        if told.is_none() {
+            // What is in a saved configuration is known.
+            self.mask.learn(secrets_among(set));
+        }
         match &self.secrets {
             Some(secrets) => secrets.environment(set).await,
             None => Ok(set.clone()),
@@ -232,7 +247,7 @@ impl Planner {
         let container = NewContainer {
             name: plan.name.to_owned(),
             command: plan.spec.command.clone().unwrap_or_default(),
-            environment: self.variables(plan.told.map_or(&plan.spec.environment, |told| &told.variables)).await?,
+            environment: self.variables(&plan.spec.environment, plan.told).await?,
             port: Some(port),
             container_port,
             limits: plan.spec.limits,

@@ -97,6 +97,11 @@ pub fn looks_secret(name: &str, text: &str) -> bool {
     naming::is_secret_name(name) || naming::has_password(text)
 }
 
+/// The passwords within `text`: in addresses, and in `password=..`.
+pub fn passwords(text: &str) -> Vec<String> {
+    naming::passwords(text)
+}
+
 /// The text of the file `name`; none with a note when others may write it.
 fn read(folder: &Guarded, name: &str, notes: &mut Vec<String>) -> Option<String> {
     if !folder.has_file(name) {

@@ -89,9 +89,57 @@ pub(super) fn has_password(text: &str) -> bool {
         || text.contains("PRIVATE KEY-----")
 }
 
+/// The passwords that `text` has in addresses and in `password=..`, as they are there and as they are meant.
+pub(super) fn passwords(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices("://") {
+        let rest = text[at + 3..].split([' ', '\n', '"', '\'']).next().unwrap_or_default();
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        // A password may have those signs in it.
+        let user = authority.rsplit_once('@').or_else(|| rest.rsplit_once('@')).map_or("", |(user, _)| user);
+        found.extend(user.split_once(':').map(|(_, password)| password.to_owned()));
+    }
+    let lower = text.to_ascii_lowercase();
+    for word in ["password=", "pwd=", "accountkey=", "sharedaccesskey="] {
+        let values = lower.match_indices(word).filter_map(|(at, _)| text.get(at + word.len()..));
+        found
+            .extend(values.map(|value| value.split([' ', ';', '&', '\n']).next().unwrap_or_default().trim_matches(['"', '\'']).to_owned()));
+    }
+    let meant: Vec<_> = found.iter().filter_map(|password| unescaped(password)).collect();
+    found.extend(meant);
+    found
+}
+
+/// `text` with the bytes of its `%41`; none when it has none, or isn't text then.
+fn unescaped(text: &str) -> Option<String> {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        match part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => bytes.extend(std::iter::once(byte).chain(part[2..].bytes())),
+            None => bytes.extend(std::iter::once(b'%').chain(part.bytes())),
+        }
+    }
+    String::from_utf8(bytes).ok().filter(|meant| meant != text)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{has_password, is_secret_name};
+    use super::{has_password, is_secret_name, passwords};
+
+    #[test]
+    fn a_password_is_found_in_an_address_as_it_is_written_and_meant() {
+        for (text, expected) in [
+            ("postgres://u:pa%2Fss%3F@h:5432/db", &["pa%2Fss%3F", "pa/ss?"][..]),
+            ("a postgres://u:one@h, redis://:two@h/0", &["one", "two"]),
+            ("postgres://u:p/w#1@h/db", &["p/w#1"]),
+            ("Host=h;Password=s3cret;Timeout=1", &["s3cret"]),
+            ("https://h/path?q=a:b", &[]),
+            ("100%", &[]),
+        ] {
+            assert_eq!(passwords(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn names_of_secrets_are_told_from_names_about_them() {
