@@ -12,6 +12,7 @@ mod headers;
 mod health;
 mod hostile;
 mod image;
+mod interrupted;
 mod killed;
 mod limits;
 mod list;
