@@ -118,6 +118,8 @@ codes! {
     TimedOut = "timed_out", 504, "system";
     /// A part of Pilothouse is down or not ready; trying again helps.
     Unavailable = "unavailable", 503, "system";
+    /// The disk that Pilothouse writes to is full: nothing is saved until there is room again, and what was saved is as it was.
+    StorageFull = "storage_full", 507, "system";
     /// A defect of Pilothouse; the request id leads to the log.
     Internal = "internal", 500, "system";
 }
@@ -169,6 +171,11 @@ impl Error {
     /// `unavailable`.
     pub fn unavailable(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::Unavailable, message)
+    }
+
+    /// `storage_full`: nothing was saved, for `full` has no room left.
+    pub fn storage_full(full: &str) -> Self {
+        Self::new(ErrorCode::StorageFull, format!("{full} is full, so nothing was saved: free some space there, then try again"))
     }
 
     /// `internal`. Log the cause where this is made: the caller only sees that something broke.

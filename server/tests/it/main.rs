@@ -7,6 +7,7 @@ mod compose;
 mod configuration;
 mod dependencies;
 mod doors;
+mod full;
 mod handover;
 mod headers;
 mod health;

@@ -1,10 +1,15 @@
 //! Start, stop and restart: recorded and answered at once, then acted on.
 
-use api::{Action, Caller, Desired, Error, EventKind, Permission, Result, Service, ServiceId};
+use std::time::Duration;
+
+use api::{Action, Caller, Desired, Error, ErrorCode, EventKind, Permission, Result, Service, ServiceId};
 
 use super::{Services, handover};
 use crate::events::NewEvent;
 use crate::store::services::service_set_asked;
+
+/// How often it is looked whether there is room again.
+const RESERVE: Duration = Duration::from_secs(10);
 
 impl Services {
     /// Records what is wanted, with its event, in one commit; shows it, and lets the reconciler act.
@@ -28,13 +33,23 @@ impl Services {
         let is_handover = action == Action::Restart && self.can_hand_over(id);
         let (at, desired) = (self.core.clock.now(), desired(action));
         let event = NewEvent::new(asked(action), format!("{} asked for {name} to be {done}", caller.name)).on(id, name).by(caller);
-        let write = self.core.events.write(move |db| {
-            Box::pin(async move {
-                service_set_asked(db, id, desired, at).await?;
-                Ok(((), vec![event]))
+        let write = || {
+            let event = event.clone();
+            self.core.events.write(move |db| {
+                Box::pin(async move {
+                    service_set_asked(db, id, desired, at).await?;
+                    Ok(((), vec![event]))
+                })
             })
-        });
-        write.await?;
+        };
+        let mut written = write().await;
+        let is_full = written.as_ref().is_err_and(|error| error.code == ErrorCode::StorageFull);
+        if is_full && action == Action::Stop && self.core.store.reserve.release() {
+            // What fills the disk may be the service itself.
+            self.keep_reserve();
+            written = write().await;
+        }
+        written?;
         self.set_row(id, |row| {
             (row.desired, row.desired_at, row.last_updated) = (desired, at, at);
             if desired == Desired::Running {
@@ -53,6 +68,19 @@ impl Services {
         self.wait_for(id, others);
         self.wake(id, action);
         shown.map(|entry| entry.service.clone()).ok_or_else(|| Error::not_found("service", id))
+    }
+
+    /// Takes the room for stops on a full disk again, as soon as there is some.
+    fn keep_reserve(&self) {
+        let (store, shutdown) = (self.core.store.clone(), self.core.shutdown.clone());
+        self.core.tasks.spawn(async move {
+            let kept = async {
+                while !store.reserve.keep() {
+                    tokio::time::sleep(RESERVE).await;
+                }
+            };
+            shutdown.run_until_cancelled(kept).await
+        });
     }
 }
 

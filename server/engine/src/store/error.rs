@@ -58,11 +58,24 @@ fn refused(error: &dyn DatabaseError) -> api::Error {
         return api::Error::conflict("something of that name or key exists already");
     }
     let code = error.code().unwrap_or_default();
+    if let Some(full) = full(error, &code) {
+        return api::Error::storage_full(full);
+    }
     let message = match error.try_downcast_ref::<sqlx::sqlite::SqliteError>() {
         Some(_) => sqlite(code.parse().unwrap_or(0)),
         None => postgres(&code),
     };
     message.map_or_else(api::Error::internal, down)
+}
+
+/// What has no room left, when that is what is wrong. SQLite also says so of the memory that its processes share, which is a file beside it.
+fn full(error: &dyn DatabaseError, code: &str) -> Option<&'static str> {
+    let is_sqlite = error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some();
+    match (is_sqlite, code.parse::<u32>()) {
+        (true, Ok(code)) if code == 4874 || code & 0xff == 13 => Some("the disk of the data folder"),
+        (false, Ok(53100)) => Some("the disk of PostgreSQL"),
+        _ => None,
+    }
 }
 
 /// The primary result code is in the lowest byte.
@@ -72,7 +85,6 @@ fn sqlite(code: u32) -> Option<&'static str> {
         8 => "the database can't be written: the file or its folder is read-only for Pilothouse's user",
         10 => "the disk failed while the database was read or written; check the disk and the system's log",
         11 => "the database file is damaged; restore it from a backup",
-        13 => "the disk is full: nothing can be saved until there is room in the data folder",
         14 => "the database file can't be opened; check that Pilothouse's user may use the data folder",
         26 => "the database file isn't a SQLite database; check the database URL",
         _ => return None,
@@ -85,7 +97,6 @@ fn postgres(code: &str) -> Option<&'static str> {
         "3D000" => "PostgreSQL has no database of the name in the database URL; create it",
         "42501" => "PostgreSQL's user may not do this; grant it the rights on the database and its schema",
         "25006" => "PostgreSQL is read-only, a standby or out of order; use the primary",
-        "53100" => "PostgreSQL's disk is full: nothing can be saved until there is room",
         "53300" => "PostgreSQL has no connection left; raise max_connections or stop other users",
         "57014" | "55P03" => "PostgreSQL took too long; it is overloaded or blocked",
         "40P01" | "40001" => "PostgreSQL undid the change because another one was in its way",

@@ -44,6 +44,7 @@ mod lease;
 mod location;
 pub mod metrics;
 mod migrations;
+mod reserve;
 pub mod sealed;
 pub mod secrets;
 pub mod services;
@@ -60,6 +61,7 @@ pub use database::Database;
 pub use error::{Error, Result};
 pub use keys::{Keys, mac};
 pub use lease::Lease;
+pub use reserve::Reserve;
 
 use crate::EngineConfig;
 use location::Location;
@@ -74,6 +76,8 @@ pub struct Store {
     pub lease: Arc<Lease>,
     /// What tokens are signed and the audit is chained with.
     pub keys: Keys,
+    /// Room for stopping services on a full disk.
+    pub reserve: Reserve,
 }
 
 impl Store {
@@ -87,7 +91,9 @@ impl Store {
         let lease = Arc::new(Lease::new(&location, main.clone()));
         migrations::run(&main, &telemetry, &location).await?;
         let keys = Keys::open(&config.data_dir, &main).await?;
-        Ok(Self { main, telemetry, lease, keys })
+        let reserve = Reserve::of(&location);
+        reserve.keep();
+        Ok(Self { main, telemetry, lease, keys, reserve })
     }
 
     /// The name of the database for people: `SQLite` or `PostgreSQL`.

@@ -171,7 +171,7 @@ async fn a_full_disk_is_said_and_nothing_is_half_written() {
     });
     let answers = futures::future::join_all(writes).await;
     let full = answers[7].as_ref().expect_err("there is no room");
-    assert!(full.code == api::ErrorCode::Unavailable && full.message.contains("disk is full"), "{full}");
+    assert!(full.code == api::ErrorCode::StorageFull && full.message.contains("free some space"), "{full}");
     let saved: Vec<_> = (0..20).filter(|id| answers[*id as usize].is_ok()).collect();
     assert_eq!(note_ids(&store.main).await, saved, "what was acknowledged is there, and nothing else");
     store.main.write(|db| Box::pin(note_insert(db, 100))).await.expect("the next write works");

@@ -306,6 +306,9 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => {
             tracing::error!(%error, "process_runtime_failed");
+            if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+                return Err(Error::storage_full("the disk of the data folder"));
+            }
             Err(Error::service(format!("the process runtime has failed: {error}")))
         }
         Err(error) => {
