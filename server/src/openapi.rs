@@ -1,6 +1,6 @@
 //! The OpenAPI document: made from the handlers, completed by what holds for all of them.
 
-use api::{ErrorBody, EventKind, Health, Level, Permission, Range, ServiceSort, Status};
+use api::{ConfigurationsShow, ErrorBody, EventKind, Health, Level, Permission, Range, ServiceSort, Status};
 use utoipa::ToSchema;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -41,6 +41,7 @@ pub fn head() -> OpenApi {
     add::<Level>(&mut schemas);
     add::<Range>(&mut schemas);
     add::<ServiceSort>(&mut schemas);
+    add::<ConfigurationsShow>(&mut schemas);
     add::<Status>(&mut schemas);
     components.schemas.extend(schemas);
     let tags = TAGS.map(|(name, about)| {

@@ -198,6 +198,9 @@ pub struct ConfigurationImported {
     pub not_restarted: Option<String>,
     /// What else is to be known: that comments couldn't be kept.
     pub notes: Vec<String>,
+    /// What keeps it from being saved, where many are looked at and nothing is saved.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Detail>,
 }
 
 /// The configurations of many services, to be saved.

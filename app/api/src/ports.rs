@@ -10,12 +10,13 @@ use async_trait::async_trait;
 use crate::{
     BulkReport, BulkRequest, Caller, ComposeReport, ComposeRequest, Configuration, ConfigurationCheck, ConfigurationDifference,
     ConfigurationDraft, ConfigurationFormat, ConfigurationImport, ConfigurationImported, ConfigurationReading, ConfigurationReset,
-    ConfigurationRestore, ConfigurationSnapshot, ConfigurationText, ConfigurationTextQuery, ConfigurationVerdict, ConfigurationVersion,
-    ConfigurationsImport, Credentials, DeletedService, DependencyGraph, DependencyQuery, DifferenceQuery, DiscoveryReport, Error, Event,
-    EventQuery, HealthCheck, HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, KeyRotation, LogLine, LogQuery, Me,
-    MetricsQuery, MetricsSeries, NamedSecret, NewConfiguration, NewSchema, NewSecret, NewService, NewUser, Origin, Page, Restoration,
-    Result, Secret, SecretImport, SecretImportReport, SecretName, SecretReveal, SecretValue, Service, ServiceDetail, ServiceId,
-    ServicePatch, ServicePlan, ServiceQuery, Session, SessionId, Setup, SystemReport, SystemSeries, Tokens, User, UserId, UserPatch,
+    ConfigurationRestore, ConfigurationSnapshot, ConfigurationSummary, ConfigurationText, ConfigurationTextQuery, ConfigurationVerdict,
+    ConfigurationVersion, ConfigurationsApply, ConfigurationsChange, ConfigurationsChanged, ConfigurationsImport, ConfigurationsQuery,
+    Credentials, DeletedService, DependencyGraph, DependencyQuery, DifferenceQuery, DiscoveryReport, Error, Event, EventQuery, HealthCheck,
+    HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, KeyRotation, LogLine, LogQuery, Me, MetricsQuery, MetricsSeries,
+    NamedSecret, NewConfiguration, NewSchema, NewSecret, NewService, NewUser, Origin, Page, Restoration, Result, Secret, SecretImport,
+    SecretImportReport, SecretName, SecretReveal, SecretValue, Service, ServiceDetail, ServiceId, ServicePatch, ServicePlan, ServiceQuery,
+    Session, SessionId, Setup, SystemReport, SystemSeries, Tokens, User, UserId, UserPatch,
 };
 
 /// All ports together: what pages and handlers take from their context.
@@ -167,6 +168,18 @@ pub trait Configurations: Send + Sync {
     /// Saves what a text has for each of its services, in the order of their names. All of it is checked before anything is saved; when one can't be saved after that,
     /// its notes say why and the others are. Needs what saving needs.
     async fn import_all(&self, caller: &Caller, import: ConfigurationsImport) -> Result<Page<ConfigurationImported>>;
+
+    /// The configurations of all services by name; containers that others have made aren't there. Needs `config:read`. Without `check` no folder is
+    /// read.
+    async fn list(&self, caller: &Caller, query: ConfigurationsQuery) -> Result<Page<ConfigurationSummary>>;
+
+    /// Sets and takes out values of many services, in the order of their names. All of it is checked before anything is saved: what is wrong is at
+    /// `/services/N` and the value's pointer, in a dry run with each service. When one can't be saved after that, its notes say why and the others
+    /// are. Needs what saving needs.
+    async fn change(&self, caller: &Caller, change: ConfigurationsChange) -> Result<ConfigurationsChanged>;
+
+    /// Restarts what runs with another version than the newest, in the order of dependencies, as [`Services::act`] does. Needs `services:operate`.
+    async fn apply(&self, caller: &Caller, apply: ConfigurationsApply) -> Result<BulkReport>;
 
     /// Sets the schema, or goes back to the one that is found. Needs `config:change`. Values that it refuses stay until they are saved.
     async fn set_schema(&self, caller: &Caller, id: ServiceId, new: NewSchema) -> Result<Configuration>;

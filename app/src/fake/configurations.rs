@@ -1,6 +1,6 @@
 //! What the fake's services are told.
 
-use api::ports::Configurations;
+use api::ports::{Configurations, Services};
 use api::*;
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -153,6 +153,7 @@ impl Configurations for Fake {
             changes: Vec::new(),
             notes: Vec::new(),
             not_restarted: None,
+            faults: Vec::new(),
         })
     }
 
@@ -163,6 +164,73 @@ impl Configurations for Fake {
     async fn import_all(&self, caller: &Caller, _: ConfigurationsImport) -> Result<Page<ConfigurationImported>> {
         caller.require(Permission::ConfigChange)?;
         Ok(Page::whole(Vec::new()))
+    }
+
+    async fn list(&self, caller: &Caller, query: ConfigurationsQuery) -> Result<Page<ConfigurationSummary>> {
+        caller.require(Permission::ConfigRead)?;
+        let shown = self.configuration.clone();
+        let summary = |service: &Service| {
+            let now = shown.clone().unwrap_or_else(|| nothing(service.id));
+            let is_checked = query.check || query.show == Some(ConfigurationsShow::Faulty);
+            ConfigurationSummary {
+                service_id: service.id,
+                service_name: service.name.clone(),
+                version: Some(now.version),
+                applied_version: now.applied_version,
+                restart_needed: now.restart_needed,
+                schema_source: None,
+                fault_count: is_checked.then_some(now.faults.len() as u32),
+                faults: if is_checked { now.faults } else { Vec::new() },
+                problem: None,
+                updated_at: now.updated_at,
+                updated_by: now.updated_by,
+            }
+        };
+        let items = self.services.iter().map(summary).filter(|one| match query.show {
+            Some(ConfigurationsShow::NotApplied) => one.restart_needed,
+            Some(ConfigurationsShow::Faulty) => one.is_faulty(),
+            None => query.q.as_ref().is_none_or(|q| one.service_name.contains(q)),
+        });
+        Ok(Page::whole(items.collect()))
+    }
+
+    async fn change(&self, caller: &Caller, change: ConfigurationsChange) -> Result<ConfigurationsChanged> {
+        caller.require(Permission::ConfigChange)?;
+        let of = |id: &ServiceId| -> Result<ConfigurationImported> {
+            let set = change.set.iter().map(|(name, value)| (name, Some(value.clone())));
+            let all = set.chain(change.unset.iter().map(|name| (name, None)));
+            let changed = |(name, after): (&String, Option<Value>)| ConfigurationChange {
+                field: format!("/{name}"),
+                before: after.is_none().then(|| MASK.into()),
+                after,
+            };
+            Ok(ConfigurationImported {
+                service_id: *id,
+                service_name: self.find(*id)?.name,
+                version: 1,
+                saved: !change.dry_run,
+                changes: all.map(changed).collect(),
+                notes: Vec::new(),
+                faults: faults(&Value::Object(change.set.clone())),
+            })
+        };
+        let items: Vec<_> = change.services.iter().map(of).collect::<Result<_>>()?;
+        if !change.dry_run {
+            Error::invalid_fields(items.iter().flat_map(|one| one.faults.clone()).collect())?;
+        }
+        let restart = match change.restart {
+            true => Some(self.apply(caller, ConfigurationsApply { services: Some(change.services), dry_run: change.dry_run }).await?),
+            false => None,
+        };
+        Ok(ConfigurationsChanged { items, restart })
+    }
+
+    async fn apply(&self, caller: &Caller, apply: ConfigurationsApply) -> Result<BulkReport> {
+        caller.require(Permission::ServicesOperate)?;
+        let is_needed = self.configuration.as_ref().is_some_and(|now| now.restart_needed);
+        let ids = apply.services.unwrap_or_else(|| self.services.iter().filter(|_| is_needed).map(|service| service.id).collect());
+        let request = BulkRequest { action: Action::Restart, ids, filter: None, with_dependencies: false, dry_run: apply.dry_run };
+        Services::act(self, caller, request).await
     }
 
     async fn set_schema(&self, caller: &Caller, id: ServiceId, new: NewSchema) -> Result<Configuration> {

@@ -1,9 +1,10 @@
 //! What services are told.
 
 use api::{
-    Configuration, ConfigurationCheck, ConfigurationDifference, ConfigurationFormat, ConfigurationImport, ConfigurationImported,
-    ConfigurationReset, ConfigurationRestore, ConfigurationSnapshot, ConfigurationText, ConfigurationTextQuery, ConfigurationVerdict,
-    ConfigurationVersion, ConfigurationsImport, DifferenceQuery, ErrorBody, NewConfiguration, NewSchema, Page, ServiceId,
+    BulkReport, Configuration, ConfigurationCheck, ConfigurationDifference, ConfigurationFormat, ConfigurationImport,
+    ConfigurationImported, ConfigurationReset, ConfigurationRestore, ConfigurationSnapshot, ConfigurationSummary, ConfigurationText,
+    ConfigurationTextQuery, ConfigurationVerdict, ConfigurationVersion, ConfigurationsApply, ConfigurationsChange, ConfigurationsChanged,
+    ConfigurationsImport, ConfigurationsQuery, DifferenceQuery, ErrorBody, NewConfiguration, NewSchema, Page, ServiceId,
 };
 use axum::Json;
 use axum::extract::State;
@@ -20,6 +21,9 @@ use crate::state::Server;
 
 pub fn routes() -> OpenApiRouter<std::sync::Arc<Server>> {
     OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(change))
+        .routes(routes!(apply))
         .routes(routes!(get, save))
         .routes(routes!(validate))
         .routes(routes!(versions))
@@ -32,6 +36,45 @@ pub fn routes() -> OpenApiRouter<std::sync::Arc<Server>> {
         .routes(routes!(export_all))
         .routes(routes!(import_all))
         .routes(routes!(set_schema))
+}
+
+/// Lists the configurations of all services by name: which version is the newest, which one they run with, and what is wrong.
+///
+/// Without `check` nothing is read, and nothing is said of faults. Containers that others have made aren't there.
+#[utoipa::path(get, path = "/api/config/services", tag = "configuration", params(ConfigurationsQuery),
+    responses((status = 200, body = Page<ConfigurationSummary>, description = "One page of them.")),
+    extensions(("x-permission" = json!("config:read"))))]
+async fn list(
+    State(server): Ports,
+    SignedIn(caller): SignedIn,
+    Params(query): Params<ConfigurationsQuery>,
+) -> Answer<Json<Page<ConfigurationSummary>>> {
+    json(server.backend.configurations.list(&caller, query).await?)
+}
+
+/// Sets and takes out values of many services, each as a new version.
+///
+/// All of it is checked before anything is saved: what is wrong is at `/services/N` and the pointer of the value, in a dry run in `faults` of each
+/// service. One of which nothing is different stays as it is. When a service can't be saved after that, its `notes` say why, and the others are.
+/// `restart` needs `services:operate`, and a variable that lets a service run any program `services:command`.
+#[utoipa::path(post, path = "/api/config/change", tag = "configuration", request_body = ConfigurationsChange, responses(
+        (status = 200, body = ConfigurationsChanged, description = "What it did, or would do, for each of the services by name."),
+        (status = 422, body = ErrorBody, description = "A service isn't there, or a schema refuses values; `details` says where.")),
+    extensions(("x-permission" = json!("config:change"))))]
+async fn change(
+    State(server): Ports,
+    SignedIn(caller): SignedIn,
+    Body(change): Body<ConfigurationsChange>,
+) -> Answer<Json<ConfigurationsChanged>> {
+    json(server.backend.configurations.change(&caller, change).await?)
+}
+
+/// Restarts what runs with another version than the newest, in the order of dependencies; with `dry_run` it is only said what would be.
+#[utoipa::path(post, path = "/api/config/apply", tag = "configuration", request_body = ConfigurationsApply,
+    responses((status = 200, body = BulkReport, description = "What becomes of each, as of `POST /api/services/bulk`.")),
+    extensions(("x-permission" = json!("services:operate"))))]
+async fn apply(State(server): Ports, SignedIn(caller): SignedIn, Body(apply): Body<ConfigurationsApply>) -> Answer<Json<BulkReport>> {
+    json(server.backend.configurations.apply(&caller, apply).await?)
 }
 
 /// Shows what a service is told, with the schema of it.

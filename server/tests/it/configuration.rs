@@ -209,3 +209,43 @@ async fn a_configuration_goes_out_as_a_file_and_comes_in_as_text() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_change_is_looked_at_and_saved_for_many_services() {
+    on_each_store(async |app: TestApp| {
+        let [viewer, developer, admin] = [app.sign_in("viewer").await, app.sign_in("developer").await, app.sign_in("admin").await];
+        let path = make(&admin, app.store.folder()).await;
+        let id = path.rsplit('/').next().unwrap();
+        let listed = viewer.get("/api/config/services?q=ORDERS&check=true").await.json();
+        let one = &listed["items"][0];
+        assert_eq!([&listed["total"], &one["service_id"], &one["version"]], [&json!(1), &json!(id), &json!(1)], "{listed}");
+        assert_eq!([&one["fault_count"], &one["schema_source"]], [&json!(0), &json!("inferred")], "{listed}");
+        let unchecked = viewer.get("/api/config/services").await.json();
+        assert_eq!(unchecked["items"][0]["fault_count"], Value::Null, "{unchecked}");
+        viewer.get("/api/config/services?show=everything").await.fails_with(422, "validation_failed");
+
+        let body =
+            |workers: Value, dry_run| json!({"services": [id], "set": {"WORKERS": workers}, "unset": ["GREETING"], "dry_run": dry_run});
+        viewer.post("/api/config/change", body(json!(4), true)).await.fails_with(403, "forbidden");
+        let error = developer.post("/api/config/change", body(json!(65), false)).await.fails_with(422, "validation_failed");
+        assert_eq!(error["details"][0]["field"], "/services/0/WORKERS", "{error}");
+        let asked = developer.post("/api/config/change", body(json!(65), true)).await.json();
+        assert_eq!(asked["items"][0]["faults"][0]["field"], "/values/WORKERS", "{asked}");
+        let secret = json!({"services": [id], "set": {"DATABASE_PASSWORD": "another-planted-word"}, "dry_run": true});
+        let asked = developer.post("/api/config/change", secret).await.text();
+        assert!(asked.contains("********") && !asked.contains("planted"), "{asked}");
+        let done = developer.post("/api/config/change", body(json!(4), false)).await.json();
+        assert_eq!(
+            [&done["items"][0]["saved"], &done["items"][0]["version"], &done["restart"]],
+            [&json!(true), &json!(2), &Value::Null],
+            "{done}"
+        );
+        assert_eq!(viewer.get(&path).await.json()["values"], json!({"DATABASE_PASSWORD": "********", "WORKERS": 4}));
+
+        viewer.post("/api/config/apply", json!({"dry_run": true})).await.fails_with(403, "forbidden");
+        let left = developer.post("/api/config/apply", json!({"services": [id], "dry_run": true})).await.json();
+        assert_eq!([&left["action"], &left["items"][0]["outcome"]], [&json!("restart"), &json!("skipped")], "{left}");
+        assert_eq!(developer.post("/api/config/apply", json!({})).await.json()["items"], json!([]));
+    })
+    .await;
+}

@@ -48,6 +48,7 @@ pub fn body_of(path: &str) -> serde_json::Value {
         path if path.ends_with("/validate") => json!({"values": {}}),
         path if path.ends_with("/restore") && path.starts_with("/api/config") => json!({"version": 1}),
         path if path.ends_with("/import") && path.starts_with("/api/config") => json!({"format": "json", "text": "{}"}),
+        "/api/config/change" => json!({"services": [NO_ID], "set": {"A": 1}}),
         path if path.ends_with("/reset") => json!({"version": 1}),
         path if path.ends_with("/schema") => json!({"schema": {}}),
         path if path.starts_with("/api/config/services/") => json!({"values": {}, "version": 1}),

@@ -85,7 +85,7 @@ pub(super) fn reading(state: &State, source: &ConfigurationText) -> Result<Confi
 }
 
 /// The values that an import leads to, with masks where secrets stay.
-fn imported(state: &State, mode: ImportMode, new: Map<String, Value>) -> Map<String, Value> {
+pub(super) fn imported(state: &State, mode: ImportMode, new: Map<String, Value>) -> Map<String, Value> {
     match mode {
         ImportMode::Replace => new,
         ImportMode::Merge => {
@@ -96,15 +96,16 @@ fn imported(state: &State, mode: ImportMode, new: Map<String, Value>) -> Map<Str
     }
 }
 
-/// What an import would change. Fails for what couldn't be saved.
-fn changes(state: &State, values: &Map<String, Value>) -> Result<Vec<api::ConfigurationChange>> {
+/// The values with their secrets in clear, and what would be different with them. Fails for what couldn't be saved.
+pub(super) fn outcome(state: &State, values: &Map<String, Value>) -> Result<(Map<String, Value>, Vec<api::ConfigurationChange>)> {
     let mut clear = values.clone();
     let mut faults = in_body(mask::unmask(&mut clear, &state.values, &state.secrets));
     faults.extend(state.faults(&clear)?);
     Error::invalid_fields(faults)?;
     let mut hidden = state.secrets.clone();
     hidden.extend(secrets(&clear, &state.schema.schema));
-    Ok(difference::difference(&state.values, &clear, &hidden))
+    let changes = difference::difference(&state.values, &clear, &hidden);
+    Ok((clear, changes))
 }
 
 impl Manager {
@@ -131,7 +132,7 @@ impl Manager {
         if let Some(made_from) = version.filter(|made_from| *made_from != state.version()) {
             return Err(api::changed_since(made_from, state.version()));
         }
-        let changes = changes(state, &imported(state, mode, values.clone()))?;
+        let (_, changes) = outcome(state, &imported(state, mode, values.clone()))?;
         let is_rewritten = source.as_ref().is_some_and(|source| Some(source) != state.source());
         let mut done = ConfigurationImported {
             service_id: id,
@@ -141,6 +142,7 @@ impl Manager {
             changes,
             not_restarted: None,
             notes: Vec::new(),
+            faults: Vec::new(),
         };
         if dry_run || (done.changes.is_empty() && !is_rewritten && !restart) {
             return Ok(done);
@@ -193,7 +195,7 @@ impl Manager {
         for service in self.ours() {
             let Some(values) = all.remove(&service.name) else { continue };
             let state = self.state(service.id).await?;
-            if let Err(error) = changes(&state, &imported(&state, mode, values.clone())) {
+            if let Err(error) = outcome(&state, &imported(&state, mode, values.clone())) {
                 let at = format!("/services/{}", pointer_part(&service.name));
                 let inside = |detail: Detail| {
                     let field = format!("{at}{}", detail.field.strip_prefix("/values").unwrap_or(&detail.field));
@@ -225,6 +227,7 @@ impl Manager {
                     changes: Vec::new(),
                     not_restarted: None,
                     notes: vec![format!("it wasn't saved: {}", error.message)],
+                    faults: Vec::new(),
                 },
             });
         }

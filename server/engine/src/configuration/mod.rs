@@ -6,6 +6,7 @@
 mod difference;
 mod import;
 mod kept;
+mod many;
 mod mask;
 mod save;
 pub mod schema;
@@ -17,9 +18,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use api::{
-    Caller, Configuration, ConfigurationCheck, ConfigurationDifference, ConfigurationDraft, ConfigurationFormat, ConfigurationImport,
-    ConfigurationImported, ConfigurationReading, ConfigurationReset, ConfigurationRestore, ConfigurationSnapshot, ConfigurationText,
-    ConfigurationTextQuery, ConfigurationVerdict, ConfigurationVersion, ConfigurationsImport, DifferenceQuery, Error, EventKind,
+    BulkReport, Caller, Configuration, ConfigurationCheck, ConfigurationDifference, ConfigurationDraft, ConfigurationFormat,
+    ConfigurationImport, ConfigurationImported, ConfigurationReading, ConfigurationReset, ConfigurationRestore, ConfigurationSnapshot,
+    ConfigurationSummary, ConfigurationText, ConfigurationTextQuery, ConfigurationVerdict, ConfigurationVersion, ConfigurationsApply,
+    ConfigurationsChange, ConfigurationsChanged, ConfigurationsImport, ConfigurationsQuery, DifferenceQuery, Error, EventKind,
     NewConfiguration, NewSchema, Page, Permission, Result, ServiceId, VersionKind,
 };
 use async_trait::async_trait;
@@ -49,6 +51,8 @@ pub struct Manager {
     validators: Arc<Recent>,
     /// Versions that are watched.
     watches: Mutex<HashMap<ServiceId, Watch>>,
+    /// The turn of who has all of them checked.
+    checks: tokio::sync::Mutex<()>,
 }
 
 impl Manager {
@@ -62,6 +66,7 @@ impl Manager {
             schemas: Mutex::default(),
             validators: Arc::default(),
             watches: Mutex::default(),
+            checks: tokio::sync::Mutex::default(),
         });
         manager.read_all().await?;
         Ok(manager)
@@ -106,10 +111,7 @@ impl Manager {
     }
 
     fn listed(&self, state: &State, row: VersionRow) -> Result<ConfigurationVersion> {
-        let applied = match self.services.told(state.row.id)? {
-            Some(told) => told.applied,
-            None => state.row.boot_id.is_some().then_some(1),
-        };
+        let applied = self.applied(&state.row)?;
         let VersionRow { version, kind, created_at, created_by, message, .. } = row;
         let (is_current, is_applied) = (version == state.version(), applied == Some(version));
         Ok(ConfigurationVersion { version, kind, created_at, created_by, message, is_current, is_applied })
@@ -230,6 +232,18 @@ impl api::ports::Configurations for Manager {
 
     async fn import_all(&self, caller: &Caller, import: ConfigurationsImport) -> Result<Page<ConfigurationImported>> {
         self.import_many(caller, import).await
+    }
+
+    async fn list(&self, caller: &Caller, query: ConfigurationsQuery) -> Result<Page<ConfigurationSummary>> {
+        self.list_all(caller, query).await
+    }
+
+    async fn change(&self, caller: &Caller, change: ConfigurationsChange) -> Result<ConfigurationsChanged> {
+        self.change_many(caller, change).await
+    }
+
+    async fn apply(&self, caller: &Caller, apply: ConfigurationsApply) -> Result<BulkReport> {
+        self.apply_many(caller, apply).await
     }
 
     async fn set_schema(&self, caller: &Caller, id: ServiceId, new: NewSchema) -> Result<Configuration> {

@@ -127,10 +127,7 @@ impl Manager {
         hidden.extend(kept.into_iter().filter(|pointer| whole.pointer(pointer).is_some()));
         let source = source.and_then(|source| import::masked_source(source, &state.schema.schema, &values, &hidden));
         let fields = names_of(&difference::difference(&state.values, &values, &hidden));
-        let applied = match self.services.told(id)? {
-            Some(told) => told.applied,
-            None => state.row.boot_id.is_some().then_some(1),
-        };
+        let applied = self.applied(&state.row)?;
         let new = |version, kind, created_by: Option<String>, message: String| VersionRow {
             service_id: id,
             version,

@@ -109,15 +109,20 @@ impl Manager {
         }
     }
 
+    /// The version that a service was started with last.
+    pub(super) fn applied(&self, row: &ServiceRow) -> Result<Option<u64>> {
+        Ok(match self.services.told(row.id)? {
+            Some(told) => told.applied,
+            None => row.boot_id.is_some().then_some(1),
+        })
+    }
+
     /// What is shown of a state.
     pub(super) fn shown(&self, state: &State) -> Result<Configuration> {
         let id = state.row.id;
         let status = self.core.catalog.get(id)?.service.status;
         let is_up = matches!(status, Status::Running | Status::Starting);
-        let applied = match self.services.told(id)? {
-            Some(told) => told.applied,
-            None => (state.row.boot_id.is_some()).then_some(1),
-        };
+        let applied = self.applied(&state.row)?;
         Ok(Configuration {
             service_id: id,
             version: state.version(),

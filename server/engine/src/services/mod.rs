@@ -316,6 +316,8 @@ mod build_tests;
 #[cfg(test)]
 mod bulk_tests;
 #[cfg(test)]
+mod configuration_many_tests;
+#[cfg(test)]
 mod configuration_tests;
 #[cfg(test)]
 mod configuration_text_tests;

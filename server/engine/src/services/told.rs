@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use api::{Action, Caller, Error, Result, Service, ServiceId, ServiceSpec, Timestamp};
+use api::{Action, BulkReport, BulkRequest, Caller, Error, Result, Service, ServiceId, ServiceSpec, Timestamp};
 
 use super::{Services, lock};
 use crate::store::configurations::configuration_delete;
@@ -86,6 +86,11 @@ impl Services {
     /// Asks for an action on a service.
     pub(crate) async fn ask_for(&self, caller: &Caller, id: ServiceId, action: Action) -> Result<Service> {
         self.ask(caller, id, action).await
+    }
+
+    /// Asks for an action on many services.
+    pub(crate) async fn ask_for_many(&self, caller: &Caller, request: BulkRequest) -> Result<BulkReport> {
+        self.act_on_many(caller, request).await
     }
 
     /// Waits for its turn to change one service.
