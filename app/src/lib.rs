@@ -14,6 +14,8 @@ mod components;
 mod configuration;
 #[cfg(all(test, feature = "ssr"))]
 mod configuration_page_tests;
+#[cfg(all(test, feature = "ssr"))]
+mod configurations_page_tests;
 #[cfg(feature = "ssr")]
 pub mod context;
 #[cfg(all(test, feature = "ssr"))]

@@ -29,11 +29,20 @@ impl Answer {
 }
 
 pub(crate) async fn get(fake: Fake, role: Option<Role>, path: &str) -> Answer {
+    get_with(fake, role, path, ()).await
+}
+
+/// A page that finds something in its context: what was made of a form that was posted to it.
+pub(crate) async fn get_with<T: Clone + Send + Sync + 'static>(fake: Fake, role: Option<Role>, path: &str, with: T) -> Answer {
     // Makes the executor too, as it does when the server starts.
     static ROUTES: LazyLock<usize> = LazyLock::new(|| leptos_axum::generate_route_list(crate::App).len());
     assert!(*ROUTES > 0);
     let context = fake.context(role);
-    let page = leptos_axum::render_app_async_with_context(move || provide_context(context.clone()), crate::shell);
+    let in_context = move || {
+        provide_context(context.clone());
+        provide_context(with.clone());
+    };
+    let page = leptos_axum::render_app_async_with_context(in_context, crate::shell);
     let request = Request::get(path).header(header::ACCEPT, "text/html").header(header::HOST, "localhost:7700");
     Answer::read(page(request.body(Body::empty()).unwrap()).await).await
 }

@@ -22,6 +22,14 @@ pub const DEPENDENCIES: &str = "/dependencies";
 pub const SECRETS: &str = "/secrets";
 /// Where secrets are made of a `.env` text.
 pub const IMPORT_SECRETS: &str = "/secrets/import";
+/// The configurations of all services; takes `q`, `show` (`not_applied`, `faulty`), `check` and `cursor`.
+pub const CONFIGURATIONS: &str = "/configuration";
+/// Where one value of many services is changed; takes `id` for each of them, or narrows as the list does.
+pub const CHANGE_CONFIGURATIONS: &str = "/configuration/change";
+/// Where it is asked whether what isn't applied shall be; takes the same.
+pub const APPLY_CONFIGURATIONS: &str = "/configuration/apply";
+/// Where the configurations of many services are saved from one text.
+pub const IMPORT_CONFIGURATIONS: &str = "/configuration/import";
 /// What happened.
 pub const ACTIVITY: &str = "/activity";
 /// Runs that ended by themselves are below it, each at its id.

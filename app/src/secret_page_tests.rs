@@ -1,12 +1,9 @@
 //! The pages of secrets as they are sent, and what their forms do without any JavaScript.
 
 use api::{NamedSecret, Role, SecretUse, SecretValue};
-use axum::body::{Body, to_bytes};
-use axum::http::{Request, header};
-use leptos::prelude::provide_context;
 
 use crate::fake::{Fake, NOW, secret, service};
-use crate::page_tests::{get, post, post_as};
+use crate::page_tests::{get, get_with, post, post_as};
 use crate::rpc::{PostedImport, PostedSecret, SecretForm, SecretOutcome, TriedImport, TriedSecret};
 
 fn used(number: u128, name: &str, variable: &str) -> SecretUse {
@@ -35,15 +32,7 @@ async fn back<T: Clone + Send + Sync + 'static>(path: &str, tried: T) -> String 
 }
 
 async fn back_as<T: Clone + Send + Sync + 'static>(role: Role, path: &str, tried: T) -> String {
-    get(some(), Some(role), path).await;
-    let context = some().context(Some(role));
-    let with = move || {
-        provide_context(context.clone());
-        provide_context(tried.clone());
-    };
-    let page = leptos_axum::render_app_async_with_context(with, crate::shell);
-    let request = Request::get(path).header(header::ACCEPT, "text/html").body(Body::empty()).unwrap();
-    String::from_utf8(to_bytes(page(request).await.into_body(), usize::MAX).await.unwrap().to_vec()).unwrap()
+    get_with(some(), Some(role), path, tried).await.text
 }
 
 /// The tag that has this in it.

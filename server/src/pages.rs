@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use api::{Error, ErrorCode};
 use app::context::RequestContext;
-use app::path::{COMPOSE, IMPORT_SECRETS, NEW_SERVICE, SECRETS};
+use app::path::{CHANGE_CONFIGURATIONS, COMPOSE, IMPORT_CONFIGURATIONS, IMPORT_SECRETS, NEW_SERVICE, SECRETS};
 use app::rpc::{
-    DrawnUp, PlanCompose, PlannedCompose, PostedConfiguration, PostedImport, PostedSecret, PostedService, PostedSettings, RpcError, Tried,
-    TriedConfiguration, TriedImport, TriedSecret,
+    DrawnUp, PlanCompose, PlannedCompose, PostedChange, PostedConfiguration, PostedImport, PostedImportAll, PostedSecret, PostedService,
+    PostedSettings, RpcError, Tried, TriedChange, TriedConfiguration, TriedImport, TriedImportAll, TriedSecret,
 };
 use axum::Router;
 use axum::body::Body;
@@ -36,6 +36,7 @@ pub fn routes() -> Router<Arc<Server>> {
         .route("/services/{id}/configuration", post(configured))
         .route(COMPOSE, post(planned))
         .route(NEW_SERVICE, post(made))
+        .route("/configuration/{part}", post(configurations))
         .route(SECRETS, post(secret))
         .route("/secrets/{name}", post(secret));
     pages.merge(posted).with_state(options)
@@ -53,6 +54,19 @@ async fn settings(request: Request) -> Response {
 /// The configuration of a service, posted without JavaScript: unless it is saved it comes back as it was typed.
 async fn configured(request: Request) -> Response {
     come_back(request, async |posted: PostedConfiguration, context| TriedConfiguration::posted(posted, &context).await).await
+}
+
+/// A change of many configurations, or a text of them, posted without JavaScript to save it or to see what would become of it.
+async fn configurations(request: Request) -> Response {
+    match request.uri().path() {
+        CHANGE_CONFIGURATIONS => {
+            come_back(request, async |posted: PostedChange, context| TriedChange::posted(posted, &context).await).await
+        }
+        IMPORT_CONFIGURATIONS => {
+            come_back(request, async |posted: PostedImportAll, context| TriedImportAll::posted(posted, &context).await).await
+        }
+        _ => method_not_allowed().await.into_response(),
+    }
 }
 
 /// A new service, posted without JavaScript to be made or to see the plan of it.

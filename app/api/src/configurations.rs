@@ -1,5 +1,7 @@
 //! The configurations of many services: what is wrong with them, what isn't applied yet, and one change to many.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -83,6 +85,9 @@ pub struct ConfigurationsChange {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub set: Map<String, Value>,
+    /// Values as `.env` files have them, by name: the schema of each service says of which type a text is.
+    #[serde(default)]
+    pub texts: BTreeMap<String, String>,
     /// The names of values that are taken out; that one has no such value is no fault. At most 1,000.
     #[serde(default)]
     pub unset: Vec<String>,

@@ -33,6 +33,7 @@ pub fn UserMenu(
                     <span class="user-menu-role">{user.role.label()}</span>
                 </div>
                 <div class="user-menu-theme"><span>"Theme"</span><ThemeSwitch /></div>
+                <a class="menu-item" href=path::CONFIGURATIONS><Icon symbol=Symbol::Logs />"Configuration"</a>
                 {secrets}
                 <a class="menu-item" href=path::SETTINGS><Icon symbol=Symbol::Settings />"Settings"</a>
                 <form method="post" action="/rpc/sign_out">

@@ -3,6 +3,7 @@
 mod activity;
 mod bulk;
 mod compose;
+mod configurations;
 mod deleted;
 mod dependencies;
 mod health;
@@ -22,6 +23,7 @@ mod wait;
 use activity::ActivityPage;
 use bulk::BulkPage;
 use compose::ComposePage;
+use configurations::ConfigurationsPage;
 use deleted::DeletedPage;
 use dependencies::DependenciesPage;
 use health::HealthPage;

@@ -7,8 +7,8 @@ use leptos_router::ChooseView;
 use leptos_router::components::Outlet;
 
 use super::{
-    ActivityPage, BulkPage, ComposePage, ConfigurationPage, DeletedPage, DependenciesPage, HealthPage, IncidentPage, NewServicePage,
-    OverviewPage, SecretsPage, ServicePage, ServicesPage, SettingsPage,
+    ActivityPage, BulkPage, ComposePage, ConfigurationPage, ConfigurationsPage, DeletedPage, DependenciesPage, HealthPage, IncidentPage,
+    NewServicePage, OverviewPage, SecretsPage, ServicePage, ServicesPage, SettingsPage,
 };
 #[cfg(feature = "ssr")]
 use super::{SetupPage, SignInPage};
@@ -37,6 +37,8 @@ pub enum Page {
     Service,
     /// What one service is told.
     Configuration,
+    /// What all services are told.
+    Configurations,
     /// One run of a service that ended by itself.
     Incident,
     /// Which services need which.
@@ -67,13 +69,19 @@ impl Page {
             path::DELETED => Some(Self::Deleted),
             path::DEPENDENCIES => Some(Self::Dependencies),
             path::SECRETS => Some(Self::Secrets),
+            path::CONFIGURATIONS => Some(Self::Configurations),
             path::ACTIVITY => Some(Self::Activity),
             path::HEALTH => Some(Self::Health),
             path::SETTINGS => Some(Self::Settings),
             _ if is_configuration(path) => Some(Self::Configuration),
             _ => {
                 let below = |start: &str| path.strip_prefix(start).is_some_and(|rest| rest.starts_with('/'));
-                let pages = [(path::SERVICES, Self::Service), (path::INCIDENTS, Self::Incident), (path::SECRETS, Self::Secrets)];
+                let pages = [
+                    (path::SERVICES, Self::Service),
+                    (path::INCIDENTS, Self::Incident),
+                    (path::SECRETS, Self::Secrets),
+                    (path::CONFIGURATIONS, Self::Configurations),
+                ];
                 pages.into_iter().find(|(start, _)| below(start)).map(|(_, page)| page)
             }
         }
@@ -91,7 +99,7 @@ impl Page {
             | Self::Health
             | Self::Settings => Some("pages"),
             Self::Service | Self::Incident => Some("service"),
-            Self::Configuration => Some("configuration"),
+            Self::Configuration | Self::Configurations => Some("configuration"),
             Self::Dependencies => Some("dependencies"),
             Self::Secrets => Some("secrets"),
             Self::Frame | Self::Overview | Self::SignIn | Self::Setup => None,
@@ -119,7 +127,7 @@ impl ChooseView for Page {
             (Self::Overview, _) => view! { <OverviewPage /> }.erase(),
             (_, Some("pages")) => pages(self).await,
             (_, Some("dependencies")) => dependencies().await,
-            (_, Some("configuration")) => configuration().await,
+            (_, Some("configuration")) => configuration(self).await,
             (_, Some("secrets")) => secrets().await,
             (_, Some(_)) => service(self).await,
             (_, None) => entry(self),
@@ -157,8 +165,8 @@ fn dependencies() -> Erased {
 }
 
 #[wasm_split(configuration, wasm_split_path = ::leptos::wasm_split, preload(load_configuration))]
-fn configuration() -> Erased {
-    view! { <ConfigurationPage /> }.erase()
+fn configuration(page: Page) -> Erased {
+    if page == Page::Configurations { view! { <ConfigurationsPage /> }.erase() } else { view! { <ConfigurationPage /> }.erase() }
 }
 
 #[wasm_split(secrets, wasm_split_path = ::leptos::wasm_split, preload(load_secrets))]
@@ -198,6 +206,8 @@ mod tests {
             ("/services/1/logs", Some(Page::Service)),
             ("/services/1/configuration", Some(Page::Configuration)),
             ("/services/1/configuration/versions", Some(Page::Configuration)),
+            ("/configuration", Some(Page::Configurations)),
+            ("/configuration/change", Some(Page::Configurations)),
             ("/services/configuration", Some(Page::Service)),
             ("/settings", Some(Page::Settings)),
             ("/secrets", Some(Page::Secrets)),

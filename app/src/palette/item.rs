@@ -42,6 +42,7 @@ pub fn pages() -> Vec<Item> {
         go("Overview", Symbol::Overview, path::OVERVIEW),
         go("Services", Symbol::Services, path::SERVICES),
         go("Dependencies", Symbol::Dependencies, path::DEPENDENCIES),
+        go("Configuration", Symbol::Logs, path::CONFIGURATIONS),
         go("Activity", Symbol::Activity, path::ACTIVITY),
         go("System health", Symbol::Health, path::HEALTH),
         go("Settings", Symbol::Settings, path::SETTINGS),

@@ -81,7 +81,7 @@ fn FileField(found: RwSignal<Option<Asked<SecretImportReport>>>) -> impl IntoVie
         <div class="field needs-script">
             <label for="env-file">"Or a file"</label>
             <input id="env-file" type="file" on:change=read />
-            <p class="form-faults" role="alert">{move || fault.get()}</p>
+            <p class="form-faults" role="alert" hidden=move || fault.with(Option::is_none)>{move || fault.get()}</p>
         </div>
     }
     .erase()

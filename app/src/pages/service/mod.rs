@@ -25,7 +25,9 @@ mod watch;
 use api::ServiceDetail;
 use leptos::prelude::*;
 
-pub use self::configuration::ConfigurationPage;
+#[cfg(feature = "hydrate")]
+pub use self::configuration::take_file;
+pub use self::configuration::{ConfigurationPage, change_cells};
 use self::dependencies::DependenciesTab;
 use self::diagnosis::DiagnosisPanel;
 use self::figures::MetricsTab;

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use api::{
     Action, BULK_MOST, BulkItem, BulkOutcome, BulkReport, BulkRequest, Caller, ConfigurationImported, ConfigurationSummary,
     ConfigurationsApply, ConfigurationsChange, ConfigurationsChanged, ConfigurationsQuery, ConfigurationsShow, Detail, Error, ErrorCode,
-    Page, Permission, Result, SchemaSource, ServiceId, ServiceQuery, Source, Status, VersionKind, variables_of,
+    Page, Permission, Result, SchemaSource, ServiceId, ServiceQuery, Source, Status, VersionKind, pointer_part, variables_of,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,6 +13,7 @@ use futures::StreamExt;
 use serde_json::{Map, Value};
 
 use super::save::{Draft, MESSAGE};
+use super::schema::typed;
 use super::state::State;
 use super::{Manager, import, lock};
 use crate::Entry;
@@ -192,6 +193,7 @@ impl Manager {
             version: state.version(),
             saved: false,
             changes: Vec::new(),
+            not_restarted: None,
             notes: Vec::new(),
             faults: Vec::new(),
         };
@@ -281,23 +283,28 @@ impl Manager {
 
 /// The values of a service with a change, with masks where secrets stay.
 fn wanted(state: &State, change: &ConfigurationsChange) -> Map<String, Value> {
-    let mut values = import::imported(state, api::ImportMode::Merge, change.set.clone());
+    let mut set = change.set.clone();
+    set.extend(change.texts.iter().map(|(name, text)| (name.clone(), typed(&state.schema.schema, name, text))));
+    let mut values = import::imported(state, api::ImportMode::Merge, set);
     change.unset.iter().for_each(|name| _ = values.remove(name));
     values
 }
 
 /// Fails for a change that is none, or too large.
 fn check(change: &ConfigurationsChange) -> Result<()> {
-    let ConfigurationsChange { services, set, unset, message, .. } = change;
+    let ConfigurationsChange { services, set, texts, unset, message, .. } = change;
     is_a_number("/services", services.len())?;
-    if set.is_empty() && unset.is_empty() {
+    if set.is_empty() && texts.is_empty() && unset.is_empty() {
         return Err(Error::invalid("/set", "say what is to be changed: a value that is set, or a name that is taken out"));
     }
     if unset.len() > BULK_MOST {
         return Err(Error::invalid("/unset", format!("at most {BULK_MOST} values are taken out at once")));
     }
-    if let Some(at) = unset.iter().position(|name| set.contains_key(name)) {
+    if let Some(at) = unset.iter().position(|name| set.contains_key(name) || texts.contains_key(name)) {
         return Err(Error::invalid(format!("/unset/{at}"), "a value is either set or taken out, and not both"));
+    }
+    if let Some(name) = texts.keys().find(|name| set.contains_key(*name)) {
+        return Err(Error::invalid(format!("/texts/{}", pointer_part(name)), "a value is set either as it is or as a text, and not twice"));
     }
     if message.chars().count() > MESSAGE {
         return Err(Error::invalid("/message", format!("the reason is at most {MESSAGE} characters long")));

@@ -131,6 +131,14 @@ on_each_store! {
         let one = manager.list(&developer, query).await.expect("they are listed").items.remove(0);
         assert_eq!((one.fault_count, one.faults[0].field.as_str()), (Some(1), "/values/WORKERS"));
         assert_eq!(one.schema_source, Some(SchemaSource::Set));
+        let texts = [("WORKERS".to_owned(), "2".to_owned())].into();
+        let schema = json!({"type": "object", "properties": {"WORKERS": {"type": "integer"}}});
+        manager.set_schema(&developer, web, NewSchema { schema }).await.expect("it is set");
+        let as_text = ConfigurationsChange { texts, ..change(&[stock, web], json!({}), &[]) };
+        manager.change(&developer, as_text).await.expect("each takes it as its schema wants it");
+        for (id, value) in [(stock, json!("2")), (web, json!(2))] {
+            assert_eq!(manager.get(&developer, id).await.expect("it is read").values["WORKERS"], value);
+        }
         let secret = change(&[cart], json!({"API_TOKEN": MASK, "MORE": "${secret:x}"}), &[]);
         assert!(manager.change(&developer, secret).await.expect("the token is kept").items[0].saved);
         assert_eq!(manager.get(&developer, cart).await.expect("it is read").values["API_TOKEN"], MASK);
@@ -151,6 +159,7 @@ async fn what_can_not_be_a_change_is_refused_at_its_place() {
         (change(&[cart], json!({}), &[]), "/set"),
         (change(&[cart], one(), &["B", "A"]), "/unset/1"),
         (change(&[cart], json!({}), &names), "/unset"),
+        (ConfigurationsChange { texts: [("A".to_owned(), "1".to_owned())].into(), ..change(&[cart], one(), &[]) }, "/texts/A"),
         (ConfigurationsChange { message: "x".repeat(501), ..change(&[cart], one(), &[]) }, "/message"),
         (change(&[cart, nobody], one(), &[]), "/services/1"),
         (change(&[cart], json!({"A-B": 1}), &[]), "/services/0/A-B"),

@@ -24,16 +24,19 @@ pub fn change_table(changes: Vec<ConfigurationChange>) -> Erased {
 }
 
 fn row(change: ConfigurationChange) -> Erased {
+    view! { <tr>{cells(change)}</tr> }.erase()
+}
+
+/// The cells of one value: its name, what becomes of it, what it was and what it is.
+pub fn cells(change: ConfigurationChange) -> Erased {
     let word = word(&change);
     let is_secret = change.before == change.after;
     let (before, after) = (shown(change.before.as_ref(), false), shown(change.after.as_ref(), is_secret));
     view! {
-        <tr>
-            <th scope="row" class="mono">{name(&change.field)}</th>
-            <td data-change=word>{word}</td>
-            <td class="mono wrap">{before}</td>
-            <td class="mono wrap">{after}</td>
-        </tr>
+        <th scope="row" class="mono">{name(&change.field)}</th>
+        <td data-change=word>{word}</td>
+        <td class="mono wrap">{before}</td>
+        <td class="mono wrap">{after}</td>
     }
     .erase()
 }

@@ -35,7 +35,7 @@ pub fn ImportForm(
     let formats = ConfigurationFormat::ALL.map(|format| view! { <option value=format.as_str()>{format.label()}</option> }.erase());
     let fault = RwSignal::new(None::<&'static str>);
     #[cfg(feature = "hydrate")]
-    let choose = move |event: leptos::ev::Event| file::take(&event, fault);
+    let choose = move |event: leptos::ev::Event| take_file(&event, fault);
     #[cfg(not(feature = "hydrate"))]
     let choose = |_: leptos::ev::Event| {};
     view! {
@@ -47,7 +47,7 @@ pub fn ImportForm(
                 <div class="field needs-script">
                     <label for="import-file">"File"</label>
                     <input id="import-file" type="file" accept=".json,.yaml,.yml,.toml,.env,text/plain" on:change=choose />
-                    <p class="form-faults" role="alert">{move || fault.get()}</p>
+                    <p class="form-faults" role="alert" hidden=move || fault.with(Option::is_none)>{move || fault.get()}</p>
                 </div>
                 <Field name="text" label="Text" takes=Takes::Lines value="" example="PORT=8000" />
                 <div class="field">
@@ -71,6 +71,9 @@ pub fn ImportForm(
     }
     .erase()
 }
+
+#[cfg(feature = "hydrate")]
+pub use file::take as take_file;
 
 #[cfg(feature = "hydrate")]
 mod file {

@@ -20,8 +20,11 @@ mod versions;
 use api::{Configuration, ConfigurationFormat, ConfigurationText, Permission, ServiceDetail};
 use leptos::prelude::*;
 
+pub use self::change_table::cells as change_cells;
 use self::editor::Editor;
 use self::import_form::Exports;
+#[cfg(feature = "hydrate")]
+pub use self::import_form::take_file;
 use self::loads::{Loads, Part};
 use self::read_only::ReadOnly;
 use self::standing::Standing;
