@@ -37,7 +37,7 @@ for (const theme of ['dark', 'light'] as const) {
       await page.goto('/sign-in');
       expect.soft(await violations(page), 'sign-in').toEqual([]);
       await signIn('admin');
-      for (const path of ['/', '/services', `/services/${id}`, `/services/${id}/metrics`, `/services/${id}/logs`, `/services/${id}/dependencies`, `/services/${id}/activity`, `/services/${id}/settings`, `/services/${id}/configuration`, `/services/${id}/configuration?view=raw`, `/services/${id}/configuration/versions?from=1&to=1`, '/services/new', '/services/compose', '/services/bulk?action=restart', '/services/deleted', '/services?label=team', '/dependencies', '/secrets', '/secrets/axe.secret', '/secrets/import', '/activity']) {
+      for (const path of ['/', '/services', `/services/${id}`, `/services/${id}/metrics`, `/services/${id}/logs`, `/services/${id}/dependencies`, `/services/${id}/activity`, `/services/${id}/settings`, `/services/${id}/configuration`, `/services/${id}/configuration?view=raw`, `/services/${id}/configuration/versions?from=1&to=1`, '/services/new', '/services/compose', '/services/bulk?action=restart', '/services/deleted', '/services?label=team', '/dependencies', '/secrets', '/secrets/axe.secret', '/secrets/import', '/configuration?check=true', '/configuration/change', '/configuration/apply', '/configuration/import', '/activity']) {
         await page.goto(path);
         await alive(page);
         await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
