@@ -7,6 +7,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::app::{Client, TestApp, on_each_store, until};
+use crate::compose::form_urlencoded;
 use crate::survival::Program;
 
 const SETTINGS: &str = "from fastapi import FastAPI
@@ -246,6 +247,49 @@ async fn one_change_is_looked_at_and_saved_for_many_services() {
         let left = developer.post("/api/config/apply", json!({"services": [id], "dry_run": true})).await.json();
         assert_eq!([&left["action"], &left["items"][0]["outcome"]], [&json!("restart"), &json!("skipped")], "{left}");
         assert_eq!(developer.post("/api/config/apply", json!({})).await.json()["items"], json!([]));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_are_changed_and_imported_by_forms_without_javascript() {
+    on_each_store(async |app: TestApp| {
+        let [developer, admin] = [app.sign_in("developer").await, app.sign_in("admin").await];
+        let path = make(&admin, app.store.folder()).await;
+        let id = path.rsplit('/').next().unwrap();
+        let html = developer.raw(Method::GET, "/configuration?check=true", &[("accept", "text/html")], "").await.text();
+        assert!(html.contains("orders") && html.contains("All 1:") && !html.contains(PLANTED), "{html}");
+        let token = html.split(r#"name="form_token" value=""#).nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
+        let post = async |path: &str, fields: &[(&str, &str)]| {
+            let body = form_urlencoded(&[fields, &[("form_token", token.as_str())]].concat());
+            let headers = [("accept", "text/html"), ("content-type", "application/x-www-form-urlencoded")];
+            developer.raw(Method::POST, path, &headers, body).await
+        };
+
+        let change = |name, value| [("form[ids]", id), ("form[name]", name), ("form[value]", value), ("form[message]", "more")];
+        let page = post("/configuration/change", &change("WORKERS", "4")).await;
+        assert_eq!(page.status, 200, "{page:?}");
+        assert!(page.text().contains("Save it for 1 service"), "{}", page.text());
+        for (name, value) in [("DATABASE_PASSWORD", "another-planted-word"), ("WORKERS", "another-planted-word")] {
+            let page = post("/configuration/change", &change(name, value)).await.text();
+            assert!(page.contains("put it in once more") && !page.contains("another-planted-word"), "{page}");
+        }
+        let saved = post("/configuration/change", &[&change("WORKERS", "4")[..], &[("make", "true")]].concat()).await;
+        assert_eq!((saved.status.as_u16(), saved.header("location")), (303, "/configuration?done=saved&saved=1&same=0"));
+        assert_eq!(admin.get(&path).await.json()["values"]["WORKERS"], 4, "the schema says that it is a number");
+        let out = post("/rpc/change_configurations", &[("form[ids]", id), ("form[name]", "WORKERS"), ("form[without]", "true")]).await;
+        assert_eq!(out.header("location"), "/configuration?done=saved&saved=1&same=0");
+
+        let text = "services:\r\n  orders:\r\n    WORKERS: 3\r\n";
+        let import = [("form[format]", "yaml"), ("form[mode]", "merge"), ("text", text)];
+        let page = post("/configuration/import", &import).await.text();
+        assert!(page.contains("It changes 1 service") && page.contains("put it in once more"), "{page}");
+        let saved = post("/configuration/import", &[&import[..], &[("make", "true")]].concat()).await;
+        assert_eq!(saved.header("location"), "/configuration?done=saved&saved=1&same=0");
+        assert_eq!(admin.get(&path).await.json()["values"]["WORKERS"], 3);
+        assert_eq!(post("/configuration/nothing", &[]).await.status, 405);
+        let left = post("/rpc/apply_configurations", &[("ids", id)]).await.header("location").to_owned();
+        assert!(!left.contains("/services/bulk"), "it doesn't run, so nothing is left to apply: {left}");
     })
     .await;
 }
