@@ -23,6 +23,7 @@ fn some() -> Fake {
         secrets: Vec::new(),
         faults: vec![fault("PORT")],
         notes: Vec::new(),
+        not_restarted: None,
         format: None,
         watch: None,
         updated_at: Some(NOW.plus_seconds(-7_200)),

@@ -179,6 +179,7 @@ impl Configurations for Fake {
                 saved: !import.dry_run,
                 changes: values.iter().map(change).collect(),
                 notes: Vec::new(),
+                not_restarted: None,
                 faults: Vec::new(),
             });
         }
@@ -233,6 +234,7 @@ impl Configurations for Fake {
                 saved: !change.dry_run,
                 changes: if faults.is_empty() { all.map(changed).collect() } else { Vec::new() },
                 notes: Vec::new(),
+                not_restarted: None,
                 faults,
             })
         };
