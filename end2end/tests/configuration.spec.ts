@@ -183,6 +183,42 @@ test('YAML keeps its comments, also through the fields, and says what is wrong w
   });
 });
 
+test('names that the schema knows are suggested in a text, and typed by the keyboard alone', async ({ page, pilothouse, signIn }) => {
+  await withService(pilothouse, 'greeter-suggested', async (id) => {
+    await signIn('developer');
+    await open(page, `${path(id)}?view=raw&format=yaml`);
+    const text = page.getByLabel('Values as YAML');
+    const suggestions = page.getByRole('group', { name: 'Suggestions' });
+    await text.fill('GREETING: hello\n');
+    await text.pressSequentially('w');
+    await expect(suggestions.getByRole('button')).toHaveText(['WORKERS']);
+    await text.press('Control+Space');
+    await expect(text).toHaveValue('GREETING: hello\nWORKERS: ');
+    await expect(suggestions, 'a number is anything').toBeHidden();
+    await text.pressSequentially('3');
+    await save(page).click();
+    await expect(done(page)).toContainText('Saved as a new version');
+    expect((await read(pilothouse, id)).values).toMatchObject({ GREETING: 'hello', WORKERS: 3 });
+
+    await open(page, `${path(id)}?view=raw`);
+    const json = page.getByLabel('Values as JSON');
+    await json.fill('{\n  "\n}');
+    await json.press('Control+Home');
+    await json.press('ArrowDown');
+    await json.press('End');
+    await json.press('Control+Space');
+    const first = suggestions.getByRole('button', { name: 'API_KEY' });
+    await expect(first).toBeFocused();
+    await page.keyboard.press('Escape');
+    await expect(json).toBeFocused();
+    await json.press('Control+Space');
+    await expect(first).toBeFocused();
+    await page.keyboard.press('Enter');
+    await expect(json).toBeFocused();
+    await expect(json).toHaveValue('{\n  "API_KEY": \n}');
+  });
+});
+
 test('a configuration goes out as a file, and another comes in and shows what it has changed', async ({ page, pilothouse, signIn }) => {
   await withService(pilothouse, 'greeter-file', async (id) => {
     await signIn('developer');

@@ -1,6 +1,7 @@
 //! What a schema and values say of the form of a configuration, and back: plain functions of data, for the page and for the server
 //! functions that read what was typed.
 
+mod complete;
 mod field;
 mod group;
 mod json;
@@ -11,6 +12,9 @@ mod read;
 mod schema;
 mod words;
 
+#[cfg(any(feature = "hydrate", test))]
+pub use complete::complete;
+pub use complete::{Completion, Known, Suggestion, known};
 pub use field::{Choice, Field, Kind, fields, further};
 pub use group::{Group, groups};
 pub use json::{json_fault, marked, places};

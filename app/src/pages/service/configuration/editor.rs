@@ -20,7 +20,7 @@ use super::raw_field::raw_field;
 use super::summary::summary;
 use super::switch::Switch;
 use crate::components::{Empty, Field as LineField, Icon, LiveForm, Symbol, Takes, faults};
-use crate::configuration::{Field, fields, further, groups};
+use crate::configuration::{Field, fields, further, groups, known};
 use crate::erase::{Erase, Erased, shown};
 use crate::path;
 use crate::rpc::{ConfigurationForm, TriedConfiguration};
@@ -119,10 +119,11 @@ fn Body(draft: RwSignal<Draft>, base: StoredValue<Configuration>, meanwhile: RwS
     let content = shown(move || {
         let draft = draft.get();
         match (&draft.raw, has_too_many) {
-            (Some(text), _) => raw(&draft, text.clone(), sheet),
+            (Some(text), _) => base.with_value(|base| raw(base, &draft, text.clone(), sheet)),
             (None, true) => {
                 let text = serde_json::to_string_pretty(&draft.values).unwrap_or_default();
-                let field = raw(&draft, ConfigurationText { format: ConfigurationFormat::Json, text }, sheet);
+                let text = ConfigurationText { format: ConfigurationFormat::Json, text };
+                let field = base.with_value(|base| raw(base, &draft, text, sheet));
                 view! { <p class="hint">"There are more fields than a page can show: here are their values as JSON."</p> {field} }.erase()
             }
             (None, false) => base.with_value(|base| all_fields(base, &draft, sheet)),
@@ -140,9 +141,10 @@ fn Body(draft: RwSignal<Draft>, base: StoredValue<Configuration>, meanwhile: RwS
     view! { <div class="form-part" on:input=typed>{content}</div> }.erase()
 }
 
-fn raw(draft: &Draft, text: ConfigurationText, sheet: Sheet) -> Erased {
+fn raw(base: &Configuration, draft: &Draft, text: ConfigurationText, sheet: Sheet) -> Erased {
     let typed = draft.typed.as_ref().filter(|form| form.format == text.format).and_then(|form| form.raw.clone());
-    raw_field(ConfigurationText { text: typed.unwrap_or(text.text), ..text }, sheet)
+    let known = if cfg!(feature = "hydrate") { known(&base.schema) } else { Vec::new() };
+    raw_field(ConfigurationText { text: typed.unwrap_or(text.text), ..text }, known, sheet)
 }
 
 fn all_fields(base: &Configuration, draft: &Draft, sheet: Sheet) -> Erased {

@@ -13,6 +13,7 @@ mod loads;
 mod raw_field;
 mod read_only;
 mod standing;
+mod suggestions;
 mod summary;
 mod switch;
 mod versions;

@@ -4,13 +4,15 @@ use api::{ConfigurationFormat, ConfigurationText};
 use leptos::prelude::*;
 
 use super::check::Sheet;
+use super::suggestions::Suggestions;
 use crate::components::{reason_list, sentence};
-use crate::configuration::{json_fault, marked, marked_lines, places};
+use crate::configuration::{Known, json_fault, marked, marked_lines, places};
 use crate::erase::{Erase, Erased, shown, text};
 
 /// The editor. What is wrong is said with its line while it is typed.
-pub fn raw_field(first: ConfigurationText, sheet: Sheet) -> Erased {
+pub fn raw_field(first: ConfigurationText, known: Vec<Known>, sheet: Sheet) -> Erased {
     let ConfigurationText { format, text: first } = first;
+    let suggestions = Suggestions::new(format, known, sheet);
     let is_json = format == ConfigurationFormat::Json;
     sheet.format.set(format);
     sheet.lines.set(Default::default());
@@ -49,7 +51,10 @@ pub fn raw_field(first: ConfigurationText, sheet: Sheet) -> Erased {
             if is_json { marked(raw) } else { marked_lines(format, raw) }
         })
     };
-    let take = move |event: leptos::ev::Event| sheet.raw.set(Some(event_target_value(&event)));
+    let take = move |event: leptos::ev::Event| {
+        sheet.raw.set(Some(event_target_value(&event)));
+        suggestions.look();
+    };
     let reasons = shown(move || {
         let reasons: Vec<_> = wrong.get().into_iter().map(|(_, reason)| reason).collect();
         (!reasons.is_empty()).then(|| reason_list(reasons))
@@ -64,11 +69,12 @@ pub fn raw_field(first: ConfigurationText, sheet: Sheet) -> Erased {
                     <pre class="code-lines" aria-hidden="true" inner_html=lines></pre>
                     <div class="code-text">
                         <pre aria-hidden="true" inner_html=colours></pre>
-                        <textarea id="form[raw]" name="form[raw]" wrap="off" spellcheck="false" autocapitalize="none" aria-describedby="raw-hint raw-faults" aria-invalid=invalid on:input=take on:keydown=keys(sheet)>{first}</textarea>
+                        <textarea id="form[raw]" name="form[raw]" wrap="off" spellcheck="false" autocapitalize="none" aria-describedby="raw-hint raw-faults" aria-invalid=invalid on:input=take on:click=move |_| suggestions.look() on:keyup=move |_| suggestions.look() on:keydown=keys(sheet, suggestions)>{first}</textarea>
                     </div>
                 </div>
+                {suggestions.view()}
                 <p class="field-hint" id="raw-hint">
-                    {hint(format)} " ******** keeps a secret that isn't shown. Tab puts in two spaces; Escape and then Tab leaves the text."
+                    {hint(format)} " ******** keeps a secret that isn't shown. Tab puts in two spaces; Escape and then Tab leaves the text; Ctrl and Space suggest how to go on."
                 </p>
                 <div id="raw-faults" role="status">{reasons}</div>
             </div>
@@ -102,13 +108,17 @@ fn numbered(count: usize, wrong: &[usize]) -> String {
 
 /// Tab puts in two spaces, unless Escape was pressed just before: then it goes on to the next field, as everywhere.
 #[cfg(feature = "hydrate")]
-fn keys(sheet: Sheet) -> impl FnMut(leptos::ev::KeyboardEvent) + 'static {
+fn keys(sheet: Sheet, suggestions: Suggestions) -> impl FnMut(leptos::ev::KeyboardEvent) + 'static {
     use wasm_bindgen::JsCast;
     let mut is_leaving = false;
     move |event: leptos::ev::KeyboardEvent| {
         let is_plain = !(event.shift_key() || event.ctrl_key() || event.alt_key() || event.meta_key());
         let is_tab = event.key() == "Tab" && is_plain && !is_leaving;
         is_leaving = event.key() == "Escape";
+        if event.key() == " " && event.ctrl_key() && suggestions.enter() {
+            event.prevent_default();
+            return;
+        }
         let Some(area) = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlTextAreaElement>().ok()) else { return };
         if is_tab && area.set_range_text("  ").is_ok() {
             event.prevent_default();
@@ -121,7 +131,7 @@ fn keys(sheet: Sheet) -> impl FnMut(leptos::ev::KeyboardEvent) + 'static {
 }
 
 #[cfg(not(feature = "hydrate"))]
-fn keys(_: Sheet) -> impl FnMut(leptos::ev::KeyboardEvent) + 'static {
+fn keys(_: Sheet, _: Suggestions) -> impl FnMut(leptos::ev::KeyboardEvent) + 'static {
     |_| {}
 }
 
