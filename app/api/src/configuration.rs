@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{ConfigurationFormat, Detail, Error, ErrorCode, Result, ServiceId, Timestamp, is_variable_name};
+use crate::{ConfigurationFormat, Detail, Error, ErrorCode, Result, Secret, ServiceId, Timestamp, is_variable_name};
 
 /// What stands in place of a secret that isn't shown. In values that are saved it stands for what is kept already.
 pub const MASK: &str = "********";
@@ -114,6 +114,20 @@ pub struct NewConfiguration {
 impl NewConfiguration {
     /// For how many seconds the pages have a service watched.
     pub const WATCH_SECONDS: u32 = 60;
+}
+
+/// Which secret of a configuration is to be shown, to who says their password again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ConfigurationReveal {
+    /// The caller's own password.
+    pub password: Secret,
+    /// Where it is: a JSON Pointer into the values, such as `/DATABASE_PASSWORD` or `/DATABASE/password`.
+    pub field: String,
+    /// The version to look into; none is the newest.
+    #[serde(default)]
+    pub version: Option<u64>,
 }
 
 /// Values to be looked at.

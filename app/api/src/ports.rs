@@ -10,13 +10,13 @@ use async_trait::async_trait;
 use crate::{
     BulkReport, BulkRequest, Caller, ComposeReport, ComposeRequest, Configuration, ConfigurationCheck, ConfigurationDifference,
     ConfigurationDraft, ConfigurationFormat, ConfigurationImport, ConfigurationImported, ConfigurationReading, ConfigurationReset,
-    ConfigurationRestore, ConfigurationSnapshot, ConfigurationSummary, ConfigurationText, ConfigurationTextQuery, ConfigurationVerdict,
-    ConfigurationVersion, ConfigurationsApply, ConfigurationsChange, ConfigurationsChanged, ConfigurationsImport, ConfigurationsQuery,
-    Credentials, DeletedService, DependencyGraph, DependencyQuery, DifferenceQuery, DiscoveryReport, Error, Event, EventQuery, HealthCheck,
-    HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, KeyRotation, LogLine, LogQuery, Me, MetricsQuery, MetricsSeries,
-    NamedSecret, NewConfiguration, NewSchema, NewSecret, NewService, NewUser, Origin, Page, Restoration, Result, Secret, SecretImport,
-    SecretImportReport, SecretName, SecretReveal, SecretValue, Service, ServiceDetail, ServiceId, ServicePatch, ServicePlan, ServiceQuery,
-    Session, SessionId, Setup, SystemReport, SystemSeries, Tokens, User, UserId, UserPatch,
+    ConfigurationRestore, ConfigurationReveal, ConfigurationSnapshot, ConfigurationSummary, ConfigurationText, ConfigurationTextQuery,
+    ConfigurationVerdict, ConfigurationVersion, ConfigurationsApply, ConfigurationsChange, ConfigurationsChanged, ConfigurationsImport,
+    ConfigurationsQuery, Credentials, DeletedService, DependencyGraph, DependencyQuery, DifferenceQuery, DiscoveryReport, Error, Event,
+    EventQuery, HealthCheck, HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, KeyRotation, LogLine, LogQuery, Me,
+    MetricsQuery, MetricsSeries, NamedSecret, NewConfiguration, NewSchema, NewSecret, NewService, NewUser, Origin, Page, Restoration,
+    Result, Secret, SecretImport, SecretImportReport, SecretName, SecretReveal, SecretValue, Service, ServiceDetail, ServiceId,
+    ServicePatch, ServicePlan, ServiceQuery, Session, SessionId, Setup, SystemReport, SystemSeries, Tokens, User, UserId, UserPatch,
 };
 
 /// All ports together: what pages and handlers take from their context.
@@ -119,7 +119,7 @@ pub trait Services: Send + Sync {
     async fn discover(&self, caller: &Caller) -> Result<DiscoveryReport>;
 }
 
-/// What services are told: values, their schema, and every version of them. Secrets leave by none of these.
+/// What services are told: values, their schema, and every version of them. Secrets leave by [`Configurations::reveal`] alone.
 #[async_trait]
 pub trait Configurations: Send + Sync {
     /// The newest values with their schema. Needs `config:read`.
@@ -180,6 +180,10 @@ pub trait Configurations: Send + Sync {
 
     /// Restarts what runs with another version than the newest, in the order of dependencies, as [`Services::act`] does. Needs `services:operate`.
     async fn apply(&self, caller: &Caller, apply: ConfigurationsApply) -> Result<BulkReport>;
+
+    /// A secret of a configuration as its service is given it, for who says their own password again; it is in the audit. Needs `secrets:reveal`. Fails with
+    /// `validation_failed` when that isn't the password or the value no secret, `not_found` when there is none, or `rate_limited`.
+    async fn reveal(&self, caller: &Caller, id: ServiceId, asked: ConfigurationReveal) -> Result<SecretValue>;
 
     /// Sets the schema, or goes back to the one that is found. Needs `config:change`. Values that it refuses stay until they are saved.
     async fn set_schema(&self, caller: &Caller, id: ServiceId, new: NewSchema) -> Result<Configuration>;

@@ -257,6 +257,15 @@ impl Configurations for Fake {
         Services::act(self, caller, request).await
     }
 
+    async fn reveal(&self, caller: &Caller, id: ServiceId, asked: ConfigurationReveal) -> Result<SecretValue> {
+        caller.require_on(Permission::SecretsReveal, id)?;
+        let now = Configurations::get(self, caller, id).await?;
+        if !now.secrets.contains(&asked.field) {
+            return Err(Error::invalid("/field", "that value is no secret: it is shown with the configuration"));
+        }
+        Ok(SecretValue { value: Secret::new("hunter2"), version: now.version })
+    }
+
     async fn set_schema(&self, caller: &Caller, id: ServiceId, new: NewSchema) -> Result<Configuration> {
         caller.require_on(Permission::ConfigChange, id)?;
         let now = Configurations::get(self, caller, id).await?;

@@ -76,7 +76,7 @@ impl Engine {
             }
         });
         monitoring.run_commands(services.run_command());
-        let configurations = configuration::Manager::open(core.clone(), services.clone()).await?;
+        let configurations = configuration::Manager::open(core.clone(), services.clone(), accounts.clone()).await?;
         let using = Arc::downgrade(&configurations);
         secrets.on_uses(move || using.upgrade().map(|configurations| configurations.uses()).unwrap_or_default());
         let backend = api::Backend {

@@ -2,9 +2,10 @@
 
 use api::{
     BulkReport, Configuration, ConfigurationCheck, ConfigurationDifference, ConfigurationFormat, ConfigurationImport,
-    ConfigurationImported, ConfigurationReset, ConfigurationRestore, ConfigurationSnapshot, ConfigurationSummary, ConfigurationText,
-    ConfigurationTextQuery, ConfigurationVerdict, ConfigurationVersion, ConfigurationsApply, ConfigurationsChange, ConfigurationsChanged,
-    ConfigurationsImport, ConfigurationsQuery, DifferenceQuery, ErrorBody, NewConfiguration, NewSchema, Page, ServiceId,
+    ConfigurationImported, ConfigurationReset, ConfigurationRestore, ConfigurationReveal, ConfigurationSnapshot, ConfigurationSummary,
+    ConfigurationText, ConfigurationTextQuery, ConfigurationVerdict, ConfigurationVersion, ConfigurationsApply, ConfigurationsChange,
+    ConfigurationsChanged, ConfigurationsImport, ConfigurationsQuery, DifferenceQuery, ErrorBody, NewConfiguration, NewSchema, Page,
+    SecretValue, ServiceId,
 };
 use axum::Json;
 use axum::extract::State;
@@ -36,6 +37,7 @@ pub fn routes() -> OpenApiRouter<std::sync::Arc<Server>> {
         .routes(routes!(export_all))
         .routes(routes!(import_all))
         .routes(routes!(set_schema))
+        .routes(routes!(reveal))
 }
 
 /// Lists the configurations of all services by name: which version is the newest, which one they run with, and what is wrong.
@@ -288,4 +290,22 @@ async fn set_schema(
     Body(new): Body<NewSchema>,
 ) -> Answer<Json<Configuration>> {
     json(server.backend.configurations.set_schema(&caller, id, new).await?)
+}
+
+/// Shows a secret of a configuration to who says their own password again; it is in the audit.
+///
+/// It is answered as its service is given it: a text, or the JSON of anything else. With `version` it is the value of that version.
+#[utoipa::path(post, path = "/api/config/services/{id}/reveal", tag = "configuration",
+    params(("id" = ServiceId, Path, description = "The service.")), request_body = ConfigurationReveal, responses(
+        (status = 200, body = SecretValue, description = "The value."),
+        (status = 404, body = ErrorBody, description = "There is no such service, version or value."),
+        (status = 422, body = ErrorBody, description = "That isn't the caller's password, or the value is no secret; `details` says which.")),
+    extensions(("x-permission" = json!("secrets:reveal"))))]
+async fn reveal(
+    State(server): Ports,
+    SignedIn(caller): SignedIn,
+    Id(id): Id<ServiceId>,
+    Body(asked): Body<ConfigurationReveal>,
+) -> Answer<Json<SecretValue>> {
+    json(server.backend.configurations.reveal(&caller, id, asked).await?)
 }

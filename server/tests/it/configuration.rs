@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::app::{Client, TestApp, on_each_store, until};
+use crate::app::{Client, PASSWORD, TestApp, on_each_store, until};
 use crate::compose::form_urlencoded;
 use crate::survival::Program;
 
@@ -290,6 +290,71 @@ async fn many_are_changed_and_imported_by_forms_without_javascript() {
         assert_eq!(post("/configuration/nothing", &[]).await.status, 405);
         let left = post("/rpc/apply_configurations", &[("ids", id)]).await.header("location").to_owned();
         assert!(!left.contains("/services/bulk"), "it doesn't run, so nothing is left to apply: {left}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_of_a_configuration_is_shown_to_who_may_for_their_password_and_that_is_in_the_audit() {
+    on_each_store(async |app: TestApp| {
+        let [viewer, developer, admin] = [app.sign_in("viewer").await, app.sign_in("developer").await, app.sign_in("admin").await];
+        let path = make(&admin, app.store.folder()).await;
+        let reveal = format!("{path}/reveal");
+        let asked = |field: &str| json!({"password": PASSWORD, "field": field});
+        let found = developer.post(&reveal, asked("/DATABASE_PASSWORD")).await;
+        assert_eq!((found.json(), found.header("cache-control")), (json!({"value": PLANTED, "version": 1}), "no-store"), "{found:?}");
+        let schema = json!({"properties": {"DATABASE": {"properties": {"password": {"writeOnly": true}}}, "KEYS": {"writeOnly": true}}});
+        assert_eq!(put(&admin, &format!("{path}/schema"), json!({"schema": schema})).await.status, 200);
+        let values =
+            json!({"OPEN": "x", "DATABASE_PASSWORD": "another-one", "DATABASE": {"password": "inner", "host": "h"}, "KEYS": ["k", 1]});
+        assert_eq!(put(&admin, &path, json!({"values": values, "version": 1})).await.status, 200);
+
+        for (field, value) in [
+            ("/DATABASE_PASSWORD", "another-one"),
+            ("/DATABASE/password", "inner"),
+            ("/KEYS", "[\"k\",1]"),
+            ("/KEYS/0", "k"),
+            ("/KEYS/1", "1"),
+        ] {
+            for client in [&developer, &admin] {
+                let shown = client.post(&reveal, asked(field)).await;
+                assert_eq!(shown.json(), json!({"value": value, "version": 2}), "{field}");
+            }
+            viewer.post(&reveal, asked(field)).await.fails_with(403, "forbidden");
+            app.nobody().post(&reveal, asked(field)).await.fails_with(401, "not_signed_in");
+        }
+        let earlier = json!({"password": PASSWORD, "field": "/DATABASE_PASSWORD", "version": 1});
+        assert_eq!(developer.post(&reveal, earlier).await.json()["value"], PLANTED);
+
+        let wrong = json!({"password": "wrong", "field": "/DATABASE_PASSWORD"});
+        let error = developer.post(&reveal, wrong).await.fails_with(422, "validation_failed");
+        assert_eq!(error["details"][0]["field"], "/password", "{error}");
+        for (field, status, code) in [
+            ("/OPEN", 422, "validation_failed"),
+            ("/DATABASE", 422, "validation_failed"),
+            ("/DATABASE/host", 422, "validation_failed"),
+            ("DATABASE_PASSWORD", 422, "validation_failed"),
+            ("/DATABASE_PASS", 404, "not_found"),
+            ("/DATABASE_PASSWORD/0", 404, "not_found"),
+            ("", 422, "validation_failed"),
+        ] {
+            let error = developer.post(&reveal, asked(field)).await.fails_with(status, code);
+            assert_eq!(error["details"][0]["field"], "/field", "{field}: {error}");
+        }
+        let gone = json!({"password": PASSWORD, "field": "/DATABASE_PASSWORD", "version": 9});
+        developer.post(&reveal, gone).await.fails_with(404, "not_found");
+        let malformed = json!({"password": PASSWORD});
+        developer.post(&reveal, malformed).await.fails_with(422, "validation_failed");
+
+        let audit = admin.get("/api/activity?kind=secret.revealed").await;
+        let events = audit.json()["items"].as_array().unwrap().clone();
+        assert_eq!(events.len(), 12, "{audit:?}");
+        assert_eq!(events[0]["data"], json!({"field": "/DATABASE_PASSWORD", "version": 1}));
+        assert_eq!([&events[0]["actor"], &events[0]["service_name"]], ["developer", "orders"]);
+        for value in [PLANTED, "another-one", "inner"] {
+            assert!(!audit.text().contains(value), "{audit:?}");
+        }
+        assert_eq!(developer.get("/api/activity?kind=secret.revealed").await.json()["items"], json!([]));
     })
     .await;
 }

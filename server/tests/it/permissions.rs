@@ -42,6 +42,7 @@ pub fn body_of(path: &str) -> serde_json::Value {
         "/api/services" | "/api/services/plan" => json!({"name": "-", "source": {"folder": "/nowhere"}}),
         "/api/services/bulk" => json!({"action": "start", "ids": [NO_ID]}),
         "/api/users" => json!({"username": "-", "password": "short", "role": "viewer"}),
+        path if path.ends_with("/reveal") && path.starts_with("/api/config") => json!({"password": "wrong", "field": "/A"}),
         path if path.ends_with("/reveal") => json!({"password": "wrong"}),
         "/api/secrets/import" => json!({"env": "TOKEN=x", "dry_run": true}),
         "/api/auth/password" => json!({"old_password": "wrong", "new_password": "short"}),

@@ -8,6 +8,7 @@ mod import;
 mod kept;
 mod many;
 mod mask;
+mod reveal;
 mod save;
 pub mod schema;
 mod state;
@@ -19,19 +20,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use api::{
     BulkReport, Caller, Configuration, ConfigurationCheck, ConfigurationDifference, ConfigurationDraft, ConfigurationFormat,
-    ConfigurationImport, ConfigurationImported, ConfigurationReading, ConfigurationReset, ConfigurationRestore, ConfigurationSnapshot,
-    ConfigurationSummary, ConfigurationText, ConfigurationTextQuery, ConfigurationVerdict, ConfigurationVersion, ConfigurationsApply,
-    ConfigurationsChange, ConfigurationsChanged, ConfigurationsImport, ConfigurationsQuery, DifferenceQuery, Error, EventKind,
-    NewConfiguration, NewSchema, Page, Permission, Result, ServiceId, VersionKind,
+    ConfigurationImport, ConfigurationImported, ConfigurationReading, ConfigurationReset, ConfigurationRestore, ConfigurationReveal,
+    ConfigurationSnapshot, ConfigurationSummary, ConfigurationText, ConfigurationTextQuery, ConfigurationVerdict, ConfigurationVersion,
+    ConfigurationsApply, ConfigurationsChange, ConfigurationsChanged, ConfigurationsImport, ConfigurationsQuery, DifferenceQuery, Error,
+    EventKind, NewConfiguration, NewSchema, Page, Permission, Result, SecretValue, ServiceId, VersionKind,
 };
 use async_trait::async_trait;
 use serde_json::Value;
 
-use crate::Core;
 use crate::events::NewEvent;
 use crate::secrets::keyring::key_of;
 use crate::services::Services;
 use crate::store::configurations::{VersionRow, Watch, schema_set, version_find, version_list};
+use crate::{Core, auth};
 use kept::{Kept, Newest};
 pub(crate) use kept::{context, secrets_among};
 use save::{Draft, object};
@@ -43,6 +44,7 @@ pub struct Manager {
     me: Weak<Self>,
     core: Arc<Core>,
     services: Arc<Services>,
+    accounts: Arc<auth::Manager>,
     /// The newest versions, so that nothing waits for them to be read and opened.
     kept: Mutex<HashMap<ServiceId, Newest>>,
     /// Schemas that were set.
@@ -57,11 +59,12 @@ pub struct Manager {
 
 impl Manager {
     /// Reads all configurations, and lets the services be told them. One that can't be opened keeps its service from being started, and says so.
-    pub async fn open(core: Arc<Core>, services: Arc<Services>) -> Result<Arc<Self>> {
+    pub async fn open(core: Arc<Core>, services: Arc<Services>, accounts: Arc<auth::Manager>) -> Result<Arc<Self>> {
         let manager = Arc::new_cyclic(|me| Self {
             me: me.clone(),
             core,
             services,
+            accounts,
             kept: Mutex::default(),
             schemas: Mutex::default(),
             validators: Arc::default(),
@@ -244,6 +247,10 @@ impl api::ports::Configurations for Manager {
 
     async fn apply(&self, caller: &Caller, apply: ConfigurationsApply) -> Result<BulkReport> {
         self.apply_many(caller, apply).await
+    }
+
+    async fn reveal(&self, caller: &Caller, id: ServiceId, asked: ConfigurationReveal) -> Result<SecretValue> {
+        self.reveal_one(caller, id, asked).await
     }
 
     async fn set_schema(&self, caller: &Caller, id: ServiceId, new: NewSchema) -> Result<Configuration> {

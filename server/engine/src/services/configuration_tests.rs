@@ -27,7 +27,7 @@ async fn begin(test: &mut TestStore, env: &str) -> (Life, Arc<Manager>, ServiceI
 }
 
 async fn manager(life: &Life) -> Result<Arc<Manager>> {
-    Manager::open(life.core.clone(), life.services.clone()).await
+    Manager::open(life.core.clone(), life.services.clone(), crate::auth::Manager::new(life.core.clone())).await
 }
 
 fn values(values: Value, version: u64) -> NewConfiguration {

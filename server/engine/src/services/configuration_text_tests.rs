@@ -18,7 +18,9 @@ const ENV: &str = "GREETING=hello\nDATABASE_PASSWORD=hunter2-secret\n";
 
 async fn begin(test: &mut TestStore) -> (Life, Arc<Manager>, ServiceId) {
     let life = Life::begin(test, &[("orders/main.py", MAIN), ("orders/.env", ENV), ("stock/main.py", MAIN)]).await;
-    let manager = Manager::open(life.core.clone(), life.services.clone()).await.expect("configurations are read");
+    let manager = Manager::open(life.core.clone(), life.services.clone(), crate::auth::Manager::new(life.core.clone()))
+        .await
+        .expect("configurations are read");
     let id = life.named("orders").await.id;
     (life, manager, id)
 }
@@ -84,7 +86,7 @@ on_each_store! {
 
         // The next life reads the same; the secrets are in no file in clear.
         let life = life.again(&test, |_| {}).await;
-        let manager = Manager::open(life.core.clone(), life.services.clone()).await.expect("configurations are read");
+        let manager = Manager::open(life.core.clone(), life.services.clone(), crate::auth::Manager::new(life.core.clone())).await.expect("configurations are read");
         assert_eq!(text(&manager, id, ConfigurationFormat::Yaml, None).await, shown);
         life.end().await;
     }
