@@ -159,6 +159,8 @@ async fn refuse(admin: &Client, path: &str, needles: &mut Needles) {
         (Method::PUT, "/api/secrets/refused".into(), json!({"value": [value]})),
         (Method::PUT, "/api/secrets/refused".into(), json!({"value": format!("{value}\0")})),
         (Method::POST, "/api/secrets/planted/reveal".into(), json!({"password": value})),
+        (Method::POST, format!("{path}/reveal"), json!({"password": value, "field": value})),
+        (Method::POST, format!("{path}/reveal"), json!({"password": PASSWORD, "field": format!("/{value}")})),
         (Method::POST, "/api/auth/login".into(), json!({"username": "admin", "password": value})),
         (Method::POST, "/api/auth/login".into(), json!({"username": "admin", "password": {"x": value}})),
         (Method::POST, "/api/services".into(), json!({"name": "x", "source": {"folder": "/"}, "environment": {"A_TOKEN": [value]}})),
@@ -226,6 +228,11 @@ async fn story(kind: StoreKind) {
     assert_eq!(admin.post(&format!("{service}/restart"), json!({})).await.status, 202);
     until_printed(&admin, &id, "ENV_TOKEN").await;
     refuse(&admin, &path, &mut needles).await;
+    // What is shown to somebody is in the audit from now on.
+    for field in ["/LOGGED_TOKEN", "/KEYS", "/DATABASE/hosts/0/token"] {
+        let shown = admin.post(&format!("{path}/reveal"), json!({"password": PASSWORD, "field": field})).await;
+        assert!(shown.status == 200 && !needles.found_in(&shown.body).is_empty(), "{shown:?}");
+    }
     everywhere(&roles, &id, &mut needles, "while it runs").await;
     needles.search("the command line of a process", &processes());
 
