@@ -10,6 +10,7 @@ impl Manager {
     /// The value at a pointer that is a secret, or within one, as its service is given it.
     pub(super) async fn reveal_one(&self, caller: &Caller, id: ServiceId, asked: ConfigurationReveal) -> Result<SecretValue> {
         caller.require_on(Permission::SecretsReveal, id)?;
+        self.services.row_of(id)?;
         let ConfigurationReveal { password, field, version } = asked;
         self.accounts.confirm(caller, password).await?;
         let state = self.state(id).await?;
