@@ -31,11 +31,10 @@ pub fn ApplyView() -> impl IntoView {
             {move || Suspend::new(async move {
                 match wait(plan).await {
                     Ok(report) => planned(report),
-                    Err(error) => view! { <Failure error=error.0 /> }.erase(),
+                    Err(error) => view! { <Failure error=error.0 /><BackLink /> }.erase(),
                 }
             })}
         </Transition>
-        <BackLink />
     }
     .erase()
 }
@@ -44,7 +43,7 @@ fn planned(report: BulkReport) -> Erased {
     let is_planned = |item: &&BulkItem| item.outcome == BulkOutcome::Planned;
     let ids: Vec<_> = report.items.iter().filter(is_planned).map(|item| item.service_id.to_string()).collect();
     if report.items.is_empty() {
-        let text = view! { <p>"Every service that runs does so with the newest version of its configuration."</p> };
+        let text = view! { <p>"Every service that runs does so with the newest version of its configuration."</p><BackLink /> };
         return view! { <Empty symbol=Symbol::Check title="Nothing is left to apply" text=text.erase() /> }.erase();
     }
     let (count, steps) = (ids.len(), report.items.iter().filter(is_planned).map(|item| item.step).max().unwrap_or(1));

@@ -77,12 +77,12 @@ fn Form(chosen: Vec<ConfigurationSummary>, tried: Option<TriedChange>) -> impl I
         view! { <div class="field"><label><input type="checkbox" name="form[restart]" value="true" checked=form.restart />" Restart those that run then, what others need first"</label></div> }.erase()
     });
     view! {
-        <p>{names(&chosen)}</p>
         <section class="panel settings" aria-label="The value and what becomes of it">
             <LiveForm action="/rpc/change_configurations" plain=path::CHANGE_CONFIGURATIONS is_wide=true>
                 {again}
                 <input type="hidden" name="form[ids]" value=ids />
                 <div class="form-part" on:input=forget>
+                    <p>{names(&chosen)}</p>
                     <Field name="form[name]" label="Name" takes=Takes::Line(200, true) value=form.name example="LOG_LEVEL" />
                     <Field name="form[value]" label="Value" takes=Takes::Lines value=form.value hint="As a .env file has it: the schema of each service says whether it is a number or a text. Lists and objects are JSON; ${secret:NAME} refers to a secret." />
                     <div class="field"><label><input type="checkbox" name="form[without]" value="true" checked=form.without />" Take it out instead"</label></div>

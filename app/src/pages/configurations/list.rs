@@ -42,15 +42,17 @@ pub fn ListView() -> impl IntoView {
         <PageHead title="Configuration" about=about.erase() actions=actions.erase() />
         {done}
         <Filter query />
-        <Transition fallback=|| view! { <Skeleton lines=12 /> }.erase()>
-            {move || Suspend::new(async move {
-                match wait(page).await {
-                    Ok(page) => found(page, &query.get_untracked()),
-                    Err(error) => view! { <Failure error=error.0 /> }.erase(),
-                }
-            })}
-        </Transition>
-        <Exports />
+        <div class="settings">
+            <Transition fallback=|| view! { <Skeleton lines=12 /> }.erase()>
+                {move || Suspend::new(async move {
+                    match wait(page).await {
+                        Ok(page) => found(page, &query.get_untracked()),
+                        Err(error) => view! { <Failure error=error.0 /> }.erase(),
+                    }
+                })}
+            </Transition>
+            <Exports />
+        </div>
     }
     .erase()
 }

@@ -8,7 +8,7 @@ use api::{
 };
 use serde_json::{Map, Value, json};
 
-use super::kept::{Kept, secret_texts};
+use super::kept::{Kept, MASKED, secret_texts};
 use super::save::Draft;
 use super::state::{State, in_body, secrets};
 use super::text;
@@ -102,8 +102,7 @@ pub(super) fn outcome(state: &State, values: &Map<String, Value>) -> Result<(Map
     let mut faults = in_body(mask::unmask(&mut clear, &state.values, &state.secrets));
     faults.extend(state.faults(&clear)?);
     Error::invalid_fields(faults)?;
-    let mut hidden = state.secrets.clone();
-    hidden.extend(secrets(&clear, &state.schema.schema));
+    let hidden = state.secrets_of(&clear);
     let changes = difference::difference(&state.values, &clear, &hidden);
     Ok((clear, changes))
 }
@@ -191,11 +190,15 @@ impl Manager {
         let document = text::read(format, &text, &json!({}));
         let document = document.map_err(|fault| Error { details: vec![fault.detail()], ..Error::invalid("/text", fault.message) })?;
         let mut all = by_name(document.values)?;
-        let (mut states, mut faults) = (Vec::new(), Vec::new());
+        let (mut states, mut faults, mut hides) = (Vec::new(), Vec::new(), Vec::new());
         for service in self.ours() {
             let Some(values) = all.remove(&service.name) else { continue };
             let state = self.state(service.id).await?;
-            if let Err(error) = outcome(&state, &imported(&state, mode, values.clone())) {
+            let clear = outcome(&state, &imported(&state, mode, values.clone())).map(|(clear, _)| clear);
+            if let Ok(clear) = &clear {
+                hides.extend(secret_texts(clear, &state.secrets_of(clear)));
+            }
+            if let Err(error) = clear {
                 let at = format!("/services/{}", pointer_part(&service.name));
                 let inside = |detail: Detail| {
                     let field = format!("{at}{}", detail.field.strip_prefix("/values").unwrap_or(&detail.field));
@@ -213,6 +216,9 @@ impl Manager {
             Detail { field: format!("/services/{}", pointer_part(name)), message }
         }));
         Error::invalid_fields(faults)?;
+        if !dry_run && !self.core.mask.knows(MASKED, &hides) {
+            self.mask_also(hides);
+        }
         let mut done = Vec::new();
         for (state, values) in states {
             let source = state.source().cloned();

@@ -16,6 +16,9 @@ use crate::store::configurations::{VersionRow, configuration_list, schema_list, 
 /// The newest versions of each service whose secrets are looked for in lines of before a start.
 const LEARNED: u32 = 20;
 
+/// What the secrets of configurations are known as to what takes them out of logs.
+pub(super) const MASKED: &str = "configurations";
+
 /// The newest version of a configuration, or why it can't be read.
 pub(super) type Newest = Result<Arc<Kept>, Unreadable>;
 
@@ -89,11 +92,15 @@ impl Manager {
 
     /// Takes the secrets of all configurations out of logs from now on.
     pub(super) fn mask_all(&self) {
-        let mut values = Vec::new();
+        self.mask_also(Vec::new());
+    }
+
+    /// The same, with those that are about to be saved for many: made anew with each of them, what takes them out would be the most of the work.
+    pub(super) fn mask_also(&self, mut values: Vec<Secret>) {
         for kept in lock(&self.kept).values().flatten() {
             values.extend(secret_texts(&kept.values, &kept.secrets));
         }
-        self.core.mask.set_of("configurations", values);
+        self.core.mask.set_of(MASKED, values);
     }
 
     /// Learns what is hidden in lines of before: the secrets of earlier versions, and of services whose configuration isn't saved, in their

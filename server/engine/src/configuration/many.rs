@@ -5,13 +5,14 @@ use std::collections::{BTreeSet, HashSet};
 use api::{
     Action, BULK_MOST, BulkItem, BulkOutcome, BulkReport, BulkRequest, Caller, ConfigurationImported, ConfigurationSummary,
     ConfigurationsApply, ConfigurationsChange, ConfigurationsChanged, ConfigurationsQuery, ConfigurationsShow, Detail, Error, ErrorCode,
-    Page, Permission, Result, SchemaSource, ServiceId, ServiceQuery, Source, Status, VersionKind, pointer_part, variables_of,
+    Page, Permission, Result, SchemaSource, Secret, ServiceId, ServiceQuery, Source, Status, VersionKind, pointer_part, variables_of,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::StreamExt;
 use serde_json::{Map, Value};
 
+use super::kept::{MASKED, secret_texts};
 use super::save::{Draft, MESSAGE};
 use super::schema::typed;
 use super::state::State;
@@ -20,7 +21,7 @@ use crate::Entry;
 use crate::catalog::name_order;
 
 /// Services whose folders are read, or whose configurations are saved, at once.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 16;
 /// Characters of a search.
 const SEARCH: usize = 200;
 /// Faults that are told of many services together.
@@ -31,6 +32,8 @@ struct Plan {
     of: ConfigurationImported,
     /// The place of the service in the request.
     at: usize,
+    /// The secrets that it has then.
+    hides: Vec<Secret>,
     /// Why it may not be told that by the caller.
     forbidden: Option<Error>,
 }
@@ -156,6 +159,10 @@ impl Manager {
         faults.extend(plans.iter().flat_map(inside));
         faults.truncate(FAULTS);
         Error::invalid_fields(faults)?;
+        let hides: Vec<_> = plans.iter_mut().flat_map(|plan| std::mem::take(&mut plan.hides)).collect();
+        if !self.core.mask.knows(MASKED, &hides) {
+            self.mask_also(hides);
+        }
         let all = ids(&plans);
         let asked: Vec<_> = plans.into_iter().map(|plan| self.save_one(caller, &change, plan.of)).collect();
         let items = futures::stream::iter(asked).buffered(AT_ONCE).collect().await;
@@ -197,8 +204,10 @@ impl Manager {
             notes: Vec::new(),
             faults: Vec::new(),
         };
+        let mut hides = Vec::new();
         let tried = import::outcome(&state, &wanted(&state, change)).and_then(|(clear, changes)| {
             of.changes = changes;
+            hides = secret_texts(&clear, &state.secrets_of(&clear));
             let (variables, before) = (variables_of(&clear)?, variables_of(&state.values).unwrap_or_default());
             self.services.may_tell(caller, &state.row.spec, &variables, &before)
         });
@@ -210,7 +219,7 @@ impl Manager {
             };
             forbidden = Some(error).filter(|error| error.code == ErrorCode::Forbidden);
         }
-        Ok(Plan { of, at, forbidden })
+        Ok(Plan { of, at, hides, forbidden })
     }
 
     /// Saves the change of one service, unless nothing is different with it.

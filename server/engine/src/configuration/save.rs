@@ -9,7 +9,7 @@ use api::{
 };
 use serde_json::{Map, Value};
 
-use super::kept::Kept;
+use super::kept::{Kept, MASKED, secret_texts};
 use super::state::{State, in_body, secrets};
 use super::{Manager, difference, import, lock, mask, watch};
 use crate::events::NewEvent;
@@ -193,8 +193,11 @@ impl Manager {
         });
         write.await?;
         let kept = Kept { version, values, secrets: hidden, source, created_at: now, created_by: Some(caller.name.clone()) };
+        let hides = secret_texts(&kept.values, &kept.secrets);
         self.remember(id, Ok(Arc::new(kept)), applied);
-        self.mask_all();
+        if !self.core.mask.knows(MASKED, &hides) {
+            self.mask_all();
+        }
         match watch {
             Some(watch) => {
                 lock(&self.watches).insert(id, watch);

@@ -44,6 +44,13 @@ impl State {
         self.saved.as_ref().and_then(|kept| kept.source.as_ref())
     }
 
+    /// The pointers of what would be secret in these values: what is now, and what the schema takes for it.
+    pub fn secrets_of(&self, values: &Map<String, Value>) -> BTreeSet<String> {
+        let mut all = self.secrets.clone();
+        all.extend(secrets(values, &self.schema.schema));
+        all
+    }
+
     /// What is wrong with values, secrets in clear: at most [`FAULTS`](super::schema::validate::FAULTS). The fields are pointers into a body with `values`.
     pub fn faults(&self, values: &Map<String, Value>) -> Result<Vec<Detail>> {
         let mut faults = match variables_of(values) {

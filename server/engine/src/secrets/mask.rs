@@ -115,6 +115,12 @@ impl Mask {
         }
     }
 
+    /// Whether the part `of` knows all of these, so that they are taken out already.
+    pub fn knows(&self, of: &'static str, values: &[Secret]) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        values.is_empty() || known.by.get(of).is_some_and(|own| values.iter().all(|value| own.contains(value.reveal())))
+    }
+
     /// Whether there is nothing to be taken out.
     pub fn is_empty(&self) -> bool {
         self.maskers().iter().all(Option::is_none)

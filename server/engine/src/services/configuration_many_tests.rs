@@ -142,6 +142,11 @@ on_each_store! {
         let secret = change(&[cart], json!({"API_TOKEN": MASK, "MORE": "${secret:x}"}), &[]);
         assert!(manager.change(&developer, secret).await.expect("the token is kept").items[0].saved);
         assert_eq!(manager.get(&developer, cart).await.expect("it is read").values["API_TOKEN"], MASK);
+        let new = change(&[cart, web], json!({"NEW_TOKEN": "planted-by-many"}), &[]);
+        manager.change(&developer, new).await.expect("it is saved");
+        let log = life.core.mask.hide(b"it is planted-by-many, and hunter2-secret").into_owned();
+        let log = String::from_utf8(log).expect("a text");
+        assert!(!log.contains("planted-by-many") && !log.contains("hunter2-secret"), "{log}");
         life.end().await;
     }
 }
