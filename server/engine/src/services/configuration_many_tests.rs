@@ -21,7 +21,9 @@ const ENV: &str = "LOG_LEVEL=info\nAPI_TOKEN=hunter2-secret\n";
 async fn begin(test: &mut TestStore) -> (Life, Arc<Manager>, [ServiceId; 3]) {
     let files = [("cart/main.py", MAIN), ("cart/.env", ENV), ("stock/main.py", MAIN), ("web/main.py", MAIN)];
     let life = Life::begin(test, &files).await;
-    let manager = Manager::open(life.core.clone(), life.services.clone()).await.expect("configurations are read");
+    let manager = Manager::open(life.core.clone(), life.services.clone(), crate::auth::Manager::new(life.core.clone()))
+        .await
+        .expect("configurations are read");
     let [cart, stock, web] = [life.named("cart").await.id, life.named("stock").await.id, life.named("web").await.id];
     let needs = ServicePatch { depends_on: Some(vec![cart]), ..ServicePatch::default() };
     life.services.change(&life.admin, web, needs).await.expect("it is changed");

@@ -51,6 +51,7 @@ impl Suggestions {
                 .erase()
             })
         })
+        .erase()
     }
 
     /// Looks at what is typed where the caret is.
