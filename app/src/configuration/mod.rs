@@ -1,6 +1,7 @@
 //! What a schema and values say of the form of a configuration, and back: plain functions of data, for the page and for the server
 //! functions that read what was typed.
 
+#[cfg_attr(not(feature = "hydrate"), allow(dead_code, reason = "only what is alive is typed into"))]
 mod complete;
 mod field;
 mod group;
@@ -12,7 +13,7 @@ mod read;
 mod schema;
 mod words;
 
-#[cfg(any(feature = "hydrate", test))]
+#[cfg(feature = "hydrate")]
 pub use complete::complete;
 pub use complete::{Completion, Known, Suggestion, known};
 pub use field::{Choice, Field, Kind, fields, further};
