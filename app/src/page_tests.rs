@@ -130,6 +130,19 @@ async fn who_is_not_signed_in_is_led_to_the_sign_in_page_and_back() {
     assert!(!page.text.contains("payments"));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_page_of_a_service_is_made_however_many_are_made_at_once() {
+    let pages = (0..300).map(|at| {
+        let tab = ["", "/dependencies", "/configuration", "/logs"][at % 4];
+        let path = format!("/services/{}{tab}", service(1, "accounts").id);
+        tokio::spawn(async move { get(some(), Some(Role::Viewer), &path).await })
+    });
+    for page in pages.collect::<Vec<_>>() {
+        let page = page.await.expect("the title is read when all else is written, and what it was made of may have gone by then");
+        assert!(page.text.contains("<title>accounts · Pilothouse</title>"), "{}", page.text);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unknown_address_is_a_404_with_a_way_on() {
     let page = get(some(), Some(Role::Viewer), "/no/such/page").await;

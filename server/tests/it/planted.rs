@@ -4,8 +4,8 @@
 mod needle;
 mod places;
 
-use std::fs::File;
-use std::path::Path;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 
 use engine::testing::{StoreKind, TestStore};
 use http::Method;
@@ -50,8 +50,25 @@ while True:
 const SETTINGS: &str = "in the settings of a service";
 
 /// Pilothouse with its log in a file; on what `store` has.
+/// Shows what Pilothouse has said of failures when the test fails.
+struct Said(PathBuf);
+
+impl Drop for Said {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let text = fs::read_to_string(&self.0).unwrap_or_default();
+            let lines: Vec<_> = text.lines().filter(|line| !line.contains("DEBUG") && !line.contains(" INFO")).collect();
+            eprintln!("{}", lines[lines.len().saturating_sub(60)..].join("\n"));
+        }
+    }
+}
+
+fn log(store: &TestStore) -> PathBuf {
+    store.folder().join("pilothouse.log")
+}
+
 fn start(store: &TestStore) -> Program {
-    let log = File::options().create(true).append(true).open(store.folder().join("pilothouse.log")).unwrap();
+    let log = File::options().create(true).append(true).open(log(store)).unwrap();
     Program::start_with(store.folder(), |command| {
         command.stderr(log).env("PILOTHOUSE_LOG_LEVEL", "debug");
         if let Some(url) = &store.config.database_url {
@@ -67,10 +84,10 @@ async fn put(client: &Client, path: &str, body: Value) -> Reply {
 /// A service whose folder and settings have secrets; answers its id.
 async fn make(admin: &Client, folder: &Path, needles: &mut Needles) -> String {
     let folder = folder.join("services/orders");
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("main.py"), SERVICE).unwrap();
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("main.py"), SERVICE).unwrap();
     let found = needles.plant("in a .env file that is found");
-    std::fs::write(folder.join(".env"), format!("FOUND_PASSWORD='{}'\n", found.value)).unwrap();
+    fs::write(folder.join(".env"), format!("FOUND_PASSWORD='{}'\n", found.value)).unwrap();
     let set = needles.plant(SETTINGS);
     let health =
         json!({"kind": "command", "command": ["sh", "-c", "echo \"$LOGGED_TOKEN $SETTINGS_TOKEN\"; exit 1"], "interval_seconds": 1});
@@ -207,6 +224,7 @@ async fn until_printed(admin: &Client, id: &str, text: &str) {
 
 async fn story(kind: StoreKind) {
     let store = TestStore::new(kind).await;
+    let _said = Said(log(&store));
     let mut needles = Needles::default();
     let program = start(&store);
     let admin = program.admin().await;

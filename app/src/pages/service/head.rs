@@ -21,8 +21,10 @@ pub fn ServiceHead(
     let name = Memo::new(move |_| service.with(|service| service.name.clone()));
     let status = Memo::new(move |_| service.with(|service| service.status));
     let health = Memo::new(move |_| service.with(|service| service.health_status));
+    // On the server the title is read when all is written, and what was made for this part of the page may have gone by then.
+    let first = name.get_untracked();
     view! {
-        <Title text=move || name.get() />
+        <Title text=move || if cfg!(feature = "ssr") { first.clone() } else { name.get() } />
         <header class="service-head">
             <nav class="crumbs" aria-label="Breadcrumb"><a href=path::SERVICES>"Services"</a></nav>
             <div class="service-head-line">
