@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::fake::{Fake, NOW, service};
 use crate::page_tests::{get, post, post_as};
-use crate::rpc::{CheckedConfiguration, ConfigurationForm, RpcError, TriedConfiguration};
+use crate::rpc::{CheckedConfiguration, ConfigurationForm, RpcError, TriedConfiguration, TriedReveal};
 
 const PAGE: &str = "/services/00000000-0000-0000-0000-000000000001/configuration";
 
@@ -219,7 +219,11 @@ async fn what_is_refused_is_named_at_its_field() {
 
 /// The page that comes back when a form was posted to it and refused.
 async fn come_back(form: ConfigurationForm, error: api::Error) -> String {
-    let tried = TriedConfiguration { id: service(1, "accounts").id, form, error: RpcError(error) };
+    answered(PAGE, TriedConfiguration { id: service(1, "accounts").id, form, error: RpcError(error) }).await
+}
+
+/// A page that is answered with what was made of a form that was posted to it.
+async fn answered<T: Clone + Send + Sync + 'static>(page: &str, tried: T) -> String {
     get(one(), Some(Role::Developer), PAGE).await;
     let context = one().context(Some(Role::Developer));
     let with_both = move || {
@@ -227,8 +231,38 @@ async fn come_back(form: ConfigurationForm, error: api::Error) -> String {
         provide_context(tried.clone());
     };
     let render = leptos_axum::render_app_async_with_context(with_both, crate::shell);
-    let request = Request::get(PAGE).header(header::ACCEPT, "text/html").body(Body::empty()).unwrap();
+    let request = Request::get(page).header(header::ACCEPT, "text/html").body(Body::empty()).unwrap();
     String::from_utf8(to_bytes(render(request).await.into_body(), usize::MAX).await.unwrap().to_vec()).unwrap()
+}
+
+/// The page that answers a form that asked for a secret.
+async fn revealed(page: &str, field: &str, token: &str) -> String {
+    let id = service(1, "accounts").id;
+    let posted = json!({"id": id, "field": field, "password": "right", "form_token": token}).to_string();
+    let context = one().context(Some(Role::Developer));
+    let tried = TriedReveal::posted(serde_json::from_str(&posted).unwrap(), &context).await;
+    answered(page, tried).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_is_shown_in_the_answer_to_a_password_and_in_no_other_page() {
+    assert!(page(Role::Developer, "").await.contains(&format!("{PAGE}/secret?field=/API_KEY")));
+    let form = page(Role::Developer, "/secret?field=/API_KEY").await;
+    assert!(tag(&form, r#"value="/API_KEY""#).contains("selected") && tag(&form, r#"name="password""#).contains("required"), "{form}");
+    for role in [Role::Viewer, Role::Developer] {
+        assert!(!page(role, "/secret").await.contains("hunter2"));
+    }
+    assert!(page(Role::Viewer, "/secret").await.contains("Your role may not see secrets"));
+    let address = format!("{PAGE}/secret");
+    let shown = revealed(&address, "/API_KEY", "form-token").await;
+    assert!(shown.contains(">hunter2<") && shown.contains("shown in this page only"), "{shown}");
+    assert!(!revealed(&address, "/PORT", "form-token").await.contains("hunter2"), "it is no secret");
+    assert!(!revealed(&address, "/API_KEY", "another").await.contains("hunter2"), "another page has sent it");
+    let body = |field: &str| format!("id={}&field={field}&password=right&form_token=form-token", service(1, "accounts").id);
+    for (role, field, status) in [(Role::Viewer, "/API_KEY", 403), (Role::Developer, "/PORT", 422), (Role::Developer, "/API_KEY", 200)] {
+        let answer = post_as(one(), Some(role), "/rpc/reveal_configuration_secret", &body(field), "application/json").await;
+        assert_eq!((answer.status.as_u16(), answer.text.contains("hunter2")), (status, status == 200), "{role} {field}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -65,6 +65,11 @@ pub fn configuration_versions(id: ServiceId) -> String {
     format!("{}/versions", configuration(id))
 }
 
+/// Where a secret of a configuration is shown to who says their password again; takes `field`, its JSON Pointer.
+pub fn configuration_secret(id: ServiceId) -> String {
+    format!("{}/secret", configuration(id))
+}
+
 /// What is different between two of them.
 pub fn configuration_difference(id: ServiceId, from: u64, to: u64) -> String {
     format!("{}?from={from}&to={to}", configuration_versions(id))

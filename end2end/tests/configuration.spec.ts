@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 
 import { alive, expect, open, test } from '../fixtures.ts';
-import type { Pilothouse } from '../pilothouse.ts';
+import { PASSWORD, type Pilothouse } from '../pilothouse.ts';
 
 // The browser notes each refusal on its console.
 test.use({ expectedErrors: [/status of (409|422)/] });
@@ -241,6 +241,27 @@ test('a configuration goes out as a file, and another comes in and shows what it
     const changes = page.getByRole('region', { name: 'Table of changes' });
     await expect(changes.getByRole('row').filter({ hasText: 'WORKERS' })).toContainText('4');
     expect(await read(pilothouse, id)).toMatchObject({ version: 2, values: { GREETING: 'hello', WORKERS: 4, UNKNOWN: 'other' } });
+  });
+});
+
+test('a secret is shown to who says their password again, and is gone with the page', async ({ page, pilothouse, signIn }) => {
+  await withService(pilothouse, 'greeter-shown', async (id) => {
+    await signIn('developer');
+    await open(page, path(id));
+    await page.getByRole('link', { name: 'Show API_KEY…' }).click();
+    await expect(page.getByLabel('Which')).toHaveValue('/API_KEY');
+    const show = page.getByRole('button', { name: 'Show the value' });
+    await page.getByLabel('Your password').fill('not the password');
+    await show.click();
+    await expect(page.getByText(/isn't your password/)).toBeVisible();
+    await page.getByLabel('Your password').fill(PASSWORD);
+    await page.getByLabel('Your password').press('Enter');
+    const value = page.getByLabel('Value of the secret');
+    await expect(value).toHaveText('not-to-be-seen');
+    await page.getByRole('link', { name: 'Hide' }).click();
+    await expect(value).toHaveCount(0);
+    await page.reload();
+    await expect(page.getByText('not-to-be-seen')).toHaveCount(0);
   });
 });
 

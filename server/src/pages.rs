@@ -6,8 +6,8 @@ use api::{Error, ErrorCode};
 use app::context::RequestContext;
 use app::path::{CHANGE_CONFIGURATIONS, COMPOSE, IMPORT_CONFIGURATIONS, IMPORT_SECRETS, NEW_SERVICE, SECRETS};
 use app::rpc::{
-    DrawnUp, PlanCompose, PlannedCompose, PostedChange, PostedConfiguration, PostedImport, PostedImportAll, PostedSecret, PostedService,
-    PostedSettings, RpcError, Tried, TriedChange, TriedConfiguration, TriedImport, TriedImportAll, TriedSecret,
+    DrawnUp, PlanCompose, PlannedCompose, PostedChange, PostedConfiguration, PostedImport, PostedImportAll, PostedReveal, PostedSecret,
+    PostedService, PostedSettings, RpcError, Tried, TriedChange, TriedConfiguration, TriedImport, TriedImportAll, TriedReveal, TriedSecret,
 };
 use axum::Router;
 use axum::body::Body;
@@ -34,6 +34,7 @@ pub fn routes() -> Router<Arc<Server>> {
     let posted = Router::new()
         .route("/services/{id}/{tab}", post(settings))
         .route("/services/{id}/configuration", post(configured))
+        .route("/services/{id}/configuration/secret", post(revealed))
         .route(COMPOSE, post(planned))
         .route(NEW_SERVICE, post(made))
         .route("/configuration/{part}", post(configurations))
@@ -54,6 +55,11 @@ async fn settings(request: Request) -> Response {
 /// The configuration of a service, posted without JavaScript: unless it is saved it comes back as it was typed.
 async fn configured(request: Request) -> Response {
     come_back(request, async |posted: PostedConfiguration, context| TriedConfiguration::posted(posted, &context).await).await
+}
+
+/// A secret of a configuration, asked for without JavaScript: it is in the page that answers, and in no other.
+async fn revealed(request: Request) -> Response {
+    come_back(request, async |posted: PostedReveal, context| Err(TriedReveal::posted(posted, &context).await)).await
 }
 
 /// A change of many configurations, or a text of them, posted without JavaScript to save it or to see what would become of it.

@@ -9,7 +9,7 @@ mod loads;
 mod one;
 mod preview;
 mod query;
-mod reveal;
+pub mod reveal;
 mod rotation;
 mod row;
 

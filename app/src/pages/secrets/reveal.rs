@@ -60,7 +60,7 @@ pub fn RevealPanel(
     let action = href.clone();
     let content = shown(move || {
         found.get().map(|found| match found {
-            Ok(value) => value_view(value, href.clone(), shown_value),
+            Ok(value) => value_view(value, href.clone(), move || shown_value.hide()),
             Err(reasons) => reason_list(reasons),
         })
     });
@@ -85,13 +85,13 @@ pub fn RevealPanel(
 }
 
 /// The value, with ways to copy and to hide it. Without JavaScript hiding it loads the page anew, which doesn't have it.
-fn value_view(value: SecretValue, href: String, shown_value: Shown) -> Erased {
+pub fn value_view(value: SecretValue, href: String, hide: impl Fn() + Send + 'static) -> Erased {
     let SecretValue { value, version } = value;
     let text = value.reveal().to_owned();
     let copied = text.clone();
     let hide = move |event: leptos::ev::MouseEvent| {
         event.prevent_default();
-        shown_value.hide();
+        hide();
     };
     view! {
         <div class="check-result">

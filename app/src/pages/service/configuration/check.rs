@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::{ConfigurationFormat, Detail};
+use api::{ConfigurationFormat, Detail, ServiceId};
 use leptos::prelude::*;
 
 use super::clash::Meanwhile;
@@ -12,6 +12,8 @@ use crate::configuration::faulty_name;
 /// What the fields of one form share.
 #[derive(Clone, Copy)]
 pub struct Sheet {
+    /// The service.
+    pub service: ServiceId,
     /// What is wrong with the form.
     pub faults: RwSignal<Vec<Detail>>,
     /// The same in sentences, by the names of variables.
@@ -33,7 +35,7 @@ pub struct Sheet {
 
 impl Sheet {
     /// For the form that this is called in.
-    pub fn of_form(meanwhile: RwSignal<Option<Meanwhile>>) -> Self {
+    pub fn of_form(service: ServiceId, meanwhile: RwSignal<Option<Meanwhile>>) -> Self {
         let FormFaults(faults) = expect_context();
         let by_name = Memo::new(move |_| {
             let mut named: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -46,6 +48,7 @@ impl Sheet {
             named
         });
         Self {
+            service,
             faults,
             by_name,
             filter: RwSignal::new(String::new()),

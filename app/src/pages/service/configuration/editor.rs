@@ -112,7 +112,7 @@ fn refused_as_old(id: api::ServiceId, tried: &TriedConfiguration) -> Erased {
 /// The fields, or the JSON in place of them.
 #[component]
 fn Body(draft: RwSignal<Draft>, base: StoredValue<Configuration>, meanwhile: RwSignal<Option<Meanwhile>>) -> impl IntoView {
-    let sheet = Sheet::of_form(meanwhile);
+    let sheet = Sheet::of_form(base.with_value(|base| base.service_id), meanwhile);
     #[cfg(feature = "hydrate")]
     super::switch::look_at_conflicts(sheet, base);
     let has_too_many = base.with_value(|base| fields(&base.schema, &base.values, &base.secrets).len() > MOST);

@@ -1,11 +1,14 @@
 //! One field of the form.
 
+use api::Permission;
 use leptos::prelude::*;
 
 use super::check::Sheet;
 use crate::components::reason_list;
 use crate::configuration::{Choice, Field, Kind};
 use crate::erase::{Erase, Erased, shown, text};
+use crate::path;
+use crate::viewer::Viewer;
 
 /// The id of the field of a variable; it is its name too.
 pub fn field_id(name: &str) -> String {
@@ -55,11 +58,17 @@ pub fn field_view(field: Field, typed: Typed, sheet: Sheet) -> Erased {
     let label = view! { <label for=id.clone()><samp>{field.name.clone()}</samp>{title}{required}</label> };
     let input = input(&field, &id, described, typed, wrong);
     let out = takes_out(&field, typed);
+    let may_see = field.is_kept && expect_context::<Viewer>().may(Permission::SecretsReveal);
+    let see = may_see.then(|| {
+        let (href, label) = (path::configuration_secret(sheet.service), format!("Show {}…", field.name));
+        view! { <a class="field-hint" href=format!("{href}?field=/{}", field.name)>{label}</a> }.erase()
+    });
     view! {
         <div class="field configuration-field" hidden=is_hidden>
             <div class="configuration-label">{label} {marks(field, id, typed, sheet)}</div>
             {input}
             {out}
+            {see}
             <p class="field-hint" id=hint_id>{hint}</p>
             <div id=fault_id>{shown(move || Some(wrong.get()).filter(|wrong| !wrong.is_empty()).map(reason_list))}</div>
         </div>

@@ -9,8 +9,8 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 use super::super::loads::Wanted;
 use crate::path;
 use crate::rpc::{
-    RpcError, RpcResult, TriedConfiguration, get_configuration, get_configuration_difference, get_configuration_text, get_service,
-    list_configuration_versions,
+    RpcError, RpcResult, TriedConfiguration, TriedReveal, get_configuration, get_configuration_difference, get_configuration_text,
+    get_service, list_configuration_versions,
 };
 
 /// What of the configuration is shown.
@@ -22,6 +22,8 @@ pub enum Part {
     Raw(ConfigurationFormat),
     /// All versions.
     Versions,
+    /// A secret, for who says their password again.
+    Secret,
 }
 
 impl Part {
@@ -32,6 +34,7 @@ impl Part {
             Part::Raw(ConfigurationFormat::Json) => format!("{}?view=raw", path::configuration(id)),
             Part::Raw(format) => format!("{}?view=raw&format={format}", path::configuration(id)),
             Part::Versions => path::configuration_versions(id),
+            Part::Secret => path::configuration_secret(id),
         }
     }
 }
@@ -56,6 +59,10 @@ pub struct Loads {
     pub chosen: Memo<Chosen>,
     /// What the form that led here did.
     pub done: Memo<Option<&'static str>>,
+    /// The pointer of the secret that is asked for.
+    pub field: Memo<Option<String>>,
+    /// A form that asked for a secret by being posted to this page.
+    pub revealed: StoredValue<Option<TriedReveal>>,
     /// A form that was posted to this page, when it was.
     pub tried: StoredValue<Option<TriedConfiguration>>,
     /// The service.
@@ -83,6 +90,7 @@ impl Loads {
             params.with(|params| match params.get_str("part") {
                 None | Some("") => Some(raw.unwrap_or(Part::Form)),
                 Some("versions") => Some(Part::Versions),
+                Some("secret") => Some(Part::Secret),
                 Some(_) => None,
             })
         });
@@ -97,6 +105,8 @@ impl Loads {
             part,
             chosen,
             done,
+            field: Memo::new(move |_| query.with(|query| query.get("field"))),
+            revealed: StoredValue::new(SharedValue::new(use_context::<TriedReveal>).into_inner()),
             tried: StoredValue::new(SharedValue::new(use_context::<TriedConfiguration>).into_inner()),
             detail: Resource::new(move || id.get(), |id| async move { get_service(id.map_err(RpcError)?).await }),
             configuration: Resource::new(

@@ -12,6 +12,7 @@ mod import_form;
 mod loads;
 mod raw_field;
 mod read_only;
+mod reveal;
 mod standing;
 mod suggestions;
 mod summary;
@@ -28,6 +29,7 @@ use self::import_form::Exports;
 pub use self::import_form::take_file;
 use self::loads::{Loads, Part};
 use self::read_only::ReadOnly;
+use self::reveal::Reveal;
 use self::standing::Standing;
 use self::versions::Versions;
 use super::diagnosis::DiagnosisPanel;
@@ -63,7 +65,7 @@ fn Frame(detail: ServiceDetail, loads: Loads) -> impl IntoView {
     let id = detail.service.id;
     let watched = Watched::new(detail);
     let content = shown(move || match loads.part.get() {
-        Some(Part::Form | Part::Raw(_)) => values(watched, loads),
+        Some(Part::Form | Part::Raw(_) | Part::Secret) => values(watched, loads),
         Some(Part::Versions) => view! { <Versions watched loads /> }.erase(),
         None => view! { <NotFoundPage /> }.erase(),
     });
@@ -85,6 +87,9 @@ fn values(watched: Watched, loads: Loads) -> Erased {
                 let (configuration, text) = (wait(loads.configuration).await, wait(loads.text).await.transpose());
                 match (configuration, text) {
                     (None, _) => ().erase(),
+                    (Some(Ok(configuration)), _) if loads.part.get_untracked() == Some(Part::Secret) => {
+                        view! { <Reveal configuration watched loads /> }.erase()
+                    }
                     (Some(Ok(configuration)), Ok(text)) => view! { <Values configuration text watched loads /> }.erase(),
                     (Some(Ok(_)), Err(error)) => {
                         let links = loads.part.get_untracked().map(|part| view! { <PartLinks id=watched.id part /> });
