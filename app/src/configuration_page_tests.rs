@@ -1,13 +1,11 @@
 //! The configuration of a service as its page is sent, and what its forms do without any JavaScript.
 
 use api::{Configuration, ErrorBody, Permission, Role, SchemaSource};
-use axum::body::{Body, to_bytes};
-use axum::http::{Request, StatusCode, header};
-use leptos::prelude::provide_context;
+use axum::http::StatusCode;
 use serde_json::json;
 
 use crate::fake::{Fake, NOW, service};
-use crate::page_tests::{get, post, post_as};
+use crate::page_tests::{get, get_with, post, post_as};
 use crate::rpc::{CheckedConfiguration, ConfigurationForm, RpcError, TriedConfiguration, TriedReveal};
 
 const PAGE: &str = "/services/00000000-0000-0000-0000-000000000001/configuration";
@@ -219,29 +217,15 @@ async fn what_is_refused_is_named_at_its_field() {
 
 /// The page that comes back when a form was posted to it and refused.
 async fn come_back(form: ConfigurationForm, error: api::Error) -> String {
-    answered(PAGE, TriedConfiguration { id: service(1, "accounts").id, form, error: RpcError(error) }).await
-}
-
-/// A page that is answered with what was made of a form that was posted to it.
-async fn answered<T: Clone + Send + Sync + 'static>(page: &str, tried: T) -> String {
-    get(one(), Some(Role::Developer), PAGE).await;
-    let context = one().context(Some(Role::Developer));
-    let with_both = move || {
-        provide_context(context.clone());
-        provide_context(tried.clone());
-    };
-    let render = leptos_axum::render_app_async_with_context(with_both, crate::shell);
-    let request = Request::get(page).header(header::ACCEPT, "text/html").body(Body::empty()).unwrap();
-    String::from_utf8(to_bytes(render(request).await.into_body(), usize::MAX).await.unwrap().to_vec()).unwrap()
+    let tried = TriedConfiguration { id: service(1, "accounts").id, form, error: RpcError(error) };
+    get_with(one(), Some(Role::Developer), PAGE, tried).await.text
 }
 
 /// The page that answers a form that asked for a secret.
 async fn revealed(page: &str, field: &str, token: &str) -> String {
-    let id = service(1, "accounts").id;
-    let posted = json!({"id": id, "field": field, "password": "right", "form_token": token}).to_string();
-    let context = one().context(Some(Role::Developer));
-    let tried = TriedReveal::posted(serde_json::from_str(&posted).unwrap(), &context).await;
-    answered(page, tried).await
+    let posted = json!({"id": service(1, "accounts").id, "field": field, "password": "right", "form_token": token}).to_string();
+    let tried = TriedReveal::posted(serde_json::from_str(&posted).unwrap(), &one().context(Some(Role::Developer))).await;
+    get_with(one(), Some(Role::Developer), page, tried).await.text
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -261,7 +245,7 @@ async fn a_secret_is_shown_in_the_answer_to_a_password_and_in_no_other_page() {
     let body = |field: &str| format!("id={}&field={field}&password=right&form_token=form-token", service(1, "accounts").id);
     for (role, field, status) in [(Role::Viewer, "/API_KEY", 403), (Role::Developer, "/PORT", 422), (Role::Developer, "/API_KEY", 200)] {
         let answer = post_as(one(), Some(role), "/rpc/reveal_configuration_secret", &body(field), "application/json").await;
-        assert_eq!((answer.status.as_u16(), answer.text.contains("hunter2")), (status, status == 200), "{role} {field}");
+        assert_eq!((answer.status.as_u16(), answer.text.contains("hunter2")), (status, status == 200), "{role:?} {field}");
     }
 }
 
