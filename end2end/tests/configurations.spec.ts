@@ -1,5 +1,5 @@
 import { type Page } from '@playwright/test';
-import { alive, expect, open, row, test } from '../fixtures.ts';
+import { alive, expect, open, test } from '../fixtures.ts';
 import type { Pilothouse } from '../pilothouse.ts';
 
 // The browser notes each refusal on its console.
@@ -22,6 +22,9 @@ async function withTwo(pilothouse: Pilothouse, use: (first: string, second: stri
     await pilothouse.call('DELETE', `/api/services/${id}`);
   }
 }
+
+/** The row of a service; the box that chooses it stands before its name. */
+const row = (page: Page, name: string) => page.getByRole('row').filter({ has: page.getByRole('link', { name, exact: true }) });
 
 const main = (page: Page) => page.getByRole('main');
 
