@@ -41,19 +41,21 @@ pub fn ChangeView() -> impl IntoView {
     let about = "All of it is checked for each of the services before anything is saved.";
     view! {
         <PageHead title=TITLE about=about.erase() />
-        <Transition fallback=|| view! { <Skeleton lines=8 /> }.erase()>
-            {move || Suspend::new(async move {
-                match wait(chosen).await {
-                    Ok(chosen) if chosen.is_empty() => {
-                        let text = view! { <p>"Choose services by the boxes before their names, or all that a filter leaves."</p> };
-                        view! { <Empty symbol=Symbol::Search title="No service is chosen" text=text.erase() /> }.erase()
+        <div class="settings">
+            <Transition fallback=|| view! { <Skeleton lines=8 /> }.erase()>
+                {move || Suspend::new(async move {
+                    match wait(chosen).await {
+                        Ok(chosen) if chosen.is_empty() => {
+                            let text = view! { <p>"Choose services by the boxes before their names, or all that a filter leaves."</p> };
+                            view! { <Empty symbol=Symbol::Search title="No service is chosen" text=text.erase() /> }.erase()
+                        }
+                        Ok(chosen) => view! { <Form chosen tried=tried.get_value() /> }.erase(),
+                        Err(error) => view! { <Failure error=error.0 /> }.erase(),
                     }
-                    Ok(chosen) => view! { <Form chosen tried=tried.get_value() /> }.erase(),
-                    Err(error) => view! { <Failure error=error.0 /> }.erase(),
-                }
-            })}
-        </Transition>
-        <BackLink />
+                })}
+            </Transition>
+            <BackLink />
+        </div>
     }
     .erase()
 }

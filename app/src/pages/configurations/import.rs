@@ -24,7 +24,7 @@ pub fn ImportView() -> impl IntoView {
     }
     let about =
         "One text has the values of many services by their names, as the export has. Services that it doesn't have stay as they are.";
-    view! { <PageHead title=TITLE about=about.erase() /> <Form /> <BackLink /> }.erase()
+    view! { <PageHead title=TITLE about=about.erase() /> <div class="settings"><Form /> <BackLink /></div> }.erase()
 }
 
 #[component]

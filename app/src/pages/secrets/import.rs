@@ -23,7 +23,7 @@ pub fn ImportView(
     } else {
         view! { <Empty symbol=Symbol::Key title="Not allowed" text=view! { <p>"Your role may not set secrets."</p> }.erase() /> }.erase()
     };
-    view! { <PageHead title="Import secrets" about=about.erase() /> {content} <p><a href=path::SECRETS>"All secrets"</a></p> }.erase()
+    view! { <PageHead title="Import secrets" about=about.erase() /> <div class="settings">{content} <p><a href=path::SECRETS>"All secrets"</a></p></div> }.erase()
 }
 
 /// The form. Without JavaScript it is posted to its own page for the preview, where the text has to be given once more.
