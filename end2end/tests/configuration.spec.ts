@@ -253,7 +253,7 @@ test('a secret is shown to who says their password again, and is gone with the p
     const show = page.getByRole('button', { name: 'Show the value' });
     await page.getByLabel('Your password').fill('not the password');
     await show.click();
-    await expect(page.getByText(/isn't your password/)).toBeVisible();
+    await expect(page.getByText("That isn't your present password.")).toBeVisible();
     await page.getByLabel('Your password').fill(PASSWORD);
     await page.getByLabel('Your password').press('Enter');
     const value = page.getByLabel('Value of the secret');

@@ -14,6 +14,7 @@ test('on a phone nothing is wider than the screen, and a service can be watched'
   }
   await open(page, '/');
   await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Services' }).tap();
+  await expect(page.getByRole('heading', { name: 'Services', level: 1 })).toBeVisible();
   await page.getByRole('link', { name: 'orders', exact: true }).tap();
   await expect(page.getByRole('button', { name: 'Stop orders', exact: true })).toBeInViewport();
 });

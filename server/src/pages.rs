@@ -34,7 +34,7 @@ pub fn routes() -> Router<Arc<Server>> {
     let posted = Router::new()
         .route("/services/{id}/{tab}", post(settings))
         .route("/services/{id}/configuration", post(configured))
-        .route("/services/{id}/configuration/secret", post(revealed))
+        .route("/services/{id}/configuration/{part}", post(revealed))
         .route(COMPOSE, post(planned))
         .route(NEW_SERVICE, post(made))
         .route("/configuration/{part}", post(configurations))
@@ -59,6 +59,9 @@ async fn configured(request: Request) -> Response {
 
 /// A secret of a configuration, asked for without JavaScript: it is in the page that answers, and in no other.
 async fn revealed(request: Request) -> Response {
+    if !request.uri().path().ends_with("/secret") {
+        return method_not_allowed().await.into_response();
+    }
     come_back(request, async |posted: PostedReveal, context| Err(TriedReveal::posted(posted, &context).await)).await
 }
 

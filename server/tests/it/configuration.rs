@@ -252,6 +252,31 @@ async fn one_change_is_looked_at_and_saved_for_many_services() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_is_shown_by_a_form_without_javascript_on_a_page_that_can_be_opened() {
+    on_each_store(async |app: TestApp| {
+        let [developer, admin] = [app.sign_in("developer").await, app.sign_in("admin").await];
+        let path = make(&admin, app.store.folder()).await;
+        let id = path.rsplit('/').next().unwrap();
+        let page = format!("/services/{id}/configuration/secret");
+        let opened = developer.raw(Method::GET, &format!("{page}?field=/DATABASE_PASSWORD"), &[("accept", "text/html")], "").await;
+        let html = opened.text();
+        assert!(opened.status == 200 && html.contains(r#"value="/DATABASE_PASSWORD""#) && !html.contains(PLANTED), "{html}");
+        let token = html.split(r#"name="form_token" value=""#).nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
+        let post = async |path: &str, password: &str| {
+            let fields = [("id", id), ("field", "/DATABASE_PASSWORD"), ("password", password), ("form_token", token.as_str())];
+            let headers = [("accept", "text/html"), ("content-type", "application/x-www-form-urlencoded")];
+            developer.raw(Method::POST, path, &headers, form_urlencoded(&fields)).await
+        };
+        let shown = post(&page, PASSWORD).await;
+        assert!(shown.status == 200 && shown.text().contains(PLANTED), "{}", shown.text());
+        let refused = post(&page, "another one").await.text();
+        assert!(refused.contains("present password") && !refused.contains(PLANTED), "{refused}");
+        assert_eq!(post(&format!("/services/{id}/configuration/versions"), PASSWORD).await.status, 405);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_are_changed_and_imported_by_forms_without_javascript() {
     on_each_store(async |app: TestApp| {
         let [developer, admin] = [app.sign_in("developer").await, app.sign_in("admin").await];
