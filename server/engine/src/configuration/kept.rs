@@ -114,7 +114,11 @@ impl Manager {
                 continue;
             }
             let versions = async { Ok::<_, Error>(version_latest(&mut self.core.store.main.read().await?, id, LEARNED).await?) };
-            for row in versions.await.unwrap_or_default() {
+            let versions = versions.await.unwrap_or_else(|error| {
+                tracing::warn!(%error, service = %id, "earlier_secrets_not_read");
+                Vec::new()
+            });
+            for row in versions {
                 if let Ok(kept) = self.open_version(&row) {
                     values.extend(secret_texts(&kept.values, &kept.secrets));
                 }
