@@ -12,6 +12,7 @@ use app::rpc::{
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
 use http::request::Parts;
@@ -30,7 +31,7 @@ use crate::web;
 pub fn routes() -> Router<Arc<Server>> {
     let options = LeptosOptions::builder().output_name("pilothouse").build();
     let pages = generate_route_list(app::App).into_iter().filter(|page| !page.path().contains('*')).collect();
-    let pages = Router::new().leptos_routes_with_context(&options, pages, context, app::shell);
+    let pages = Router::new().leptos_routes_with_context(&options, pages, context, app::shell).layer(map_response(send_on));
     let posted = Router::new()
         .route("/services/{id}/{tab}", post(settings))
         .route("/services/{id}/configuration", post(configured))
@@ -41,6 +42,15 @@ pub fn routes() -> Router<Arc<Server>> {
         .route(SECRETS, post(secret))
         .route("/secrets/{name}", post(secret));
     pages.merge(posted).with_state(options)
+}
+
+/// Leptos sends on only who says that they take HTML, as browsers do; others would take the empty page for what there is.
+async fn send_on(mut response: Response) -> Response {
+    let is_page = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    if is_page && response.status() == StatusCode::OK && response.headers().contains_key(header::LOCATION) {
+        *response.status_mut() = StatusCode::FOUND;
+    }
+    response
 }
 
 /// The settings of a service, posted without JavaScript to save them or to try out its health check: unless they are saved they come

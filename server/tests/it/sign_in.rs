@@ -106,6 +106,15 @@ async fn opening_a_page_with_an_expired_access_cookie_refreshes_it_and_a_script_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_leads_to_the_sign_in_also_for_who_does_not_ask_for_html() {
+    let app = TestApp::start().await;
+    for accept in ["text/html", "*/*"] {
+        let page = app.nobody().raw(Method::GET, "/services", &[("accept", accept)], "").await;
+        assert_eq!((page.status.as_u16(), page.header("location")), (302, "/sign-in?next=/services"), "{accept}: {page:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bearer_token_counts_and_cookies_beside_it_do_not() {
     let app = TestApp::start().await;
     let (admin, viewer) = (app.sign_in("admin").await, app.sign_in("viewer").await);
