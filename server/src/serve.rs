@@ -1,6 +1,7 @@
 //! `pilothouse serve`: the engine, the address, and everything between.
 
 use std::future::Future;
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -128,6 +129,8 @@ fn log_to_stderr(settings: &Settings) -> api::Result<()> {
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // It would be told by `eprintln`, which panics when the log goes to a full disk.
     let builder = builder.log_internal_errors(false);
+    // In a file or the system's journal, colours would be signs between the words.
+    let builder = builder.with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()));
     let set = match settings.log_format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

@@ -131,4 +131,6 @@ fn the_console_shows_where_it_listens_and_how_the_first_user_is_made() {
     assert!(listens.is_some() && link.is_some(), "{output:?}");
     assert!(output.status.success(), "{output:?}");
     assert!(!text(&output.stderr).contains("token="), "the link must not be in the log: {output:?}");
+    let log = text(&output.stderr);
+    assert!(log.contains("shutdown_asked") && !log.contains('\u{1b}'), "colours are for terminals: {log:?}");
 }
