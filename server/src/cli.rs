@@ -86,10 +86,15 @@ pub fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
     match args.next().as_deref().and_then(|first| first.to_str()) {
         Some("supervise") if !std::env::args().any(|arg| arg == "--help" || arg == "-h") => {
-            return engine::runtime::process::supervisor::main(args);
+            engine::runtime::process::supervisor::main(args)
         }
-        _ => {}
+        _ => command(),
     }
+}
+
+/// Everything but the supervisor. Never a part of `main`: all commands together take 66 kB of stack, and each supervisor would keep them.
+#[inline(never)]
+fn command() -> ExitCode {
     match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

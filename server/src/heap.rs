@@ -1,4 +1,4 @@
-//! What the C library's allocator is told, so that memory that nobody uses goes back to the system.
+//! How memory that nobody uses goes back to the system: what was freed, and pages of the program's file.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub fn share(workers: usize) {
     let _ = workers;
 }
 
-/// Gives back what was freed, now and then, until shutdown. It takes about a millisecond each time.
+/// Gives back what was freed and the code that only the start needed, now and then, until shutdown. It takes a few milliseconds each time.
 pub async fn keep_small(shutdown: CancellationToken) {
     let mut pause = FIRST;
     while shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
@@ -39,4 +39,5 @@ fn give_back() {
     unsafe {
         libc::malloc_trim(0);
     }
+    engine::mapped::let_go();
 }

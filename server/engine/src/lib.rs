@@ -13,6 +13,7 @@ mod engine;
 pub mod events;
 mod feeds;
 pub mod logs;
+pub mod mapped;
 pub mod monitoring;
 pub mod references;
 pub mod runtime;

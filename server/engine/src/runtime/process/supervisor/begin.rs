@@ -51,6 +51,7 @@ impl Supervisor {
             is_adopted: false,
             oom_kills: oom_kills(),
             read_from: Instant::now(),
+            is_small: false,
             _lock: lock,
             folder,
         };

@@ -43,9 +43,9 @@ pub(super) use self::stop::kill_all;
 use super::folder::{PIPES, RunFolder};
 use super::procfs::{ProcessId, holders, oom_kills};
 use super::state::{Ask, Phase, State};
-use crate::Clock;
 use crate::runtime::ProcessLaunch;
 use crate::user::{SystemUser, not_as};
+use crate::{Clock, mapped};
 
 /// What is written to standard output when the socket answers.
 pub const READY: &str = "ready";
@@ -131,6 +131,8 @@ struct Supervisor {
     is_adopted: bool,
     oom_kills: u64,
     read_from: Instant,
+    /// Whether it has let go of the code that only the start needed.
+    is_small: bool,
 }
 
 /// What is being done.
@@ -251,6 +253,10 @@ impl Supervisor {
         let woken = poll(&mut fds, Some(&timeout));
         if woken == Ok(0) && self.stopping.is_none() && timeout.tv_sec > 0 {
             self.oom_kills = oom_kills();
+            if !self.is_small {
+                self.is_small = true;
+                mapped::let_go();
+            }
         }
     }
 }
