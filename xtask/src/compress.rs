@@ -2,7 +2,10 @@
 
 use std::fs;
 use std::io::Write;
+use std::num::NonZero;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use brotli::enc::BrotliEncoderParams;
 use flate2::Compression;
@@ -15,22 +18,28 @@ const COMPRESSIBLE: [&str; 9] = ["css", "html", "js", "json", "map", "svg", "txt
 
 /// Writes `file.br` and `file.gz` beside every compressible file under the folder, and prints what the largest come to.
 pub fn beside(folder: &Path) -> Result {
-    for file in content::files(folder)? {
-        let extension = file.extension().unwrap_or_default().to_string_lossy();
-        if !COMPRESSIBLE.contains(&extension.as_ref()) {
-            continue;
-        }
-        let compressed = |error: std::io::Error| format!("can't compress {}: {error}", file.display());
-        let content = fs::read(&file).map_err(compressed)?;
-        let (brotli, gzip) = (brotli(&content).map_err(compressed)?, gzip(&content).map_err(compressed)?);
-        if content.len() > 4096 {
-            let name = file.file_name().unwrap_or_default().to_string_lossy();
-            eprintln!("    {name}: {} bytes, gzip {}, brotli {}", content.len(), gzip.len(), brotli.len());
-        }
-        fs::write(file.with_extension(format!("{extension}.br")), brotli).map_err(compressed)?;
-        fs::write(file.with_extension(format!("{extension}.gz")), gzip).map_err(compressed)?;
+    let mut files = content::files(folder)?;
+    files.retain(|file| COMPRESSIBLE.contains(&file.extension().unwrap_or_default().to_string_lossy().as_ref()));
+    let next = AtomicUsize::new(0);
+    let work = || std::iter::from_fn(|| files.get(next.fetch_add(1, Ordering::Relaxed))).try_for_each(|file| compress(file));
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().map_err(|_| "compressing a file panicked".to_owned())?)
+    })
+}
+
+fn compress(file: &Path) -> Result {
+    let compressed = |error: std::io::Error| format!("can't compress {}: {error}", file.display());
+    let content = fs::read(file).map_err(compressed)?;
+    let (brotli, gzip) = (brotli(&content).map_err(compressed)?, gzip(&content).map_err(compressed)?);
+    if content.len() > 4096 {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        eprintln!("    {name}: {} bytes, gzip {}, brotli {}", content.len(), gzip.len(), brotli.len());
     }
-    Ok(())
+    let extension = file.extension().unwrap_or_default().to_string_lossy();
+    fs::write(file.with_extension(format!("{extension}.br")), brotli).map_err(compressed)?;
+    fs::write(file.with_extension(format!("{extension}.gz")), gzip).map_err(compressed)
 }
 
 fn brotli(content: &[u8]) -> std::io::Result<Vec<u8>> {
