@@ -1,14 +1,17 @@
 //! A Pilothouse of fixed answers, to render pages in tests.
 
+mod accounts;
 mod configurations;
+mod deployments;
 mod secrets;
 
 use std::sync::Arc;
 
-use api::ports::{Activity, Auth, Logs, Monitoring, Services, System, Users};
+use api::ports::{Activity, Logs, Monitoring, Services, System};
 use api::*;
 use async_trait::async_trait;
 
+pub use self::deployments::{deployment, release};
 pub use self::secrets::secret;
 use crate::context::{Assets, RequestContext};
 
@@ -45,6 +48,14 @@ pub struct Fake {
     pub configuration: Option<Configuration>,
     /// Why no service is restarted with what is saved, when none is.
     pub not_restarted: Option<String>,
+    /// The deployments there are, newest first.
+    pub deployments: Vec<Deployment>,
+    /// What was told of every deployment.
+    pub deployment_lines: Vec<DeploymentLine>,
+    /// The releases of every service.
+    pub releases: Releases,
+    /// What would keep every deployment from succeeding.
+    pub obstacle: Option<String>,
     /// Whether there is no user yet.
     pub is_fresh: bool,
 }
@@ -87,6 +98,7 @@ impl Fake {
         let backend = Backend {
             services: port.clone(),
             configurations: port.clone(),
+            deployments: port.clone(),
             monitoring: port.clone(),
             logs: port.clone(),
             activity: port.clone(),
@@ -339,77 +351,6 @@ impl Activity for Fake {
                 && query.from.is_none_or(|from| event.at >= from)
         };
         Ok(Page::whole(self.events.iter().filter(is_wanted).take(query.limit.get()).cloned().collect()))
-    }
-}
-
-#[async_trait]
-impl Auth for Fake {
-    async fn is_set_up(&self) -> Result<bool> {
-        Ok(!self.is_fresh)
-    }
-
-    async fn set_up(&self, setup: Setup, _: Origin) -> Result<Tokens> {
-        Error::invalid_fields(credential_faults(&setup.username, &setup.password))?;
-        Ok(tokens())
-    }
-
-    async fn sign_in(&self, credentials: Credentials, _: Origin) -> Result<Tokens> {
-        match credentials.password.reveal() {
-            "right" => Ok(tokens()),
-            _ => Err(Error::new(ErrorCode::BadCredentials, "user name or password is wrong")),
-        }
-    }
-
-    async fn refresh(&self, _: Secret, _: Origin) -> Result<Tokens> {
-        Ok(tokens())
-    }
-
-    async fn sign_out(&self, _: Secret) -> Result<()> {
-        Ok(())
-    }
-
-    async fn authenticate(&self, _: &Secret) -> Result<Caller> {
-        Err(Error::new(ErrorCode::NotSignedIn, "you are not signed in"))
-    }
-
-    async fn me(&self, _: &Caller) -> Result<Me> {
-        Err(Error::unavailable("the fake has no users"))
-    }
-
-    async fn sessions(&self, _: &Caller) -> Result<Vec<Session>> {
-        Ok(Vec::new())
-    }
-
-    async fn revoke(&self, _: &Caller, _: SessionId) -> Result<()> {
-        Ok(())
-    }
-
-    async fn change_password(&self, _: &Caller, _: Secret, _: Secret) -> Result<()> {
-        Ok(())
-    }
-}
-
-fn tokens() -> Tokens {
-    let secret = |text: &str| Secret::new(text);
-    Tokens { access_token: secret("access"), token_type: "Bearer".into(), expires_in: 300, refresh_token: secret("refresh") }
-}
-
-#[async_trait]
-impl Users for Fake {
-    async fn list(&self, _: &Caller) -> Result<Vec<User>> {
-        Ok(Vec::new())
-    }
-
-    async fn create(&self, _: &Caller, _: NewUser) -> Result<User> {
-        Err(Error::unavailable("the fake has no users"))
-    }
-
-    async fn change(&self, _: &Caller, id: UserId, _: UserPatch) -> Result<User> {
-        Err(Error::not_found("user", id))
-    }
-
-    async fn delete(&self, _: &Caller, id: UserId) -> Result<()> {
-        Err(Error::not_found("user", id))
     }
 }
 

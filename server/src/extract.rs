@@ -24,6 +24,10 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Clone, Copy, Debug)]
 pub struct Body<T>(pub T);
 
+/// A JSON body that may be left out: then it is what nothing says.
+#[derive(Clone, Copy, Debug)]
+pub struct MaybeBody<T>(pub T);
+
 /// The query parameters. An empty value counts as absent.
 #[derive(Clone, Copy, Debug)]
 pub struct Params<T>(pub T);
@@ -42,6 +46,20 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, _state: &S) -> Result<Self, Failure> {
         require_json(request.headers())?;
         let bytes = read(request).await?;
+        Ok(Self(parse(&bytes)?))
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeBody<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Failure> {
+        let json = require_json(request.headers());
+        let bytes = read(request).await?;
+        if bytes.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        json?;
         Ok(Self(parse(&bytes)?))
     }
 }

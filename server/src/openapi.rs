@@ -7,7 +7,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Components, ContentBuilder, Info, OpenApi, Ref, RefOr, ResponseBuilder, Schema, SecurityRequirement, Tag};
 
 /// The groups of operations, in the order of the document.
-const TAGS: [(&str, &str); 12] = [
+const TAGS: [(&str, &str); 13] = [
     ("auth", "Sign-in and sessions."),
     ("services", "Services and their life cycle."),
     ("metrics", "Figures over time."),
@@ -15,9 +15,13 @@ const TAGS: [(&str, &str); 12] = [
     ("activity", "What happened."),
     ("users", "Accounts."),
     ("configuration", "What services are told: values by a schema, and every version of them."),
+    ("deployments", "Releases, and taking them to where they run."),
     ("secrets", "Values that variables of services refer to by `${secret:NAME}`."),
     ("system", "The health of Pilothouse."),
-    ("live data", "WebSockets: /ws, /ws/dashboard, /ws/services/{id}, /ws/metrics, /ws/events, /ws/logs/{service_id}."),
+    (
+        "live data",
+        "WebSockets: /ws, /ws/dashboard, /ws/services/{id}, /ws/metrics, /ws/events, /ws/logs/{service_id}, /ws/deployments/{deployment_id}.",
+    ),
     ("documents", "The API's own documents."),
     ("probes", "For whatever watches Pilothouse."),
 ];

@@ -98,6 +98,8 @@ permissions! {
     ServicesCommand = "services:command", Admin, "run a free command or a folder outside the services folder";
     ConfigRead = "config:read", Viewer, "see configurations";
     ConfigChange = "config:change", Developer, "change configurations";
+    DeploymentsRead = "deployments:read", Viewer, "see deployments";
+    DeploymentsRun = "deployments:run", Developer, "deploy services";
     MetricsRead = "metrics:read", Viewer, "see metrics";
     LogsRead = "logs:read", Viewer, "read logs";
     ActivityRead = "activity:read", Viewer, "see what happened";

@@ -60,6 +60,13 @@ event_kinds! {
     ConfigHeld = "config.held", "Configuration held";
     ConfigWatchEnded = "config.watch_ended", "Configuration no longer watched";
     ConfigSchemaSet = "config.schema_set", "Schema of configuration set";
+    DeploymentAsked = "deployment.asked", "Deployment asked";
+    DeploymentCancelAsked = "deployment.cancel_asked", "Cancel asked";
+    DeploymentSucceeded = "deployment.succeeded", "Deployed";
+    DeploymentFailed = "deployment.failed", "Deployment failed";
+    DeploymentCancelled = "deployment.cancelled", "Deployment cancelled";
+    DeploymentRolledBack = "deployment.rolled_back", "Rolled back";
+    DeploymentHoldEnded = "deployment.hold_ended", "No longer held";
     HealthTested = "service.health_tested", "Health check tried out";
     HealthChanged = "service.health_changed", "Health changed";
     SignedIn = "auth.signed_in", "Signed in";

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::{Error, ErrorBody, Permission, ServiceId, Timestamp};
+use crate::{DeploymentId, Error, ErrorBody, Permission, ServiceId, Timestamp};
 
 /// Whether a feed may leave out what a slow reader can't take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +86,8 @@ feeds! {
     Metrics = "metrics", MetricsRead, Conflated, false;
     /// The log of one service. Frames: `line` with a `LogLine`.
     Logs(ServiceId) = "logs", LogsRead, Lossless, true;
+    /// One deployment. Frames: `deployment` with a `Deployment`, `line` with a `DeploymentLine`. All of it is kept, so a reader may begin at 0.
+    Deployment(DeploymentId) = "deployments", DeploymentsRead, Lossless, true;
     /// What happens to services. Frames: `event` with an `Event`. Account events are not in it.
     Events = "events", ActivityRead, Lossless, false;
 }

@@ -33,6 +33,10 @@ ids! {
     UserId: "user",
     /// Names one run that ended by itself, with what was known then.
     IncidentId: "incident",
+    /// Names one deployment.
+    DeploymentId: "deployment",
+    /// Names one release of a service.
+    ReleaseId: "release",
     /// Names one sign-in of one user: a family of refresh tokens.
     SessionId: "session",
 }

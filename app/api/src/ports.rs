@@ -12,11 +12,13 @@ use crate::{
     ConfigurationDraft, ConfigurationFormat, ConfigurationImport, ConfigurationImported, ConfigurationReading, ConfigurationReset,
     ConfigurationRestore, ConfigurationReveal, ConfigurationSnapshot, ConfigurationSummary, ConfigurationText, ConfigurationTextQuery,
     ConfigurationVerdict, ConfigurationVersion, ConfigurationsApply, ConfigurationsChange, ConfigurationsChanged, ConfigurationsImport,
-    ConfigurationsQuery, Credentials, DeletedService, DependencyGraph, DependencyQuery, DifferenceQuery, DiscoveryReport, Error, Event,
-    EventQuery, HealthCheck, HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, KeyRotation, LogLine, LogQuery, Me,
-    MetricsQuery, MetricsSeries, NamedSecret, NewConfiguration, NewSchema, NewSecret, NewService, NewUser, Origin, Page, Restoration,
-    Result, Secret, SecretImport, SecretImportReport, SecretName, SecretReveal, SecretValue, Service, ServiceDetail, ServiceId,
-    ServicePatch, ServicePlan, ServiceQuery, Session, SessionId, Setup, SystemReport, SystemSeries, Tokens, User, UserId, UserPatch,
+    ConfigurationsQuery, Credentials, DeletedService, DependencyGraph, DependencyQuery, Deployment, DeploymentAccepted, DeploymentId,
+    DeploymentLine, DeploymentLinesQuery, DeploymentPlan, DeploymentQuery, DifferenceQuery, DiscoveryReport, Error, Event, EventQuery,
+    HealthCheck, HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, KeyRotation, LogLine, LogQuery, Me, MetricsQuery,
+    MetricsSeries, NamedSecret, NewConfiguration, NewDeployment, NewRollback, NewSchema, NewSecret, NewService, NewUser, Origin, Page,
+    ReleaseDifference, ReleaseDifferenceQuery, Releases, Restoration, Result, Secret, SecretImport, SecretImportReport, SecretName,
+    SecretReveal, SecretValue, Service, ServiceDetail, ServiceId, ServicePatch, ServicePlan, ServiceQuery, Session, SessionId, Setup,
+    SystemReport, SystemSeries, Tokens, User, UserId, UserPatch,
 };
 
 /// All ports together: what pages and handlers take from their context.
@@ -26,6 +28,8 @@ pub struct Backend {
     pub services: Arc<dyn Services>,
     /// What services are told.
     pub configurations: Arc<dyn Configurations>,
+    /// Releases, and taking them to where they run.
+    pub deployments: Arc<dyn Deployments>,
     /// Figures over time.
     pub monitoring: Arc<dyn Monitoring>,
     /// Log lines.
@@ -187,6 +191,42 @@ pub trait Configurations: Send + Sync {
 
     /// Sets the schema, or goes back to the one that is found. Needs `config:change`. Values that it refuses stay until they are saved.
     async fn set_schema(&self, caller: &Caller, id: ServiceId, new: NewSchema) -> Result<Configuration>;
+}
+
+/// Releases, and taking them to where they run.
+#[async_trait]
+pub trait Deployments: Send + Sync {
+    /// One page of deployments, newest first. Needs `deployments:read`.
+    async fn list(&self, caller: &Caller, query: DeploymentQuery) -> Result<Page<Deployment>>;
+
+    /// One deployment. Needs `deployments:read`.
+    async fn get(&self, caller: &Caller, id: DeploymentId) -> Result<Deployment>;
+
+    /// What was told while it was made, oldest first. Needs `deployments:read`.
+    async fn lines(&self, caller: &Caller, id: DeploymentId, query: DeploymentLinesQuery) -> Result<Page<DeploymentLine>>;
+
+    /// What a deployment would do; does nothing. Needs `deployments:run`. Fails as [`Deployments::deploy`] does when that is refused at once.
+    async fn plan(&self, caller: &Caller, id: ServiceId, new: NewDeployment) -> Result<DeploymentPlan>;
+
+    /// Takes on a deployment and answers at once. Needs `deployments:run`, `config:change` for values, `services:change` for an image and limits. Fails
+    /// with `validation_failed` for what can't be, and with `conflict` while the service is held at a release, or when too many wait.
+    async fn deploy(&self, caller: &Caller, id: ServiceId, new: NewDeployment) -> Result<DeploymentAccepted>;
+
+    /// Asks for an end of a deployment: what it has done is undone. Needs `deployments:run`. Fails with `conflict` when it is over.
+    async fn cancel(&self, caller: &Caller, id: DeploymentId) -> Result<Deployment>;
+
+    /// Takes on a deployment of the release that this one deployed, with its settings and configuration, and answers at once. The service is held
+    /// at it then. Needs `deployments:run`. Fails with `conflict` unless that had succeeded and its release is still kept.
+    async fn rollback(&self, caller: &Caller, id: DeploymentId, new: NewRollback) -> Result<DeploymentAccepted>;
+
+    /// The releases of a service. Needs `deployments:read`.
+    async fn releases(&self, caller: &Caller, id: ServiceId) -> Result<Releases>;
+
+    /// What is different between two releases, or between one and what a deployment would make now. Needs `deployments:read`.
+    async fn difference(&self, caller: &Caller, id: ServiceId, query: ReleaseDifferenceQuery) -> Result<ReleaseDifference>;
+
+    /// Lets a service that is held at a release be deployed again. Needs `deployments:run`. Fails with `conflict` when it isn't held.
+    async fn let_go(&self, caller: &Caller, id: ServiceId) -> Result<Releases>;
 }
 
 /// Figures over time.

@@ -16,7 +16,7 @@ use crate::runtime::process::{ProcessRuntime, log_folder};
 use crate::secrets::{self, Keyring};
 use crate::services::{Inherited, Services, last_lines};
 use crate::store::Store;
-use crate::{Catalog, Clock, Core, EngineConfig, Feeds, configuration, system};
+use crate::{Catalog, Clock, Core, EngineConfig, Feeds, configuration, deployments, system};
 
 /// All of Pilothouse behind the doors.
 pub struct Engine {
@@ -26,6 +26,7 @@ pub struct Engine {
     runtimes: Arc<Runtimes>,
     services: Arc<Services>,
     configurations: Arc<configuration::Manager>,
+    deployments: Arc<deployments::Manager>,
     monitoring: Arc<monitoring::Manager>,
     accounts: Arc<auth::Manager>,
     secrets: Arc<secrets::Manager>,
@@ -58,8 +59,6 @@ impl Engine {
         let accounts = auth::Manager::new(core.clone());
         let secrets = secrets::Manager::open(core.clone(), accounts.clone()).await?;
         let logs = Arc::new(logs::Manager::new(core.clone()));
-        let forgetting = monitoring.clone();
-        services.on_delete(move |id| forgetting.forget(id));
         let measured = monitoring.clone();
         services.read_figures(move |id, from, to| {
             let monitoring = measured.clone();
@@ -79,9 +78,20 @@ impl Engine {
         let configurations = configuration::Manager::open(core.clone(), services.clone(), accounts.clone()).await?;
         let using = Arc::downgrade(&configurations);
         secrets.on_uses(move || using.upgrade().map(|configurations| configurations.uses()).unwrap_or_default());
+        let frames = Arc::new(deployments::Frames::default());
+        let deployments =
+            deployments::Manager::new(core.clone(), services.clone(), configurations.clone(), runtimes.clone(), frames.clone());
+        let (figures, releases) = (monitoring.clone(), Arc::downgrade(&deployments));
+        services.on_delete(move |id| {
+            figures.forget(id);
+            if let Some(deployments) = releases.upgrade() {
+                deployments.forget(id);
+            }
+        });
         let backend = api::Backend {
             services: services.clone(),
             configurations: configurations.clone(),
+            deployments: deployments.clone(),
             monitoring: monitoring.clone(),
             logs: logs.clone(),
             activity: core.events.clone(),
@@ -90,8 +100,8 @@ impl Engine {
             secrets: secrets.clone(),
             system,
         };
-        let feeds = Arc::new(Feeds::new(core.clone(), logs));
-        Ok(Self { core, backend, feeds, runtimes, services, configurations, monitoring, accounts, secrets })
+        let feeds = Arc::new(Feeds::new(core.clone(), logs, frames));
+        Ok(Self { core, backend, feeds, runtimes, services, configurations, deployments, monitoring, accounts, secrets })
     }
 
     /// What all managers share.
@@ -135,6 +145,7 @@ impl Engine {
         self.runtimes.spawn();
         self.services.spawn();
         self.configurations.spawn();
+        self.deployments.spawn();
         self.monitoring.spawn();
         Ok(())
     }

@@ -6,12 +6,14 @@ use api::{Caller, Resume, Topic};
 
 use crate::Core;
 use crate::bus::{Packet, Reader};
+use crate::deployments::{FrameReader, Frames};
 use crate::logs::{self, LogReader};
 
 /// Hands out readers of every feed.
 pub struct Feeds {
     core: Arc<Core>,
     logs: Arc<logs::Manager>,
+    deployments: Arc<Frames>,
 }
 
 /// One reader of one feed.
@@ -20,12 +22,14 @@ pub enum FeedReader {
     Bus(Reader),
     /// Of the log of a service.
     Log(LogReader),
+    /// Of a deployment.
+    Deployment(FrameReader),
 }
 
 impl Feeds {
-    /// Feeds of the bus and of the logs.
-    pub fn new(core: Arc<Core>, logs: Arc<logs::Manager>) -> Self {
-        Self { core, logs }
+    /// Feeds of the bus, of the logs and of deployments.
+    pub(crate) fn new(core: Arc<Core>, logs: Arc<logs::Manager>, deployments: Arc<Frames>) -> Self {
+        Self { core, logs, deployments }
     }
 
     /// Whether `caller` may read `topic` and what it is about exists.
@@ -35,7 +39,7 @@ impl Feeds {
                 caller.require_on(topic.permission(), id)?;
                 self.core.catalog.get(id).map(drop)
             }
-            Topic::Dashboard | Topic::Metrics | Topic::Events => caller.require(topic.permission()),
+            Topic::Deployment(_) | Topic::Dashboard | Topic::Metrics | Topic::Events => caller.require(topic.permission()),
         }
     }
 
@@ -44,6 +48,7 @@ impl Feeds {
         self.check(caller, topic)?;
         match topic {
             Topic::Logs(id) => self.logs.follow(id, resume).await.map(FeedReader::Log),
+            Topic::Deployment(id) => FrameReader::new(self.core.clone(), &self.deployments, id, resume).await.map(FeedReader::Deployment),
             _ => Ok(FeedReader::Bus(self.core.bus.subscribe(topic, resume))),
         }
     }
@@ -55,6 +60,7 @@ impl FeedReader {
         match self {
             Self::Bus(reader) => reader.next(most).await,
             Self::Log(reader) => reader.next(most).await,
+            Self::Deployment(reader) => reader.next(most).await,
         }
     }
 }

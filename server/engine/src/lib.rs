@@ -9,6 +9,7 @@ mod catalog;
 pub mod clock;
 pub mod configuration;
 mod core;
+pub mod deployments;
 mod engine;
 pub mod events;
 mod feeds;

@@ -8,6 +8,8 @@ mod build;
 mod compose;
 #[path = "docker/connections.rs"]
 mod connections;
+#[path = "docker/deploy.rs"]
+mod deploy;
 #[path = "docker/ports.rs"]
 mod ports;
 #[path = "docker/tls.rs"]

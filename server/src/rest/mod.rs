@@ -3,6 +3,7 @@
 mod activity;
 mod auth;
 mod configurations;
+mod deployments;
 mod documents;
 mod logs;
 mod metrics;
@@ -35,6 +36,7 @@ pub fn routes() -> OpenApiRouter<Arc<Server>> {
         .merge(auth::routes())
         .merge(services::routes())
         .merge(configurations::routes())
+        .merge(deployments::routes())
         .merge(metrics::routes())
         .merge(logs::routes())
         .merge(activity::routes())

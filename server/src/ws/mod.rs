@@ -46,6 +46,7 @@ pub fn routes() -> Router<Arc<Server>> {
         .route("/ws/events", get(one))
         .route("/ws/services/{id}", get(one))
         .route("/ws/logs/{id}", get(one))
+        .route("/ws/deployments/{id}", get(one))
 }
 
 async fn many(State(server): State<Arc<Server>>, admission: Admission, upgrade: WebSocketUpgrade) -> Answer<Response> {

@@ -50,7 +50,7 @@ impl Socket {
     }
 
     /// The next message, or none at the end; at most 10 seconds.
-    async fn hear(&mut self) -> Option<Value> {
+    pub async fn hear(&mut self) -> Option<Value> {
         loop {
             match tokio::time::timeout(Duration::from_secs(10), self.0.next()).await.expect("a message within 10 seconds") {
                 Some(Ok(Message::Text(text))) => return Some(serde_json::from_str(&text).unwrap()),

@@ -6,6 +6,7 @@ mod app;
 mod compose;
 mod configuration;
 mod dependencies;
+mod deployments;
 mod doors;
 mod full;
 mod handover;

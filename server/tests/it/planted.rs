@@ -254,6 +254,23 @@ async fn story(kind: StoreKind) {
     everywhere(&roles, &id, &mut needles, "while it runs").await;
     needles.search("the command line of a process", &processes());
 
+    // Deployed, once so that it is well, and once so that it is taken back.
+    let unchecked = admin.patch(&service, json!({"health": {"kind": "none"}})).await;
+    assert_eq!(unchecked.status, 200, "{unchecked:?}");
+    for (values, ends) in [(json!({}), "succeeded"), (json!({"CRASH": 1}), "rolled_back")] {
+        let body = json!({"configuration": {"values": values}, "message": "planted"});
+        let taken = admin.post(&format!("/api/deploy/services/{id}"), body).await;
+        assert_eq!(taken.status, 202, "{taken:?}");
+        let status = format!("/api/deploy/status/{}", taken.json()["deployment_id"].as_str().unwrap());
+        let now = until("it is over", async || {
+            let now = admin.get(&status).await.json();
+            (!["pending", "running"].contains(&now["status"].as_str().unwrap())).then_some(now)
+        })
+        .await;
+        assert_eq!(now["status"], ends, "{now}");
+    }
+    everywhere(&roles, &id, &mut needles, "after deployments").await;
+
     let told = admin.get(&path).await.json();
     let mut values = told["values"].clone();
     values["CRASH"] = json!(1);

@@ -9,7 +9,7 @@ use super::mask::veil;
 
 /// Each value that is different, in the order of names. Objects are compared by their parts, lists as a whole; a secret is only told to
 /// be different.
-pub(super) fn difference(before: &Map<String, Value>, after: &Map<String, Value>, secrets: &BTreeSet<String>) -> Vec<ConfigurationChange> {
+pub(crate) fn difference(before: &Map<String, Value>, after: &Map<String, Value>, secrets: &BTreeSet<String>) -> Vec<ConfigurationChange> {
     let mut changes = Vec::new();
     objects("", before, after, secrets, &mut changes);
     changes

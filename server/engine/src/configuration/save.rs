@@ -118,7 +118,7 @@ impl Manager {
 
     /// Writes the next version with its event in one commit; with the first one, what was found is kept too, and the variables of its
     /// settings move.
-    async fn keep(&self, caller: &Caller, state: &State, draft: Draft, kept: BTreeSet<String>) -> Result<()> {
+    pub(super) async fn keep(&self, caller: &Caller, state: &State, draft: Draft, kept: BTreeSet<String>) -> Result<()> {
         let Draft { kind, values, source, message, watch_seconds, .. } = draft;
         let (id, now, version) = (state.row.id, self.core.clock.now(), state.version() + 1);
         // What is secret by the schema, and what was: as long as it is there.

@@ -8,7 +8,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use api::{Container, ContainerOptions, ImageBuild, Limits, ResourceUsage, Result, RuntimeKind, ServiceId, ServiceSpec, Timestamp};
+use api::{
+    Container, ContainerOptions, ImageBuild, Limits, ReleaseId, ResourceUsage, Result, RuntimeKind, ServiceId, ServiceSpec, Timestamp,
+};
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
@@ -22,10 +24,12 @@ pub mod docker;
 mod fake;
 pub mod process;
 mod router;
+mod telling;
 
 #[cfg(any(test, feature = "testing"))]
 pub use fake::FakeRuntime;
 pub use router::Runtimes;
+pub use telling::{Said, Tell};
 
 /// One way of running services.
 #[async_trait]
@@ -79,6 +83,15 @@ pub trait Runtime: Send + Sync {
     async fn preparation(&self, _id: ServiceId, _launch: &Launch) -> Result<Vec<String>> {
         Ok(Vec::new())
     }
+
+    /// Makes sure that the image of a container is there, as new as its registry has it, without starting anything, and keeps it for that release;
+    /// answers what it is pinned by. None where nothing is made of images.
+    async fn release_image(&self, _id: ServiceId, _new: &NewContainer, _release: ReleaseId, _tell: &Tell) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// Lets the image of a release go.
+    async fn forget_image(&self, _id: ServiceId, _release: ReleaseId) {}
 
     /// Starts a service and answers once it is under way, before it is prepared. Does nothing when it runs.
     async fn start(&self, id: ServiceId, launch: Launch) -> Result<()>;

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use api::{Container, Error, Result, RuntimeKind, ServiceId, ServiceSpec};
+use api::{Container, Error, ReleaseId, Result, RuntimeKind, ServiceId, ServiceSpec};
 use futures::future::{join_all, select_all};
 use tokio::sync::mpsc;
 
-use super::{Connection, Found, HandOver, HandedOver, HandedSocket, Launch, Observation, Runtime, Stats, Wiring};
+use super::{Connection, Found, HandOver, HandedOver, HandedSocket, Launch, NewContainer, Observation, Runtime, Stats, Tell, Wiring};
 
 /// The runtimes, and which of them each service has.
 pub struct Runtimes {
@@ -118,6 +118,18 @@ impl Runtimes {
         match self.all.iter().find(|runtime| runtime.kind() == kind) {
             Some(runtime) => runtime.preparation(id, launch).await,
             None => Ok(Vec::new()),
+        }
+    }
+
+    /// See [`Runtime::release_image`].
+    pub async fn release_image(&self, id: ServiceId, new: &NewContainer, release: ReleaseId, tell: &Tell) -> Result<Option<String>> {
+        self.of(id)?.release_image(id, new, release, tell).await
+    }
+
+    /// See [`Runtime::forget_image`]. Also of a service that is forgotten: every runtime is asked.
+    pub async fn forget_image(&self, id: ServiceId, release: ReleaseId) {
+        for runtime in &self.all {
+            runtime.forget_image(id, release).await;
         }
     }
 

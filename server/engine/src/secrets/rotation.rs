@@ -2,14 +2,14 @@
 //!
 //! Each batch is one commit and each row says its key, so that what was interrupted goes on where it was, whoever goes on.
 
-use api::{Error, Result, ServiceId};
+use api::{DeploymentId, Error, ReleaseId, Result, ServiceId};
 
 use super::keyring::require_key;
 use super::{Keyring, vault};
 use crate::store::data_keys::{data_key_delete, data_key_list};
 use crate::store::sealed::{KeyColumn, KeyPart, SealedRow, SealedTable, sealed_count, sealed_list_others, sealed_replace};
 use crate::store::secrets::secrets_changed;
-use crate::{Core, configuration};
+use crate::{Core, configuration, deployments};
 
 /// Rows that are sealed anew in one commit.
 const BATCH: i64 = 100;
@@ -29,6 +29,22 @@ pub const SEALED: &[SealedTable] = &[
         keys: &[KeyColumn::Id("service_id"), KeyColumn::Number("version")],
         context: |keys| match keys {
             [KeyPart::Id(id), KeyPart::Number(version)] => configuration::context(ServiceId(*id), version.unsigned_abs()).to_vec(),
+            _ => Vec::new(),
+        },
+    },
+    SealedTable {
+        name: "releases",
+        keys: &[KeyColumn::Id("id")],
+        context: |keys| match keys {
+            [KeyPart::Id(id)] => deployments::release_context(ReleaseId(*id)).to_vec(),
+            _ => Vec::new(),
+        },
+    },
+    SealedTable {
+        name: "deployments",
+        keys: &[KeyColumn::Id("id")],
+        context: |keys| match keys {
+            [KeyPart::Id(id)] => deployments::deployment_context(DeploymentId(*id)).to_vec(),
             _ => Vec::new(),
         },
     },

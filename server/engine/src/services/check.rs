@@ -26,7 +26,11 @@ impl Services {
             Ok(told) => told,
             Err(error) => return Ran::not(format!("it can't be run: {}", error.message)),
         };
-        match self.planner.beside(&row.spec, told.as_deref(), row.found.as_ref(), port, command).await {
+        let pinned = match self.pinned(id) {
+            Ok(pinned) => pinned,
+            Err(error) => return Ran::not(format!("it can't be run: {}", error.message)),
+        };
+        match self.planner.beside(&row.spec, told.as_deref(), pinned.as_deref(), row.found.as_ref(), port, command).await {
             Ok(aside) => self.without_secrets(aside.run(limit).await),
             Err(error) => Ran::not(format!("it can't be run: {}", error.message)),
         }

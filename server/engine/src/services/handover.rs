@@ -75,9 +75,9 @@ impl Services {
     async fn plan_successor(&self, row: &ServiceRow, held: u16) -> Result<Planned> {
         let _choosing = self.choosing.lock().await;
         let reserved = self.reserved(row.id);
-        let told = self.told(row.id)?;
-        let (spec, told) = (&row.spec, told.as_deref());
-        self.planner.plan(Plan { name: &row.name, spec, told, last_port: Some(held), reserved: &reserved, held: Some(held) }).await
+        let (told, pinned) = (self.told(row.id)?, self.pinned(row.id)?);
+        let (spec, told, pinned) = (&row.spec, told.as_deref(), pinned.as_deref());
+        self.planner.plan(Plan { name: &row.name, spec, told, pinned, last_port: Some(held), reserved: &reserved, held: Some(held) }).await
     }
 
     /// Shows why a service that runs isn't at rest.

@@ -24,6 +24,7 @@ mod launch;
 mod life;
 mod list;
 mod outcome;
+mod pinned;
 mod plan;
 mod reconciler;
 mod restart;
@@ -55,6 +56,7 @@ use discovery::Discovery;
 pub use launch::Inherited;
 use launch::Planner;
 pub(crate) use launch::{blocking, blocking_as};
+pub(crate) use pinned::{Pinned, Switch, Switched};
 use reconciler::Agent;
 pub use tail::last_lines;
 pub(crate) use told::{Told, Unreadable};
@@ -86,6 +88,8 @@ pub struct Services {
     notes: Mutex<HashMap<ServiceId, String>>,
     /// What services are told whose configuration has been saved.
     told: Mutex<HashMap<ServiceId, Result<Arc<Told>, Unreadable>>>,
+    /// What services run that have been deployed.
+    pinned: Mutex<HashMap<ServiceId, Result<Arc<Pinned>, Unreadable>>>,
     /// Told of each service that is deleted.
     on_delete: OnceLock<OnDelete>,
     /// Where incidents have their figures from.
@@ -107,6 +111,7 @@ impl Services {
         let planner = Planner::new(inherited, &data_dir, &core.config.program).with_secrets(Vault::of(&core)).with_mask(core.mask.clone());
         let root = core.config.services_dir.as_ref().map(|folder| folder.canonicalize().unwrap_or_else(|_| folder.clone()));
         let rows = service_list(&mut core.store.main.read().await?).await?;
+        let pinned = crate::deployments::placed(&core).await?;
         for row in rows.iter().filter(|row| !row.is_deleted || row.deletion.is_some()) {
             // What can be put back keeps its container, which nobody else shall find.
             runtimes.adopt(row.id, &row.spec);
@@ -129,6 +134,7 @@ impl Services {
             rested: tokio::sync::Notify::new(),
             notes: Mutex::default(),
             told: Mutex::default(),
+            pinned: Mutex::new(pinned),
             on_delete: OnceLock::new(),
             figures: OnceLock::new(),
             choosing: tokio::sync::Mutex::default(),
@@ -334,4 +340,4 @@ mod list_tests;
 #[cfg(test)]
 mod others_tests;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

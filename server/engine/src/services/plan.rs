@@ -27,7 +27,7 @@ impl Services {
             obstacle: None,
         };
         let reserved: BTreeMap<u16, String> = self.reserved(row.id);
-        let drawn = Plan { name: &row.name, spec: &row.spec, told: None, last_port: None, reserved: &reserved, held: None };
+        let drawn = Plan { name: &row.name, spec: &row.spec, told: None, pinned: None, last_port: None, reserved: &reserved, held: None };
         match self.planner.plan(drawn).await {
             Ok(planned) => {
                 match self.runtimes.preparation(row.id, row.spec.runtime, &planned.launch).await {

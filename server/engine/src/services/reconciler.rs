@@ -92,6 +92,7 @@ impl Services {
     /// Reads what another instance has left in the store.
     async fn read_again(&self) -> Result<()> {
         let rows = service_list(&mut self.core.store.main.read().await?).await?;
+        self.pin_all(crate::deployments::placed(&self.core).await?);
         for row in &rows {
             if !row.is_deleted {
                 self.runtimes.adopt(row.id, &row.spec);
@@ -263,12 +264,12 @@ impl Services {
     /// Plans a run and lets the runtime begin it. Answers whether it did: not when something else has been asked for meanwhile.
     async fn launch(&self, id: ServiceId, said: Option<String>) -> Result<bool> {
         let row = self.row(id)?;
-        let told = self.told(id)?;
+        let (told, pinned) = (self.told(id)?, self.pinned(id)?);
         let planned = {
             let _choosing = self.choosing.lock().await;
             let reserved = self.reserved(id);
-            let told = told.as_deref();
-            let plan = Plan { name: &row.name, spec: &row.spec, told, last_port: row.port, reserved: &reserved, held: None };
+            let (told, pinned) = (told.as_deref(), pinned.as_deref());
+            let plan = Plan { name: &row.name, spec: &row.spec, told, pinned, last_port: row.port, reserved: &reserved, held: None };
             let planned = self.planner.plan(plan).await?;
             self.core.catalog.update(id, |entry| entry.service.port = planned.port.or(entry.service.port));
             planned

@@ -113,6 +113,12 @@ impl Services {
             seen.insert(folder);
             match by_folder.get(folder) {
                 Some(row) if row.is_deleted => {}
+                // What it runs is what its release has.
+                Some(row) if self.is_pinned(row.id) => {
+                    if row.is_missing {
+                        changes.read.push((row.id, None, false));
+                    }
+                }
                 Some(row) => {
                     if row.found.as_ref() != Some(found) || row.is_missing {
                         changes.read.push((row.id, Some(found.clone()), false));

@@ -21,7 +21,7 @@ use crate::testing::TestStore;
 use crate::{Clock, Core, on_each_store};
 
 /// One life of Pilothouse on the store of a test. What runs lives on in its runtime.
-pub(super) struct Life {
+pub(crate) struct Life {
     pub core: Arc<Core>,
     pub services: Arc<Services>,
     pub runtime: Arc<FakeRuntime>,
@@ -125,18 +125,18 @@ impl Life {
     }
 }
 
-pub(super) const MAIN: &str = "from fastapi import FastAPI\napp = FastAPI(description='Takes orders')\n";
+pub(crate) const MAIN: &str = "from fastapi import FastAPI\napp = FastAPI(description='Takes orders')\n";
 
-pub(super) fn write(path: &std::path::Path, text: &str) {
+pub(crate) fn write(path: &std::path::Path, text: &str) {
     fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
     fs::write(path, text).expect("a file");
 }
 
-pub(super) fn caller(role: Role) -> Caller {
+pub(crate) fn caller(role: Role) -> Caller {
     Caller { user_id: None, name: role.as_str().into(), role, session_id: None }
 }
 
-pub(super) fn command(name: &str, working_dir: PathBuf) -> NewService {
+pub(crate) fn command(name: &str, working_dir: PathBuf) -> NewService {
     let source = Source::Command { command: vec!["/bin/serve".into()], working_dir: working_dir.display().to_string() };
     NewService {
         name: name.into(),

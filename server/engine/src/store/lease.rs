@@ -86,6 +86,23 @@ impl Lease {
         held.filter(|held| held.until.is_none_or(|until| Instant::now() < until)).map(|held| held.token)
     }
 
+    /// Fails with `unavailable` unless the lease is still that of `token`, within a write: what is written with it then is written while nobody else acts,
+    /// also when this instance was paused since it has looked.
+    pub async fn require(&self, db: &mut Conn, token: i64) -> super::Result<()> {
+        let is_held = match db {
+            Conn::Sqlite(_) => self.token() == Some(token),
+            Conn::Postgres(db) => {
+                let statement = "SELECT EXISTS (SELECT 1 FROM leases WHERE name = 'engine' AND holder = $1 AND token = $2
+                    AND expires_at > CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT))";
+                sqlx::query_scalar(statement).bind(self.holder).bind(token).fetch_one(&mut **db).await?
+            }
+        };
+        match is_held {
+            true => Ok(()),
+            false => Err(Error::Refused(api::Error::unavailable("another Pilothouse acts on these services now").retry_after(5))),
+        }
+    }
+
     /// Waits until this instance may act.
     pub async fn held(&self) {
         let mut changes = self.until.subscribe();

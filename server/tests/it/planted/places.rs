@@ -53,6 +53,8 @@ async fn addresses(client: &Client, id: &str) -> Vec<String> {
     let newest = client.get(&config).await.json()["version"].as_u64().unwrap();
     let incidents = client.get(&format!("/api/services/{id}/incidents")).await.json();
     let incidents: Vec<_> = incidents["items"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect();
+    let deployments = client.get(&format!("/api/deploy/services/{id}/history")).await.json();
+    let deployments: Vec<_> = deployments["items"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect();
     let mut all = Vec::new();
     for (method, path, _) in operations() {
         // A stream has no end; its lines are searched with the frames.
@@ -61,6 +63,7 @@ async fn addresses(client: &Client, id: &str) -> Vec<String> {
         }
         match path.as_str() {
             "/api/incidents/{id}" => all.extend(incidents.iter().map(|id| format!("/api/incidents/{id}"))),
+            path if path.starts_with("/api/deploy/status/") => all.extend(deployments.iter().map(|id| path.replace("{id}", id))),
             "/api/auth/sessions/{id}" | "/api/users/{id}" => {}
             path if path.contains("{version}") => {
                 all.extend((1..=newest).map(|version| path.replace("{id}", id).replace("{version}", &version.to_string())));
@@ -80,8 +83,12 @@ async fn addresses(client: &Client, id: &str) -> Vec<String> {
     all.extend(pages.map(str::to_owned));
     all.extend(["/secrets/import", "/health", "/settings", "/activity"].map(str::to_owned));
     all.extend(incidents.iter().map(|id| format!("/incidents/{id}")));
+    all.push("/deployments".into());
+    all.extend(deployments.iter().map(|id| format!("/deployments/{id}")));
     all.push(format!("/services/bulk?action=restart&id={id}"));
-    for tab in ["", "/metrics", "/logs", "/dependencies", "/activity", "/settings", "/configuration", "/configuration?view=raw"] {
+    for tab in
+        ["", "/metrics", "/logs", "/dependencies", "/activity", "/settings", "/configuration", "/configuration?view=raw", "/deployments"]
+    {
         all.push(format!("/services/{id}{tab}"));
     }
     all.push(format!("/services/{id}/configuration/versions"));

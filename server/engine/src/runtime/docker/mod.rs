@@ -12,6 +12,7 @@ mod logs;
 mod make;
 mod making;
 mod pull;
+mod released;
 mod seen;
 mod state;
 mod stats;
@@ -22,7 +23,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use api::{Container, Error, OwnHealth, Result, RuntimeKind, ServiceId, ServiceSpec, Source, Timestamp};
+use api::{Container, Error, OwnHealth, ReleaseId, Result, RuntimeKind, ServiceId, ServiceSpec, Source, Timestamp};
 use async_trait::async_trait;
 use bollard::Docker;
 use bollard::errors::Error as DockerError;
@@ -36,7 +37,7 @@ use self::host::Host;
 use self::seen::{Known, project};
 use self::stats::Cpu;
 use super::process::{log_folder, run_folder};
-use super::{Capabilities, Connection, Ended, Found, Launch, NewContainer, Observation, Runtime, Stats, Wiring};
+use super::{Capabilities, Connection, Ended, Found, Launch, NewContainer, Observation, Runtime, Stats, Tell, Wiring};
 use crate::Core;
 
 /// How long it is waited for who has killed a container.
@@ -226,6 +227,18 @@ impl Runtime for DockerRuntime {
         self.answered().await;
         let (docker, _) = self.container_of(id)?;
         make::preparation(&docker, id, new).await
+    }
+
+    async fn release_image(&self, id: ServiceId, new: &NewContainer, release: ReleaseId, tell: &Tell) -> Result<Option<String>> {
+        self.answered().await;
+        let (docker, _) = self.container_of(id)?;
+        released::image(&docker, id, new, release, tell).await.map(Some)
+    }
+
+    async fn forget_image(&self, id: ServiceId, release: ReleaseId) {
+        if let Ok((docker, _)) = self.container_of(id) {
+            released::forget(&docker, id, release).await;
+        }
     }
 
     async fn start(&self, id: ServiceId, launch: Launch) -> Result<()> {

@@ -73,11 +73,16 @@ impl Ran {
 impl Aside {
     /// Runs it for at most `limit`. When this answers, or is dropped, nothing of its process group and no descendant of it lives on.
     pub async fn run(self, limit: Duration) -> Ran {
+        self.run_told(limit, &mut |_| {}).await
+    }
+
+    /// [`Aside::run`], where `told` hears each line as it is written.
+    pub async fn run_told(self, limit: Duration, told: &mut (dyn FnMut(String) + Send)) -> Ran {
         let (mut child, group, mut output) = match self.start() {
             Ok(started) => started,
             Err(why) => return Ran::not(why),
         };
-        let mut tail = Tail::default();
+        let mut tail = Tail { bytes: Vec::new(), is_cut: false, unfinished: Vec::new(), told };
         let ended = tokio::time::timeout(limit, tail.read_until_ended(&mut child, &mut output)).await;
         if ended.is_err() || group.is_there() {
             group.end().await;
@@ -86,6 +91,7 @@ impl Aside {
         }
         // What is left in the pipe; somebody who has left the group may still hold it open.
         let _ = tokio::time::timeout(REST, tail.read_to_end(&mut output)).await;
+        tail.tell_rest();
         let how = match ended {
             Err(_) => How::TimedOut,
             Ok(Ok(status)) => how(status),
@@ -184,13 +190,15 @@ fn members(root: ProcessId) -> impl Iterator<Item = ProcessId> {
 }
 
 /// The end of what a command writes.
-#[derive(Default)]
-struct Tail {
+struct Tail<'t> {
     bytes: Vec<u8>,
     is_cut: bool,
+    /// The beginning of a line.
+    unfinished: Vec<u8>,
+    told: &'t mut (dyn FnMut(String) + Send),
 }
 
-impl Tail {
+impl Tail<'_> {
     async fn read_until_ended(&mut self, child: &mut Child, output: &mut Receiver) -> io::Result<ExitStatus> {
         tokio::select! {
             biased;
@@ -204,10 +212,30 @@ impl Tail {
         let mut piece = [0; 1024];
         while let Ok(read @ 1..) = output.read(&mut piece).await {
             self.bytes.extend_from_slice(&piece[..read]);
+            self.tell(&piece[..read]);
             if self.bytes.len() > OUTPUT {
                 self.is_cut = true;
                 self.bytes.drain(..self.bytes.len() - OUTPUT);
             }
+        }
+    }
+
+    fn tell(&mut self, piece: &[u8]) {
+        for byte in piece {
+            match byte {
+                b'\n' | b'\r' => self.tell_rest(),
+                byte if self.unfinished.len() < OUTPUT => self.unfinished.push(*byte),
+                _ => {}
+            }
+        }
+    }
+
+    fn tell_rest(&mut self) {
+        let unfinished = std::mem::take(&mut self.unfinished);
+        let plain = strip_ansi(&unfinished);
+        let line: String = String::from_utf8_lossy(&plain).chars().filter(|c| !c.is_control()).collect();
+        if !line.trim().is_empty() {
+            (self.told)(line.trim_end().to_owned());
         }
     }
 

@@ -7,6 +7,7 @@ mod aside;
 mod cgroup;
 mod folder;
 mod handover;
+pub mod prepared;
 mod procfs;
 pub(super) mod sockets;
 mod state;

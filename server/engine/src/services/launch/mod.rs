@@ -16,6 +16,7 @@ use python::Python;
 
 use super::discovery::{Found, read_folder};
 use super::image;
+use super::pinned::Pinned;
 use super::told::Told;
 use crate::configuration::secrets_among;
 use crate::runtime::process::Aside;
@@ -32,6 +33,8 @@ pub struct Plan<'a> {
     pub spec: &'a ServiceSpec,
     /// What it is told, when its configuration has been saved.
     pub told: Option<&'a Told>,
+    /// The release that it runs, when it has been deployed.
+    pub pinned: Option<&'a Pinned>,
     /// The port that it had at its last run, to be had again when nothing else is said.
     pub last_port: Option<u16>,
     /// Ports that other services have or are about to have, with their names.
@@ -53,6 +56,17 @@ pub struct Planned {
     pub found: Option<Found>,
     /// The version of its configuration that is in it, when that has been saved.
     pub version: Option<u64>,
+}
+
+/// What must be made before something runs.
+#[derive(Debug)]
+pub(crate) struct Preparing {
+    /// A virtual environment; none when it needs none.
+    pub prepare: Option<Prepare>,
+    /// Where that is made from.
+    pub working_dir: PathBuf,
+    /// As whom; none is the user that Pilothouse runs as.
+    pub user: Option<SystemUser>,
 }
 
 /// Plans launches.
@@ -91,17 +105,22 @@ impl Planner {
                 return Ok(Planned { launch: Launch::Container, port, note: None, found: None, version: None });
             }
             Source::Image { image, container_port, options } => {
-                let container = NewContainer { image: image.clone(), ..NewContainer::default() };
+                let image = plan.pinned.and_then(|pinned| pinned.image.as_ref()).unwrap_or(image).clone();
+                let container = NewContainer { image, ..NewContainer::default() };
                 return self.container(&plan, container, *container_port, options).await;
             }
             Source::Build { build, container_port, options } => {
-                let container = NewContainer { build: Some((**build).clone()), ..NewContainer::default() };
+                let container = match plan.pinned.and_then(|pinned| pinned.image.clone()) {
+                    Some(image) => NewContainer { image, ..NewContainer::default() },
+                    None => NewContainer { build: Some((**build).clone()), ..NewContainer::default() },
+                };
                 return self.container(&plan, container, *container_port, options).await;
             }
             source => (source, self.user(plan.spec)?),
         };
         let user = user.as_ref();
-        let (working_dir, found) = self.folder(source, user).await?;
+        let released = plan.pinned.and_then(|pinned| pinned.folder.as_deref());
+        let (working_dir, found) = self.folder(source, released, user).await?;
         let (port, note) = port::choose(
             plan.spec.port.or(plan.told.and_then(Told::port)),
             found.as_ref().and_then(|found| found.port),
@@ -110,9 +129,9 @@ impl Planner {
             plan.held,
         )
         .await?;
-        let mut environment = self.environment(plan.spec, plan.told, user, &working_dir, Some(port)).await?;
+        let mut environment = self.environment(plan.spec, plan.told, plan.pinned, user, &working_dir, Some(port)).await?;
         let passed_over = match plan.spec.source.folder() {
-            Some(_) if plan.told.is_none() => environment::passed_over(&working_dir, user).await,
+            Some(_) if plan.told.is_none() && plan.pinned.is_none() => environment::passed_over(&working_dir, user).await,
             _ => None,
         };
         let (mut command, prepare) = self.command(plan.spec, user, found.as_ref(), &working_dir, &mut environment).await?;
@@ -131,24 +150,48 @@ impl Planner {
         &self,
         spec: &ServiceSpec,
         told: Option<&Told>,
+        pinned: Option<&Pinned>,
         found: Option<&Found>,
         port: Option<u16>,
         mut command: Vec<String>,
     ) -> Result<Aside> {
-        let working_dir = spec.source.folder().map_or_else(|| self.data_dir.clone(), PathBuf::from);
+        let released = pinned.and_then(|pinned| pinned.folder.clone());
+        let working_dir = released.or_else(|| spec.source.folder().map(PathBuf::from)).unwrap_or_else(|| self.data_dir.clone());
         let user = self.user(spec)?;
-        let mut environment = self.environment(spec, told, user.as_ref(), &working_dir, port).await?;
+        let mut environment = self.environment(spec, told, pinned, user.as_ref(), &working_dir, port).await?;
         self.command(spec, user.as_ref(), found, &working_dir, &mut environment).await?;
         if is_python(&command)
             && let Some(program) = command.first_mut()
         {
             let requirements = found.and_then(|found| found.requirements.as_ref());
-            *program = self.python.choose(&working_dir, requirements, user.as_ref()).await?.interpreter.display().to_string();
+            let home = home(spec, requirements.is_some(), &working_dir);
+            *program = self.python.choose(home, requirements, user.as_ref()).await?.interpreter.display().to_string();
         }
         if let Some(port) = port {
             fill_in(&mut command, port);
         }
         Ok(Aside { user, command, working_dir, environment })
+    }
+
+    /// What must be made before a release of a folder can run. Fails with `service_failed`, saying what is in the way.
+    pub async fn preparing(&self, spec: &ServiceSpec, folder: &Path) -> Result<Preparing> {
+        let user = self.user(spec)?;
+        let (working_dir, found) = self.folder(&spec.source, Some(folder), user.as_ref()).await?;
+        let mut environment = BTreeMap::new();
+        let (_, prepare) = self.command(spec, user.as_ref(), found.as_ref(), &working_dir, &mut environment).await?;
+        Ok(Preparing { prepare, working_dir, user })
+    }
+
+    /// What the files with variables of its folder say; of what has none nothing. Fails with `service_failed` when one can't be read.
+    pub async fn said_by_files(&self, spec: &ServiceSpec) -> Result<BTreeMap<String, String>> {
+        let user = self.user(spec)?;
+        match spec.source.folder() {
+            Some(folder) => {
+                let said = environment::of_folder(Path::new(folder), &spec.environment_files, user.as_ref()).await?;
+                Ok(said.into_iter().collect())
+            }
+            None => Ok(BTreeMap::new()),
+        }
     }
 
     /// What a service is told by its files with variables and its settings, the later over the earlier. A file that can't be read is left out.
@@ -175,13 +218,17 @@ impl Planner {
         &self,
         spec: &ServiceSpec,
         told: Option<&Told>,
+        pinned: Option<&Pinned>,
         user: Option<&SystemUser>,
         working_dir: &Path,
         port: Option<u16>,
     ) -> Result<BTreeMap<String, String>> {
         let mut environment = user.map_or_else(|| self.inherited.for_services().clone(), |user| self.inherited.for_user(user));
         if spec.source.folder().is_some() && told.is_none() {
-            let of_files = environment::of_folder(working_dir, &spec.environment_files, user).await?;
+            let of_files = match pinned.filter(|pinned| pinned.folder.is_some()) {
+                Some(pinned) => pinned.of_files.clone().into_iter().collect(),
+                None => environment::of_folder(working_dir, &spec.environment_files, user).await?,
+            };
             self.mask.learn(secrets_among(of_files.iter().map(|(name, text)| (name, text))));
             environment.extend(of_files);
         }
@@ -218,8 +265,8 @@ impl Planner {
                 Ok((self.demonstration(), None))
             }
             (Source::Command { command, .. }, None, _) => Ok((command.clone(), None)),
-            (_, Some(command), found) => self.with_python(command, user, found, working_dir, environment).await,
-            (_, None, Some(found)) => self.with_python(&derived(spec, found), user, Some(found), working_dir, environment).await,
+            (_, Some(command), found) => self.with_python(spec, command, user, found, working_dir, environment).await,
+            (_, None, Some(found)) => self.with_python(spec, &derived(spec, found), user, Some(found), working_dir, environment).await,
             (Source::Folder { folder }, None, None) => {
                 Err(Error::service(format!("nothing in '{folder}' says how to run it: it has neither main.py nor app.py")))
             }
@@ -263,12 +310,13 @@ impl Planner {
         })
     }
 
-    async fn folder(&self, source: &Source, user: Option<&SystemUser>) -> Result<(PathBuf, Option<Found>)> {
+    /// The folder that a service runs in, with what reading it has found: that of its release when it has one.
+    async fn folder(&self, source: &Source, released: Option<&Path>, user: Option<&SystemUser>) -> Result<(PathBuf, Option<Found>)> {
         let (path, is_read) = match source {
             Source::Demonstration { .. } | Source::Image { .. } | Source::Build { .. } | Source::Container { .. } => {
                 return Ok((self.data_dir.clone(), None));
             }
-            Source::Folder { folder } => (PathBuf::from(folder), true),
+            Source::Folder { folder } => (released.map_or_else(|| PathBuf::from(folder), Path::to_owned), true),
             Source::Command { working_dir, .. } => (PathBuf::from(working_dir), false),
         };
         let looked = path.clone();
@@ -288,6 +336,7 @@ impl Planner {
     /// A command that may begin with `python`, which is then the interpreter of its environment.
     async fn with_python(
         &self,
+        spec: &ServiceSpec,
         command: &[String],
         user: Option<&SystemUser>,
         found: Option<&Found>,
@@ -299,7 +348,7 @@ impl Planner {
         if !is_python && requirements.is_none() {
             return Ok((command.to_vec(), None));
         }
-        let chosen = self.python.choose(folder, requirements, user).await?;
+        let chosen = self.python.choose(home(spec, requirements.is_some(), folder), requirements, user).await?;
         if let Some(venv) = &chosen.venv {
             let bin = venv.join("bin").display().to_string();
             let path = environment.get("PATH").map_or_else(|| bin.clone(), |path| format!("{bin}:{path}"));
@@ -327,6 +376,12 @@ pub(super) fn derived(spec: &ServiceSpec, found: &Found) -> Vec<String> {
         command.extend(["--fd", "3"].map(String::from));
     }
     command
+}
+
+/// Where the Python of a service is looked for: a release has no virtual environment of its own, so without requirements it runs with the one
+/// that is in the folder that it was made of.
+fn home<'s>(spec: &'s ServiceSpec, has_requirements: bool, working_dir: &'s Path) -> &'s Path {
+    spec.source.folder().filter(|_| !has_requirements).map_or(working_dir, Path::new)
 }
 
 fn is_python(command: &[String]) -> bool {

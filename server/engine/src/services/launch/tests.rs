@@ -51,7 +51,7 @@ impl Folder {
     async fn plan_beside(&self, spec: &ServiceSpec, reserved: &BTreeMap<u16, String>) -> api::Result<Process> {
         let inherited = Inherited::of(self.inherited.iter().cloned());
         let planner = Planner::new(inherited, &self.root.path().join("data"), Path::new("/opt/pilothouse"));
-        let planned = planner.plan(Plan { name: "service", spec, told: None, last_port: None, reserved, held: None }).await?;
+        let planned = planner.plan(Plan { name: "service", spec, told: None, pinned: None, last_port: None, reserved, held: None }).await?;
         let Launch::Process(launch) = planned.launch else { panic!("a process") };
         Ok(Process { launch, port: planned.port.expect("a process is told its port"), note: planned.note })
     }
@@ -314,7 +314,7 @@ async fn processes_and_containers_get_the_values_of_secrets() {
         let mut spec = ServiceSpec::new(source);
         spec.environment = [("URL".to_owned(), "u:${secret:db}@h".to_owned())].into();
         let environment = match planner
-            .plan(Plan { name: "service", spec: &spec, told: None, last_port: None, reserved: &reserved, held: None })
+            .plan(Plan { name: "service", spec: &spec, told: None, pinned: None, last_port: None, reserved: &reserved, held: None })
             .await
             .expect("a plan")
             .launch
@@ -326,7 +326,7 @@ async fn processes_and_containers_get_the_values_of_secrets() {
         assert_eq!(environment["URL"], "u:hunter2@h");
         spec.environment.insert("OTHER".into(), "${secret:gone}".into());
         let error = planner
-            .plan(Plan { name: "service", spec: &spec, told: None, last_port: None, reserved: &reserved, held: None })
+            .plan(Plan { name: "service", spec: &spec, told: None, pinned: None, last_port: None, reserved: &reserved, held: None })
             .await
             .expect_err("it isn't there");
         assert!(error.message.contains("OTHER") && error.message.contains("'gone'"), "{error}");

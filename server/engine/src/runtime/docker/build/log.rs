@@ -11,6 +11,7 @@ use super::super::{LOOK, Shared, log_folder};
 use crate::logs::level::Classifier;
 use crate::logs::segment::{KEPT_BYTES, Writer};
 use crate::logs::text::strip_ansi;
+use crate::runtime::{Said, Tell};
 
 /// Lines that wait to be written.
 const LINES: usize = 1000;
@@ -21,9 +22,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Default)]
 pub struct BuildLog {
     writing: Option<(mpsc::Sender<Vec<u8>>, JoinHandle<()>)>,
+    tell: Option<Tell>,
 }
 
 impl BuildLog {
+    /// No log: `tell` hears the lines.
+    pub fn telling(tell: Tell) -> Self {
+        Self { writing: None, tell: Some(tell) }
+    }
+
     /// The log of a service, of which nothing else is taken until this is written. Lines are lost, and that is logged, when the log
     /// can't be had.
     pub async fn open(shared: &Arc<Shared>, id: ServiceId) -> Self {
@@ -52,12 +59,15 @@ impl BuildLog {
                 tracing::error!(%error, service = %id, "build_log_not_written");
             }
         });
-        Self { writing: Some((lines, task)) }
+        Self { writing: Some((lines, task)), tell: None }
     }
 
     /// Writes a line; one that is empty isn't.
     pub async fn line(&mut self, line: String) {
         let line = line.trim_end();
+        if let Some(tell) = self.tell.as_ref().filter(|_| !line.is_empty()) {
+            tell(Said::Line(String::from_utf8_lossy(&strip_ansi(line.as_bytes())).into_owned()));
+        }
         if let Some((lines, _)) = self.writing.as_ref().filter(|_| !line.is_empty()) {
             // When nobody writes any more, that is logged.
             let _ = lines.send(line.as_bytes().to_vec()).await;

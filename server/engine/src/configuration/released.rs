@@ -1,0 +1,110 @@
+//! The configuration of a release: what it is now, as a deployment writes it down, and saving it when that release is switched to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::{Caller, Detail, Error, Result, ServiceId, VersionKind, secret_references, variables_of};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Manager;
+use super::save::Draft;
+use crate::store::secrets::secret_list;
+
+/// The configuration that belongs to a release, secrets in clear: only to be kept sealed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Released {
+    /// Its version; none when it wasn't saved, and files and settings say all.
+    pub version: Option<u64>,
+    /// All values.
+    pub values: Map<String, Value>,
+    /// Pointers of what is secret.
+    pub secrets: BTreeSet<String>,
+    /// The versions of the named secrets that are referred to.
+    pub named: BTreeMap<String, u64>,
+}
+
+impl Manager {
+    /// What the configuration of a service would be with other values; `null` takes one out.
+    ///
+    /// # Errors
+    /// `validation_failed` below `/configuration` at each value that the schema refuses.
+    pub(crate) async fn released(&self, id: ServiceId, changes: &BTreeMap<String, Value>) -> Result<Released> {
+        let state = self.state(id).await?;
+        if !changes.is_empty() {
+            Self::is_ours(&state)?;
+        }
+        let mut values = state.values.clone();
+        for (name, value) in changes {
+            match value {
+                Value::Null => drop(values.remove(name)),
+                value => drop(values.insert(name.clone(), value.clone())),
+            }
+        }
+        let mut faults = super::state::in_body(super::mask::unmask(&mut values, &state.values, &state.secrets));
+        if !changes.is_empty() {
+            faults.extend(state.faults(&values)?);
+        }
+        let below = |Detail { field, message }| Detail { field: format!("/configuration{field}"), message };
+        Error::invalid_fields(faults.into_iter().map(below).collect())?;
+        self.core.mask.learn(super::kept::secret_texts(&values, &state.secrets_of(&values)));
+        let named = self.named(&values).await?;
+        Ok(Released { version: state.saved.as_ref().map(|kept| kept.version), secrets: state.secrets_of(&values), values, named })
+    }
+
+    /// Fails unless the caller may let the service be told these values in place of what it is told now.
+    pub(crate) async fn may_release(&self, caller: &Caller, id: ServiceId, released: &Released) -> Result<()> {
+        let state = self.state(id).await?;
+        let (variables, before) = (variables_of(&released.values)?, variables_of(&state.values).unwrap_or_default());
+        self.services.may_tell(caller, &state.row.spec, &variables, &before)
+    }
+
+    /// Saves what a release says as the newest version, unless nothing is different or neither was ever saved; answers the version. Nothing is
+    /// restarted, and what ran once isn't checked.
+    pub(crate) async fn put_released(
+        &self,
+        by: &str,
+        id: ServiceId,
+        wanted: &Released,
+        kind: VersionKind,
+        why: String,
+    ) -> Result<Option<u64>> {
+        let _gate = self.services.hold(id).await;
+        let state = self.state(id).await?;
+        let is_same = state.values == wanted.values;
+        if is_same || state.saved.is_none() && wanted.version.is_none() && kind != VersionKind::Saved {
+            return Ok(state.saved.as_ref().map(|kept| kept.version));
+        }
+        let caller = Caller { name: by.to_owned(), ..Caller::system() };
+        let message: String = why.chars().take(super::save::MESSAGE).collect();
+        let kept = &state.secrets | &wanted.secrets;
+        let draft = Draft {
+            kind,
+            made_from: None,
+            values: wanted.values.clone(),
+            secrets: wanted.secrets.clone(),
+            source: state.source().cloned(),
+            message,
+            restart: false,
+            watch_seconds: None,
+        };
+        self.keep(&caller, &state, draft, kept).await?;
+        Ok(Some(state.version() + 1))
+    }
+
+    /// What is different between two configurations, secrets veiled.
+    pub(crate) fn difference_of(before: &Released, after: &Released) -> Vec<api::ConfigurationChange> {
+        super::difference::difference(&before.values, &after.values, &(&before.secrets | &after.secrets))
+    }
+
+    /// The versions of the named secrets that values refer to.
+    async fn named(&self, values: &Map<String, Value>) -> Result<BTreeMap<String, u64>> {
+        let texts = variables_of(values).unwrap_or_default();
+        let names: BTreeSet<&str> = texts.values().flat_map(|text| secret_references(text)).collect();
+        if names.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let rows = secret_list(&mut self.core.store.main.read().await?).await?;
+        let known = rows.into_iter().filter(|row| names.contains(row.name.as_str()));
+        Ok(known.map(|row| (row.name, row.version.unsigned_abs())).collect())
+    }
+}

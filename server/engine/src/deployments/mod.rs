@@ -1,0 +1,286 @@
+//! Deployments: a release is made of what a service is, taken to where it runs, watched, and taken back when the service isn't well with it.
+//!
+//! Each is a saga in the store. Its state is written before and after each step together with what that step writes, by whoever has the lease and nobody
+//! else; so after a crash the next Pilothouse goes on from there, or undoes what was done. Steps can be done twice: files and images are named by what is
+//! in them, a switch is one commit, and the reconciler brings the service to what that commit says.
+
+mod archives;
+mod ask;
+mod clean;
+mod difference;
+mod feed;
+mod files;
+mod kept;
+mod live;
+mod plan;
+mod progress;
+mod run;
+mod stages;
+mod switch;
+mod undo;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, Weak};
+
+use api::{
+    Caller, Deployment, DeploymentAccepted, DeploymentId, DeploymentLine, DeploymentLinesQuery, DeploymentPlan, DeploymentQuery, Error,
+    EventKind, NewDeployment, NewRollback, Page, Permission, Release, ReleaseDifference, ReleaseDifferenceQuery, ReleaseId, Releases,
+    Result, ServiceId, ServiceSpec,
+};
+use async_trait::async_trait;
+
+use crate::events::NewEvent;
+use crate::runtime::Runtimes;
+use crate::services::{Services, blocking_as};
+use crate::store::deployments::{DeploymentFilter, deployment_find, deployment_list, frame_list};
+use crate::store::releases::{Placement, ReleaseRow, placement_find, placement_put, release_find, release_list};
+use crate::user::SystemUser;
+use crate::{Core, configuration};
+use archives::Archives;
+pub use feed::FrameReader;
+pub(crate) use feed::Frames;
+use kept::Record;
+pub(crate) use kept::{deployment_context, placed, release_context};
+use live::{Live, lock};
+
+/// All deployments of this Pilothouse.
+pub struct Manager {
+    me: Weak<Self>,
+    core: Arc<Core>,
+    services: Arc<Services>,
+    configurations: Arc<configuration::Manager>,
+    runtimes: Arc<Runtimes>,
+    archives: Archives,
+    feeds: Arc<Frames>,
+    /// Deployments that aren't over and that this instance has looked at.
+    live: Mutex<HashMap<DeploymentId, Arc<Live>>>,
+    /// Services whose deployments are being carried out, and whether more has come.
+    busy: Mutex<HashMap<ServiceId, bool>>,
+    #[cfg(test)]
+    faults: tests::Faults,
+}
+
+impl Manager {
+    /// Nothing is carried out before [`Manager::spawn`].
+    pub(crate) fn new(
+        core: Arc<Core>,
+        services: Arc<Services>,
+        configurations: Arc<configuration::Manager>,
+        runtimes: Arc<Runtimes>,
+        feeds: Arc<Frames>,
+    ) -> Arc<Self> {
+        let archives = Archives::new(releases_folder(&core).join("archives"));
+        let (live, busy) = (Mutex::default(), Mutex::default());
+        Arc::new_cyclic(|me| Self {
+            me: me.clone(),
+            core,
+            services,
+            configurations,
+            runtimes,
+            archives,
+            feeds,
+            live,
+            busy,
+            #[cfg(test)]
+            faults: Default::default(),
+        })
+    }
+
+    /// A release, when it is still kept.
+    async fn release(&self, id: ReleaseId) -> Result<Option<Release>> {
+        let row = release_find(&mut self.core.store.main.read().await?, id).await?;
+        Ok(row.map(|row| self.shown_release(row)))
+    }
+
+    fn shown_release(&self, row: ReleaseRow) -> Release {
+        let pinned = self.services.pinned(row.service_id).ok().flatten();
+        let is_current = pinned.is_some_and(|pinned| pinned.release == row.id);
+        let ReleaseRow { id, service_id, number, deployment_id, artifact, configuration_version, created_at, created_by, .. } = row;
+        Release { id, service_id, number, artifact, configuration_version, created_at, created_by, deployment_id, is_current }
+    }
+
+    async fn record(&self, id: DeploymentId) -> Result<Record> {
+        let live = lock(&self.live).get(&id).cloned();
+        if let Some(live) = live {
+            return Ok(live.record());
+        }
+        let row = deployment_find(&mut self.core.store.main.read().await?, id).await?;
+        let row = row.ok_or_else(|| Error::not_found("deployment", id))?;
+        if crate::secrets::keyring::key_of(&row.sealed).is_some_and(|key| !self.core.keyring.knows(key)) {
+            self.core.keyring.reload().await?;
+        }
+        Record::open(&self.core, row)
+    }
+
+    /// Which release a service runs, with its hold.
+    async fn placement(&self, id: ServiceId) -> Result<Option<Placement>> {
+        Ok(placement_find(&mut self.core.store.main.read().await?, id).await?)
+    }
+
+    /// Where a service answers.
+    fn urls(&self, id: ServiceId) -> Vec<String> {
+        self.core.catalog.find(id).and_then(|entry| entry.service.url.clone()).into_iter().collect()
+    }
+
+    /// The user that a service runs as, looked up anew; none is that of Pilothouse.
+    fn user(spec: &ServiceSpec) -> Result<Option<SystemUser>> {
+        let choose = |name: &str| SystemUser::choose(name).map_err(|why| Error::service(crate::user::not_as(name, &why)));
+        spec.user.as_deref().map(choose).transpose()
+    }
+
+    /// The folder with the files of each release of a service: below the data folder, or in the home of its user, who can't reach that.
+    async fn versions(&self, id: ServiceId, user: Option<&SystemUser>) -> Result<PathBuf> {
+        let folder = match user {
+            None => releases_folder(&self.core).join(id.to_string()),
+            Some(user) => user.home.join(".local/share/pilothouse/releases").join(id.to_string()),
+        };
+        let wanted = folder.clone();
+        let make = move || {
+            use std::os::unix::fs::DirBuilderExt;
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(wanted)
+        };
+        blocking_as(user, make)
+            .await?
+            .map_err(|error| Error::service(format!("the folder {} for its releases can't be made: {error}", folder.display())))?;
+        Ok(folder)
+    }
+
+    async fn page(&self, query: DeploymentQuery) -> Result<Page<Deployment>> {
+        let limit = query.limit.get();
+        let before = query.cursor.as_deref().map(str::parse::<i64>).transpose();
+        let before = before.map_err(|_| Error::invalid("cursor", "cursor isn't one that a page of deployments has given"))?;
+        let limit_and_one = i64::try_from(limit).unwrap_or(i64::MAX - 1) + 1;
+        let filter = DeploymentFilter { service_id: query.service_id, status: query.status, before, limit: limit_and_one };
+        let mut db = self.core.store.main.read().await?;
+        let mut rows = deployment_list(&mut db, &filter).await?;
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next_cursor = rows.last().filter(|_| more).map(|row| row.seq.to_string());
+        let releases = crate::store::releases::release_of_deployments(&mut db, &rows).await?;
+        drop(db);
+        let releases: HashMap<ReleaseId, ReleaseRow> = releases.into_iter().map(|row| (row.id, row)).collect();
+        let shown = rows.into_iter().map(|row| {
+            let release = row.release_id.and_then(|id| releases.get(&id)).cloned().map(|row| self.shown_release(row));
+            let urls = if row.shown.status == api::DeploymentStatus::Succeeded { self.urls(row.shown.service_id) } else { Vec::new() };
+            Deployment { release, urls, ..row.shown }
+        });
+        Ok(Page { items: shown.collect(), next_cursor, total: None })
+    }
+
+    async fn all_releases(&self, id: ServiceId) -> Result<Releases> {
+        self.services.row_of(id)?;
+        let rows = release_list(&mut self.core.store.main.read().await?, id).await?;
+        let current = self.services.pinned(id).ok().flatten();
+        let is_shown = |row: &ReleaseRow| row.is_good || current.as_ref().is_some_and(|pinned| pinned.release == row.id);
+        let running = rows.iter().find(|row| current.as_ref().is_some_and(|pinned| pinned.release == row.id)).cloned();
+        let held = self.placement(id).await?.and_then(|placement| placement.hold);
+        let is_changed = match running {
+            Some(row) => self.is_changed_since(id, &row).await.unwrap_or_default(),
+            None => false,
+        };
+        let items = rows.into_iter().filter(is_shown).map(|row| self.shown_release(row)).collect();
+        Ok(Releases { items, held, is_changed })
+    }
+
+    async fn end_hold(&self, caller: &Caller, id: ServiceId) -> Result<Releases> {
+        self.services.may_change()?;
+        let row = self.services.row_of(id)?;
+        let placement = self.placement(id).await?.filter(|placement| placement.hold.is_some());
+        let placement = placement.ok_or_else(|| Error::conflict(format!("'{}' isn't held at a release", row.name)))?;
+        let text = format!("{} let {} be deployed again", caller.name, row.name);
+        let event = NewEvent::new(EventKind::DeploymentHoldEnded, text).on(id, &row.name).by(caller);
+        let write = self.core.events.write(move |db| {
+            Box::pin(async move {
+                placement_put(db, id, Some(&Placement { hold: None, ..placement })).await?;
+                Ok(((), vec![event]))
+            })
+        });
+        write.await?;
+        self.all_releases(id).await
+    }
+}
+
+/// The folder with all releases.
+fn releases_folder(core: &Core) -> PathBuf {
+    let data = std::path::absolute(&core.config.data_dir).unwrap_or_else(|_| core.config.data_dir.clone());
+    data.join("releases")
+}
+
+#[async_trait]
+impl api::ports::Deployments for Manager {
+    async fn list(&self, caller: &Caller, query: DeploymentQuery) -> Result<Page<Deployment>> {
+        caller.require(Permission::DeploymentsRead)?;
+        if let Some(id) = query.service_id {
+            caller.require_on(Permission::DeploymentsRead, id)?;
+            self.core.catalog.get(id)?;
+        }
+        self.page(query).await
+    }
+
+    async fn get(&self, caller: &Caller, id: DeploymentId) -> Result<Deployment> {
+        caller.require(Permission::DeploymentsRead)?;
+        let record = self.record(id).await?;
+        caller.require_on(Permission::DeploymentsRead, record.shown.service_id)?;
+        self.complete(&record).await
+    }
+
+    async fn lines(&self, caller: &Caller, id: DeploymentId, query: DeploymentLinesQuery) -> Result<Page<DeploymentLine>> {
+        caller.require(Permission::DeploymentsRead)?;
+        let record = self.record(id).await?;
+        caller.require_on(Permission::DeploymentsRead, record.shown.service_id)?;
+        let limit = query.limit.get();
+        let most = i64::try_from(limit).unwrap_or(i64::MAX - 1) + 1;
+        let mut rows = frame_list(&mut self.core.store.main.read().await?, id, query.after.unwrap_or_default(), Some("line"), most).await?;
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next_cursor = rows.last().filter(|_| more).map(|row| row.seq.to_string());
+        let lines: std::result::Result<Vec<DeploymentLine>, _> = rows.iter().map(|row| serde_json::from_str(&row.data)).collect();
+        let mut items = lines.map_err(|error| {
+            tracing::error!(%error, deployment = %id, "deployment_line_not_readable");
+            Error::internal()
+        })?;
+        for line in &mut items {
+            line.message = self.core.mask.hide_text(std::mem::take(&mut line.message));
+        }
+        Ok(Page { items, next_cursor, total: None })
+    }
+
+    async fn plan(&self, caller: &Caller, id: ServiceId, new: NewDeployment) -> Result<DeploymentPlan> {
+        caller.require_on(Permission::DeploymentsRun, id)?;
+        self.plan_one(caller, id, new).await
+    }
+
+    async fn deploy(&self, caller: &Caller, id: ServiceId, new: NewDeployment) -> Result<DeploymentAccepted> {
+        caller.require_on(Permission::DeploymentsRun, id)?;
+        self.take_on(caller, id, new).await
+    }
+
+    async fn cancel(&self, caller: &Caller, id: DeploymentId) -> Result<Deployment> {
+        caller.require(Permission::DeploymentsRun)?;
+        self.end_early(caller, id).await
+    }
+
+    async fn rollback(&self, caller: &Caller, id: DeploymentId, new: NewRollback) -> Result<DeploymentAccepted> {
+        caller.require(Permission::DeploymentsRun)?;
+        self.go_back(caller, id, new).await
+    }
+
+    async fn releases(&self, caller: &Caller, id: ServiceId) -> Result<Releases> {
+        caller.require_on(Permission::DeploymentsRead, id)?;
+        self.all_releases(id).await
+    }
+
+    async fn difference(&self, caller: &Caller, id: ServiceId, query: ReleaseDifferenceQuery) -> Result<ReleaseDifference> {
+        caller.require_on(Permission::DeploymentsRead, id)?;
+        self.difference_between(id, query).await
+    }
+
+    async fn let_go(&self, caller: &Caller, id: ServiceId) -> Result<Releases> {
+        caller.require_on(Permission::DeploymentsRun, id)?;
+        self.end_hold(caller, id).await
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

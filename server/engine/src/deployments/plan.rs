@@ -1,0 +1,93 @@
+//! What a deployment would do, said before anything is done.
+
+use api::{Caller, DeploymentPlan, NewDeployment, Result, ServiceId, Source, Strategy};
+
+use super::Manager;
+use super::ask::{Drawn, held};
+use crate::services::blocking_as;
+use crate::store::releases::release_find;
+
+impl Manager {
+    /// Draws a deployment up and says what it would do; what would be in its way is told as the obstacle.
+    pub(super) async fn plan_one(&self, caller: &Caller, id: ServiceId, new: NewDeployment) -> Result<DeploymentPlan> {
+        let Drawn { row, strategy, content } = self.drawn_up(caller, id, &new).await?;
+        let entry = self.core.catalog.get(id)?;
+        let current = self.services.pinned(id).ok().flatten();
+        let mut obstacle = self.placement(id).await?.and_then(|placement| placement.hold).map(|hold| held(&row.name, &hold));
+        let mut steps = Vec::new();
+        match &content.spec.source {
+            Source::Folder { folder } => {
+                let (path, user) = (std::path::PathBuf::from(folder), Self::user(&content.spec)?);
+                match blocking_as(user.as_ref(), move || crate::services::discovery::read_folder(&path)).await? {
+                    Ok(Some(found)) => {
+                        steps.push(format!("keep the files of {folder} as a release"));
+                        steps.push("unpack them into a folder of their own".into());
+                        if let Some(requirements) = &found.requirements {
+                            steps.push(format!("install {} requirements, unless that has been done", requirements.count()));
+                        }
+                    }
+                    Ok(None) => {
+                        obstacle = obstacle.or(Some(format!("nothing in '{folder}' says how to run it: it has neither main.py nor app.py")))
+                    }
+                    Err(why) => obstacle = obstacle.or(Some(format!("'{folder}' can't be run from: {why}"))),
+                }
+            }
+            Source::Image { image, .. } => steps.push(format!("pull {image} as its registry has it now, and pin it")),
+            Source::Build { build, .. } => steps.push(format!("build the image of {} and pin it", build.folder)),
+            _ => {}
+        }
+        let names: Vec<_> = new.configuration.values.keys().map(String::as_str).collect();
+        if !names.is_empty() {
+            steps.push(format!("save a new version of its configuration with {}", names.join(", ")));
+        }
+        let runs = row.desired == api::Desired::Running;
+        steps.push(match (runs, strategy) {
+            (false, _) => "start it".into(),
+            (true, Strategy::Rolling) => {
+                "start a copy with the release beside the one that runs, which ends when the new one listens".into()
+            }
+            (true, _) => "stop what runs, then start the release".into(),
+        });
+        let seconds = new.health_seconds.unwrap_or(NewDeployment::HEALTH_SECONDS);
+        steps.push(format!("wait up to {seconds} s until it is healthy; otherwise go back to what runs now"));
+        if let Some(seconds) = new.watch_seconds.filter(|seconds| *seconds > 0) {
+            steps.push(format!("watch it for {seconds} s, and go back when it isn't well within them"));
+        }
+        let from = match &current {
+            Some(pinned) => release_find(&mut self.core.store.main.read().await?, pinned.release).await?,
+            None => None,
+        };
+        let difference = match from {
+            Some(from) => Some(self.compare(Some(from), None, &content).await?),
+            None => None,
+        };
+        let mut warnings = Vec::new();
+        if runs && strategy != Strategy::Rolling {
+            warnings.push("it doesn't answer while what runs ends and the release starts".to_owned());
+        }
+        let dependents = self.services.dependents_of(id).await;
+        if runs && !dependents.is_empty() {
+            warnings.push(format!(
+                "{} it, and may notice",
+                match &dependents[..] {
+                    [one] => format!("{one} needs"),
+                    all => format!("{} need", all.join(", ")),
+                }
+            ));
+        }
+        if difference.as_ref().is_some_and(api::ReleaseDifference::is_empty) && matches!(content.spec.source, Source::Folder { .. }) {
+            warnings.push("nothing is different from what runs".to_owned());
+        }
+        if current.is_none() && matches!(content.spec.source, Source::Folder { .. }) {
+            warnings.push(
+                "from its first deployment on it runs in a folder of its own for each release: it writes into 'data', databases and logs where they \
+                 were, and what else it writes stays with its release"
+                    .to_owned(),
+            );
+        }
+        if entry.service.port.is_none() && row.spec.port.is_none() && current.is_none() && runs {
+            warnings.push("it has no port that is known, so nobody can be told where it answers".to_owned());
+        }
+        Ok(DeploymentPlan { deployment_type: strategy, steps, difference, warnings, obstacle })
+    }
+}

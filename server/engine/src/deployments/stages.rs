@@ -1,0 +1,237 @@
+//! What each stage of a deployment does. Each can be done twice.
+
+use std::sync::Arc;
+
+use api::{Artifact, DeploymentKind, ErrorCode, Result, Source, Stage};
+
+use super::Manager;
+use super::files::{take, unpack};
+use super::kept::{Content, Record, release_context, seal};
+use super::live::Live;
+use super::run::{Done, Failure, Stop};
+use crate::runtime::NewContainer;
+use crate::runtime::process::prepared;
+use crate::secrets::keyring::require_key;
+use crate::services::{blocking, blocking_as};
+use crate::store::releases::{ReleaseRow, release_add};
+
+impl Manager {
+    /// Does one stage.
+    pub(super) async fn stage(&self, live: &Arc<Live>, stage: Stage) -> Result<Done, Stop> {
+        let done = self.work(live, stage).await?;
+        #[cfg(test)]
+        self.faults.fail(stage).await?;
+        Ok(done)
+    }
+
+    async fn work(&self, live: &Arc<Live>, stage: Stage) -> Result<Done, Stop> {
+        match stage {
+            Stage::Validate => self.validate(live).await,
+            Stage::Prepare => self.prepare(live).await,
+            Stage::Build => self.build(live).await,
+            Stage::Push => Ok(Done::skipped("nothing to push: it runs on this machine")),
+            Stage::Deploy => self.switch_over(live).await,
+            Stage::HealthCheck => self.check_health(live).await,
+            Stage::Finalise => self.finalise(live).await,
+        }
+    }
+
+    async fn validate(&self, live: &Live) -> Result<Done, Stop> {
+        let record = live.record();
+        let id = record.shown.service_id;
+        let row = self.services.row_of(id)?;
+        match record.shown.kind {
+            DeploymentKind::Deploy => {
+                // What was right when it was asked for may not be any more.
+                self.configurations.released(id, &record.order.new.configuration.values).await?;
+                if let Some(hold) = self.placement(id).await?.and_then(|placement| placement.hold) {
+                    return Err(Failure::new(super::ask::held(&row.name, &hold)).into());
+                }
+                if let Source::Folder { folder } = &row.spec.source {
+                    let (path, user) = (std::path::PathBuf::from(folder), Self::user(&row.spec)?);
+                    let read = blocking_as(user.as_ref(), move || crate::services::discovery::read_folder(&path)).await?;
+                    match read {
+                        Ok(Some(found)) => live.line(&self.core, Stage::Validate, format!("'{folder}' is {}", found.template_type), false),
+                        Ok(None) if row.spec.command.is_some() => {}
+                        Ok(None) => {
+                            let why = format!("nothing in '{folder}' says how to run it: it has neither main.py nor app.py");
+                            return Err(Failure::new(why).into());
+                        }
+                        Err(why) => return Err(Failure::new(format!("'{folder}' can't be run from: {why}")).into()),
+                    }
+                }
+            }
+            DeploymentKind::Rollback => {
+                let content = record.order.content.as_ref();
+                if let Some(Artifact::Files { digest, .. }) = content.map(|content| &content.artifact) {
+                    let (archives, digest) = (self.archives.clone(), digest.clone());
+                    if !matches!(blocking(move || archives.manifest(&digest)).await?, Ok(Some(_))) {
+                        return Err(Failure::new("the files of that release aren't kept any more").into());
+                    }
+                }
+            }
+        }
+        Ok(Done::with("all that it needs is there"))
+    }
+
+    /// Writes down what the release is made of, and takes its files.
+    async fn prepare(&self, live: &Live) -> Result<Done, Stop> {
+        let record = live.record();
+        if record.shown.kind == DeploymentKind::Rollback {
+            return Ok(Done::skipped("the release is kept"));
+        }
+        let (id, new, release) = (record.shown.service_id, &record.order.new, record.order.release);
+        let row = self.services.row_of(id)?;
+        let mut spec = row.spec.clone();
+        if let (Source::Image { image, .. }, Some(wanted)) = (&mut spec.source, &new.configuration.image) {
+            *image = wanted.trim().to_owned();
+        }
+        if !new.resources.is_empty() {
+            spec.limits = new.resources;
+        }
+        let configuration = self.configurations.released(id, &new.configuration.values).await?;
+        let (mut of_files, mut artifact, mut folder) = (Default::default(), Artifact::Command, None);
+        let mut note = "settings and configuration are written down".to_owned();
+        if let Source::Folder { folder: origin } = &spec.source {
+            live.doing(&self.core, format!("taking the files of {origin}"));
+            of_files = self.services.said_by_files(&spec).await?;
+            let user = Self::user(&spec)?;
+            let (archives, path, left_out) = (self.archives.clone(), std::path::PathBuf::from(origin), spec.environment_files.clone());
+            let begun = blocking(move || archives.begin(release)).await?;
+            let (written, file) = begun.map_err(|error| Failure::new(format!("its files can't be kept: {error}")))?;
+            let taken = blocking_as(user.as_ref(), move || take(&path, &left_out, file)).await?;
+            let manifest = taken.map_err(Failure::new)?;
+            let (archives, kept) = (self.archives.clone(), manifest.clone());
+            let digest = blocking(move || archives.keep(&written, &kept)).await?;
+            let digest = digest.map_err(|error| Failure::new(format!("its files can't be kept: {error}")))?;
+            let (files, bytes) = manifest.size();
+            if !manifest.linked().is_empty() {
+                let names = manifest.linked().iter().take(10).cloned().collect::<Vec<_>>().join(", ");
+                let line = format!("not a part of the release, and left where services write: {names}");
+                live.line(&self.core, Stage::Prepare, line, false);
+            }
+            let (what, are) = if files == 1 { ("1 file".to_owned(), "is") } else { (format!("{files} files"), "are") };
+            let size = if bytes < 100_000 { format!("{:.1} kB", bytes as f64 / 1e3) } else { format!("{:.1} MB", bytes as f64 / 1e6) };
+            note = format!("{what} of {size} {are} kept as {}", &digest[..12]);
+            artifact = Artifact::Files { digest, files, bytes };
+            folder = Some(self.versions(id, user.as_ref()).await?.join(release.to_string()));
+        }
+        let content = Content { spec, of_files, configuration, artifact, folder };
+        self.save(live, move |record| record.order.content = Some(content), Vec::new(), None).await?;
+        Ok(Done::with(note))
+    }
+
+    /// Unpacks the files and makes their environment, or makes sure that the image is there; then the release is there.
+    async fn build(&self, live: &Arc<Live>) -> Result<Done, Stop> {
+        let record = live.record();
+        let (id, release) = (record.shown.service_id, record.order.release);
+        let mut content = record.order.content.clone().ok_or_else(api::Error::internal)?;
+        let done = match (&content.artifact, &content.spec.source) {
+            (Artifact::Files { .. }, _) => self.unpack(live, &content).await?,
+            (Artifact::Image { digest, .. }, Source::Image { .. } | Source::Build { .. }) => {
+                let (image, digest) = (NewContainer { image: digest.clone(), ..NewContainer::default() }, digest.clone());
+                let tell = live.tell(&self.core, Stage::Build);
+                let here = self.runtimes.release_image(id, &image, release, &tell).await;
+                here.map_err(|error| match error.code {
+                    ErrorCode::Unavailable => Stop::from(error),
+                    _ => Failure::new(format!("the image {digest} isn't here any more, and can't be had: {}", error.message)).into(),
+                })?;
+                Done::with("the image is here")
+            }
+            (_, source @ (Source::Image { .. } | Source::Build { .. })) => {
+                let (new, name) = match source {
+                    Source::Build { build, .. } => {
+                        (NewContainer { build: Some((**build).clone()), ..NewContainer::default() }, build.folder.clone())
+                    }
+                    Source::Image { image, .. } => (NewContainer { image: image.clone(), ..NewContainer::default() }, image.clone()),
+                    _ => return Err(api::Error::internal().into()),
+                };
+                let tell = live.tell(&self.core, Stage::Build);
+                let digest = self.runtimes.release_image(id, &new, release, &tell).await?.ok_or_else(api::Error::internal)?;
+                let note = format!("the image is {digest}");
+                content.artifact = Artifact::Image { image: name, digest };
+                Done::with(note)
+            }
+            (Artifact::Command | Artifact::Image { .. }, _) => Done::skipped("the files of a command aren't kept: it runs what is there"),
+        };
+        if record.release_id.is_none() {
+            self.add_release(live, content).await?;
+        }
+        Ok(done)
+    }
+
+    /// Unpacks the files of a release into their folder, unless they are there; answers whether it had to.
+    pub(super) async fn put_files(&self, content: &Content) -> Result<bool, Failure> {
+        let said = |error: api::Error| Failure::new(error.message);
+        let Some((folder, Artifact::Files { digest, .. })) = content.folder.clone().map(|folder| (folder, &content.artifact)) else {
+            return Ok(false);
+        };
+        let user = Self::user(&content.spec).map_err(said)?;
+        let origin = content.spec.source.folder().unwrap_or_default().to_owned();
+        let (archives, named) = (self.archives.clone(), digest.clone());
+        let opened = blocking(move || Ok::<_, std::io::Error>((archives.manifest(&named)?, archives.open(&named)?))).await.map_err(said)?;
+        let (manifest, packed) = match opened {
+            Ok((Some(manifest), packed)) => (manifest, packed),
+            Ok((None, _)) => return Err(Failure::new("the files of that release aren't kept any more")),
+            Err(error) => return Err(Failure::new(format!("the files of that release can't be read: {error}"))),
+        };
+        let to = folder.clone();
+        let unpacked = blocking_as(user.as_ref(), move || {
+            if to.is_dir() { Ok(false) } else { unpack(packed, &manifest, origin.as_ref(), &to).map(|()| true) }
+        });
+        let failed = |error| Failure::new(format!("its files can't be unpacked into {}: {error}", folder.display()));
+        unpacked.await.map_err(said)?.map_err(failed)
+    }
+
+    async fn unpack(&self, live: &Arc<Live>, content: &Content) -> Result<Done, Stop> {
+        let user = Self::user(&content.spec)?;
+        let folder = content.folder.clone().ok_or_else(api::Error::internal)?;
+        live.doing(&self.core, "unpacking its files");
+        self.versions(live.record().shown.service_id, user.as_ref()).await?;
+        let already = if self.put_files(content).await? { "" } else { " already" };
+        live.line(&self.core, Stage::Build, format!("its files are in {}{already}", folder.display()), false);
+        let preparing = self.services.preparing(&content.spec, &folder).await?;
+        let Some(prepare) = preparing.prepare else { return Ok(Done::with("its files are unpacked; it needs no environment of its own")) };
+        let (told, core) = (live.clone(), self.core.clone());
+        let mut tell = move |line: String| {
+            told.doing(&core, line.clone());
+            told.line(&core, Stage::Build, line, false);
+        };
+        let made = prepared::make(&prepare, &preparing.working_dir, preparing.user.as_ref(), &mut tell).await;
+        made.map_err(|why| {
+            let suggestion = why.contains("requirement").then(|| {
+                "look at the lines above for the package that can't be installed, and at the requirements of the service".to_owned()
+            });
+            Failure { error: why, suggestion, lines: Vec::new() }
+        })?;
+        Ok(Done::with("its files are unpacked and its environment is made"))
+    }
+
+    /// Keeps the release, once it is known what it runs.
+    async fn add_release(&self, live: &Live, content: Content) -> Result<()> {
+        let record = live.record();
+        let (id, release) = (record.shown.service_id, record.order.release);
+        let row = ReleaseRow {
+            id: release,
+            service_id: id,
+            number: 0,
+            deployment_id: record.shown.id,
+            artifact: content.artifact.clone(),
+            configuration_version: content.configuration.version,
+            created_at: self.core.clock.now(),
+            created_by: record.shown.created_by.clone(),
+            is_good: false,
+            sealed: seal(&self.core, &release_context(release), &content)?,
+        };
+        // First the release, then what says that it is there: the number is known only then.
+        let write = self.core.store.main.write(move |db| {
+            Box::pin(async move {
+                let key = require_key(db, &row.sealed).await?;
+                release_add(db, &row, key).await
+            })
+        });
+        write.await?;
+        let change = move |record: &mut Record| (record.release_id, record.order.content) = (Some(release), Some(content));
+        self.save(live, change, Vec::new(), None).await
+    }
+}

@@ -1,0 +1,252 @@
+//! Switching a service over to a release, and seeing whether it is well with it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::{
+    CheckKind, DeploymentKind, EventKind, Health, Hold, NewDeployment, Result, RuntimeKind, ServiceId, Stage, StageStatus, Status,
+    Timestamp, VersionKind,
+};
+
+use super::kept::{Before, Content, Record};
+use super::live::{Also, Live};
+use super::run::{Done, Failure, Stop};
+use super::{Manager, progress};
+use crate::events::NewEvent;
+use crate::services::{Switch, Switched};
+use crate::store::releases::{Placement, placement_put, release_set_good, release_set_version};
+use crate::store::services::{service_set_asked, service_set_spec};
+
+/// How often a service is looked at, besides at each change of it.
+const LOOK: Duration = Duration::from_secs(1);
+/// Seconds that a service may take to run, before it has to become healthy.
+const START: i64 = 900;
+/// Seconds that one without a health check has to run.
+const STEADY: i64 = 3;
+
+impl Manager {
+    /// Switches the service over, and waits until it runs.
+    pub(super) async fn switch_over(&self, live: &Arc<Live>) -> Result<Done, Stop> {
+        let record = live.record();
+        let (id, release) = (record.shown.service_id, record.order.release);
+        let content = record.order.content.clone().ok_or_else(api::Error::internal)?;
+        if record.order.before.is_none() {
+            let row = self.services.row_of(id)?;
+            let (release, hold) = self.placement(id).await?.map(|at| (Some(at.release_id), at.hold)).unwrap_or_default();
+            let configuration = self.configurations.released(id, &Default::default()).await?;
+            let before = Before { release, hold, ran: row.desired == api::Desired::Running, spec: row.spec, configuration };
+            self.save(live, move |record| record.order.before = Some(before), Vec::new(), None).await?;
+        }
+        let kind = match record.shown.kind {
+            DeploymentKind::Rollback => VersionKind::Restored,
+            DeploymentKind::Deploy => VersionKind::Saved,
+        };
+        let is_told = record.shown.kind == DeploymentKind::Rollback || !record.order.new.configuration.values.is_empty();
+        let number = self.release(release).await?.map_or(0, |release| release.number);
+        let version = match is_told {
+            true => {
+                let why = format!("as in release {number}");
+                self.configurations.put_released(&record.shown.created_by, id, &content.configuration, kind, why).await?
+            }
+            false => content.configuration.version,
+        };
+        let at = match record.order.switched_at {
+            Some(at) => at,
+            None => self.switch_to(live, &content, number, version).await?,
+        };
+        let until = at.plus_seconds(START);
+        loop {
+            let changed = self.core.catalog.changed();
+            match self.services.switched(id, at) {
+                Switched::Running(_) => return Ok(Done::with(format!("it runs release {number}"))),
+                Switched::Failed(why) => return Err(self.why(id, format!("it couldn't be run: {why}")).await.into()),
+                Switched::Stopped => return Err(Failure::new("somebody has stopped the service meanwhile").into()),
+                Switched::Moving(what) => {
+                    if let Some(what) = what {
+                        live.doing(&self.core, what);
+                    }
+                }
+            }
+            if self.core.clock.now() >= until {
+                return Err(self.why(id, format!("it didn't run within {} minutes", START / 60)).await.into());
+            }
+            let _ = tokio::time::timeout(LOOK, changed).await;
+        }
+    }
+
+    async fn switch_to(&self, live: &Live, content: &Content, number: u64, version: Option<u64>) -> Result<Timestamp> {
+        let record = live.record();
+        let (id, release) = (record.shown.service_id, record.order.release);
+        let _gate = self.services.hold(id).await;
+        let row = self.services.row_of(id)?;
+        let mut spec = content.spec_in(&row.spec);
+        if self.services.is_configured(id) {
+            // What it is told is in its configuration.
+            (spec.environment, spec.environment_files) = Default::default();
+        }
+        let at = self.core.clock.now();
+        let seconds = i64::from(record.order.new.health_seconds.unwrap_or(NewDeployment::HEALTH_SECONDS));
+        let (written, is_new) = (spec.clone(), record.shown.kind == DeploymentKind::Deploy);
+        let placement = Placement { service_id: id, release_id: release, hold: None };
+        let also: Also = Box::new(move |db| {
+            Box::pin(async move {
+                placement_put(db, id, Some(&placement)).await?;
+                if is_new {
+                    release_set_version(db, release, version).await?;
+                }
+                service_set_spec(db, id, &written, at).await?;
+                service_set_asked(db, id, api::Desired::Running, at).await
+            })
+        });
+        let change = move |record: &mut Record| {
+            record.order.switched_at = Some(at);
+            record.order.healthy_until = Some(at.plus_seconds(START + seconds));
+        };
+        self.save(live, change, Vec::new(), Some(also)).await?;
+        let pinned = Some(Arc::new(content.pinned(release, number)));
+        self.services.switch(id, Switch { spec, pinned, at, runs: true }).await;
+        Ok(at)
+    }
+
+    /// Waits until the service is healthy, and for as long as it is to be watched then.
+    pub(super) async fn check_health(&self, live: &Live) -> Result<Done, Stop> {
+        let record = live.record();
+        let (id, new) = (record.shown.service_id, &record.order.new);
+        let at = record.order.switched_at.ok_or_else(api::Error::internal)?;
+        let seconds = i64::from(new.health_seconds.unwrap_or(NewDeployment::HEALTH_SECONDS));
+        let begun = record.shown.stages.iter().find(|stage| stage.name == Stage::HealthCheck).and_then(|stage| stage.started_at);
+        let until = begun.unwrap_or(at).plus_seconds(seconds);
+        loop {
+            let changed = self.core.catalog.changed();
+            let now = self.core.clock.now();
+            let watched = live.record().order.watched_until;
+            match (self.look_at(id, at, now), watched) {
+                (Look::Bad(why), None) => return Err(self.why(id, why).await.into()),
+                (Look::Bad(why), Some(_)) => return Err(self.why(id, format!("it was well, and then it wasn't: {why}")).await.into()),
+                (Look::Gone, _) => return Err(Failure::new("somebody has stopped the service meanwhile").into()),
+                (Look::Good, Some(watched)) if now >= watched => {
+                    return Ok(Done::with("it is well, and was for as long as it was watched"));
+                }
+                (Look::Good, None) => match new.watch_seconds.filter(|seconds| *seconds > 0) {
+                    None => return Ok(Done::with("it is well")),
+                    Some(seconds) => {
+                        let watched = now.plus_seconds(i64::from(seconds));
+                        live.line(&self.core, Stage::HealthCheck, format!("it is well; watching it for {seconds} s"), false);
+                        live.doing(&self.core, format!("watching it for {seconds} s"));
+                        self.save(live, move |record| record.order.watched_until = Some(watched), Vec::new(), None).await?;
+                    }
+                },
+                (Look::Open(what), None) => {
+                    if now >= until {
+                        return Err(self.why(id, format!("it wasn't well within {seconds} s: {what}")).await.into());
+                    }
+                    live.doing(&self.core, what);
+                }
+                (Look::Open(_) | Look::Good, Some(_)) => {}
+            }
+            let _ = tokio::time::timeout(LOOK, changed).await;
+        }
+    }
+
+    /// What is to be thought of a service that was switched at `at`.
+    fn look_at(&self, id: ServiceId, at: Timestamp, now: Timestamp) -> Look {
+        let since = match self.services.switched(id, at) {
+            Switched::Running(since) => since,
+            Switched::Failed(why) => return Look::Bad(why),
+            Switched::Stopped => return Look::Gone,
+            Switched::Moving(what) => return Look::Open(what.unwrap_or_else(|| "it is being restarted".into())),
+        };
+        let Some(entry) = self.core.catalog.find(id) else { return Look::Gone };
+        let said = entry.checks.last().map(|check| check.message.clone());
+        match (entry.service.health_status, entry.spec.health.kind) {
+            (_, CheckKind::None) if now.seconds_since(since) >= STEADY as f64 => Look::Good,
+            (_, CheckKind::None) => Look::Open("it has no health check; seeing whether it stays up".into()),
+            (Health::Healthy, _) if entry.service.status == Status::Running => Look::Good,
+            (Health::Unhealthy, _) => {
+                Look::Bad(said.map_or_else(|| "its health check fails".into(), |said| format!("its health check fails: {said}")))
+            }
+            _ => Look::Open(said.unwrap_or_else(|| "waiting for its first health check".into())),
+        }
+    }
+
+    /// Why a service isn't well, with what it wrote and what to do.
+    async fn why(&self, id: ServiceId, error: String) -> Failure {
+        self.services.explain(id).await;
+        let Some(entry) = self.core.catalog.find(id) else { return Failure::new(error) };
+        let cause = entry.diagnosis.first();
+        let advice = cause.map(|cause| match cause.actions.first() {
+            Some(action) => format!("{}: {action}", cause.cause),
+            None => cause.cause.clone(),
+        });
+        let lines = match entry.service.status {
+            Status::Running => self.services.newest_lines(id, entry.service.started_at).await,
+            _ => entry.last_exit.as_ref().map(|exit| exit.last_lines.clone()).unwrap_or_default(),
+        };
+        Failure { error, suggestion: advice, lines }
+    }
+
+    /// Removes what isn't needed any more.
+    pub(super) async fn finalise(&self, live: &Live) -> Result<Done, Stop> {
+        let record = live.record();
+        let id = record.shown.service_id;
+        self.keep_releases(live, id, record.order.release).await?;
+        Ok(Done::with(match self.runtime_of(id) {
+            Some(RuntimeKind::Docker) => "the images of old releases are removed",
+            _ => "the files of old releases are removed",
+        }))
+    }
+
+    fn runtime_of(&self, id: ServiceId) -> Option<RuntimeKind> {
+        self.core.catalog.find(id).map(|entry| entry.service.runtime)
+    }
+
+    /// Ends a deployment that went well.
+    pub(super) async fn finish(&self, live: &Live, note: Option<String>) -> Result<()> {
+        let record = live.record();
+        let (id, release, now) = (record.shown.service_id, record.order.release, self.core.clock.now());
+        let (name, kind) = (record.shown.service_name.clone(), record.shown.kind);
+        let number = self.release(release).await?.map_or(0, |release| release.number);
+        let hold = (kind == DeploymentKind::Rollback).then(|| Hold {
+            release: number,
+            since: now,
+            by: Some(record.shown.created_by.clone()),
+            reason: if record.shown.message.is_empty() { "no reason was given".into() } else { record.shown.message.clone() },
+        });
+        let (text, event) = match kind {
+            DeploymentKind::Deploy => (format!("{name} was deployed as release {number}"), EventKind::DeploymentSucceeded),
+            DeploymentKind::Rollback => {
+                (format!("{name} was rolled back to release {number}, and is held at it"), EventKind::DeploymentSucceeded)
+            }
+        };
+        let data = serde_json::json!({ "deployment_id": record.shown.id, "release": number });
+        let event = NewEvent::new(event, text).on(id, &name).about(record.shown.id).with(data);
+        let also: Also = Box::new(move |db| {
+            Box::pin(async move {
+                release_set_good(db, release).await?;
+                placement_put(db, id, Some(&Placement { service_id: id, release_id: release, hold })).await
+            })
+        });
+        let change = move |record: &mut Record| {
+            progress::end(&mut record.shown, Stage::Finalise, StageStatus::Succeeded, note, now);
+            record.shown.status = api::DeploymentStatus::Succeeded;
+            record.shown.finished_at = Some(now);
+            // What was asked for and what was before isn't needed any more; a release has what it needs.
+            record.order.before = None;
+            record.order.content = None;
+            record.order.new.configuration.values.clear();
+        };
+        self.save(live, change, vec![event], Some(also)).await
+    }
+}
+
+/// What is to be thought of a service.
+enum Look {
+    /// It can't be said yet, and what is waited for.
+    Open(String),
+    /// It is well.
+    Good,
+    /// It isn't, and why.
+    Bad(String),
+    /// Somebody has stopped it.
+    Gone,
+}
