@@ -22,6 +22,8 @@ pub mod context;
 mod deleted_page_tests;
 #[cfg(all(test, feature = "ssr"))]
 mod dependency_page_tests;
+#[cfg(all(test, feature = "ssr"))]
+mod deployment_page_tests;
 mod erase;
 #[cfg(all(test, feature = "ssr"))]
 mod fake;

@@ -1,6 +1,6 @@
 //! Every address of the interface is spelled here, once.
 
-use api::{Action, IncidentId, ServiceId, Timestamp};
+use api::{Action, DeploymentId, IncidentId, ServiceId, Timestamp};
 
 /// The first page: services at a glance.
 pub const OVERVIEW: &str = "/";
@@ -16,6 +16,10 @@ pub const BULK: &str = "/services/bulk";
 pub const DELETED: &str = "/services/deleted";
 /// The tab of a service with its configuration.
 pub const CONFIGURATION: &str = "configuration";
+/// The deployments of all services, each with a page of its own below it; takes `status`, `service` and `cursor`.
+pub const DEPLOYMENTS: &str = "/deployments";
+/// The name of the tab of a service with its releases.
+pub const DEPLOYMENTS_TAB: &str = "deployments";
 /// Which services need which; takes `service`, to show only the part of that one.
 pub const DEPENDENCIES: &str = "/dependencies";
 /// Named secrets, each with a page of its own below it; takes `q` and `show` (`unused`, `stale`).
@@ -73,6 +77,28 @@ pub fn configuration_secret(id: ServiceId) -> String {
 /// What is different between two of them.
 pub fn configuration_difference(id: ServiceId, from: u64, to: u64) -> String {
     format!("{}?from={from}&to={to}", configuration_versions(id))
+}
+
+/// One deployment; takes `after`, the number of the line that its log begins after.
+pub fn deployment(id: DeploymentId) -> String {
+    format!("{DEPLOYMENTS}/{id}")
+}
+
+/// The releases and deployments of one service, and where it is deployed.
+pub fn deployments_of(id: ServiceId) -> String {
+    service_tab(id, DEPLOYMENTS_TAB)
+}
+
+/// What is different between two of its releases: without `from` from what it runs, without `to` to what a deployment would make.
+pub fn release_difference(id: ServiceId, from: Option<u64>, to: Option<u64>) -> String {
+    let pairs = [("from", from), ("to", to)].into_iter().filter_map(|(name, number)| number.map(|number| format!("{name}={number}")));
+    let query = pairs.collect::<Vec<_>>().join("&");
+    format!("{}/difference{}{query}", deployments_of(id), if query.is_empty() { "" } else { "?" })
+}
+
+/// Where it is asked whether one of its releases is gone back to.
+pub fn roll_back(id: ServiceId, to: u64) -> String {
+    format!("{}/roll-back?to={to}", deployments_of(id))
 }
 
 /// What one service needs and what needs it, in the graph.
@@ -155,7 +181,7 @@ pub fn escape(text: &str) -> String {
 mod tests {
     use api::{IncidentId, ServiceId, Timestamp};
 
-    use super::{escape, incident, local, log_until, sign_in};
+    use super::{escape, incident, local, log_until, release_difference, sign_in};
 
     #[test]
     fn a_next_page_elsewhere_is_not_followed() {
@@ -172,6 +198,14 @@ mod tests {
         let service: ServiceId = "00000000-0000-7000-8000-000000000001".parse().unwrap();
         let log = log_until(service, Timestamp::from_micros(1_500));
         assert_eq!(log, "/services/00000000-0000-7000-8000-000000000001/logs?seq=0&at=1500");
+    }
+
+    #[test]
+    fn a_difference_names_only_the_releases_that_are_given() {
+        let service: ServiceId = "00000000-0000-7000-8000-000000000001".parse().unwrap();
+        let part = |from, to| release_difference(service, from, to).rsplit('/').next().unwrap().to_owned();
+        let parts = [part(Some(1), Some(2)), part(None, Some(2)), part(None, None)];
+        assert_eq!(parts, ["difference?from=1&to=2", "difference?to=2", "difference"]);
     }
 
     #[test]

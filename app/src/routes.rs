@@ -36,8 +36,10 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("services/bulk") ssr=SsrMode::Async view=Page::Bulk />
                     <Route path=path!("services/deleted") ssr=SsrMode::Async view=Page::Deleted />
                     <Route path=path!("services/:id/configuration/:part?") ssr=SsrMode::Async view=Page::Configuration />
+                    <Route path=path!("services/:id/deployments/:part?") ssr=SsrMode::Async view=Page::ServiceDeployments />
                     <Route path=path!("services/:id/:tab?") ssr=SsrMode::Async view=Page::Service />
                     <Route path=path!("incidents/:id") ssr=SsrMode::Async view=Page::Incident />
+                    <Route path=path!("deployments/:id?") ssr=SsrMode::Async view=Page::Deployments />
                     <Route path=path!("dependencies") ssr=SsrMode::Async view=Page::Dependencies />
                     <Route path=path!("secrets/:name?") ssr=SsrMode::Async view=Page::Secrets />
                     <Route path=path!("configuration/:part?") ssr=SsrMode::Async view=Page::Configurations />

@@ -1,27 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { type Page } from '@playwright/test';
+import { violations } from '../axe.ts';
 import { alive, expect, test } from '../fixtures.ts';
-
-const AXE = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 // axe puts styles of its own into the page, which the page's policy rightly refuses.
 test.use({ bypassCSP: true });
-
-interface Violation {
-  id: string;
-  help: string;
-  nodes: { target: string[]; failureSummary: string }[];
-}
-
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  const found = await page.evaluate(async () => {
-    const axe = (globalThis as unknown as { axe: { run: (options: unknown) => Promise<{ violations: Violation[] }> } }).axe;
-    return (await axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })).violations;
-  });
-  return found.flatMap(({ id, help, nodes }) => nodes.map((node) => `${id}: ${help}: ${node.target.join(' ')}: ${node.failureSummary}`));
-}
 
 for (const theme of ['dark', 'light'] as const) {
   test.describe(`the ${theme} theme`, () => {
@@ -37,7 +18,7 @@ for (const theme of ['dark', 'light'] as const) {
       await page.goto('/sign-in');
       expect.soft(await violations(page), 'sign-in').toEqual([]);
       await signIn('admin');
-      for (const path of ['/', '/services', `/services/${id}`, `/services/${id}/metrics`, `/services/${id}/logs`, `/services/${id}/dependencies`, `/services/${id}/activity`, `/services/${id}/settings`, `/services/${id}/configuration`, `/services/${id}/configuration?view=raw`, `/services/${id}/configuration/versions?from=1&to=1`, '/services/new', '/services/compose', '/services/bulk?action=restart', '/services/deleted', '/services?label=team', '/dependencies', '/secrets', '/secrets/axe.secret', '/secrets/import', '/configuration?check=true', '/configuration/change', '/configuration/apply', '/configuration/import', '/activity']) {
+      for (const path of ['/', '/services', `/services/${id}`, `/services/${id}/metrics`, `/services/${id}/logs`, `/services/${id}/dependencies`, `/services/${id}/activity`, `/services/${id}/settings`, `/services/${id}/configuration`, `/services/${id}/configuration?view=raw`, `/services/${id}/configuration/versions?from=1&to=1`, '/services/new', '/services/compose', '/services/bulk?action=restart', '/services/deleted', '/services?label=team', '/dependencies', '/secrets', '/secrets/axe.secret', '/secrets/import', '/configuration?check=true', '/configuration/change', '/configuration/apply', '/configuration/import', '/deployments', `/services/${id}/deployments`, `/services/${id}/deployments/roll-back?to=1`, '/activity']) {
         await page.goto(path);
         await alive(page);
         await expect(page.getByRole('heading', { level: 1 })).toBeVisible();

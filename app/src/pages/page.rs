@@ -7,8 +7,8 @@ use leptos_router::ChooseView;
 use leptos_router::components::Outlet;
 
 use super::{
-    ActivityPage, BulkPage, ComposePage, ConfigurationPage, ConfigurationsPage, DeletedPage, DependenciesPage, HealthPage, IncidentPage,
-    NewServicePage, OverviewPage, SecretsPage, ServicePage, ServicesPage, SettingsPage,
+    ActivityPage, BulkPage, ComposePage, ConfigurationPage, ConfigurationsPage, DeletedPage, DependenciesPage, DeploymentsPage, HealthPage,
+    IncidentPage, NewServicePage, OverviewPage, SecretsPage, ServiceDeploymentsPage, ServicePage, ServicesPage, SettingsPage,
 };
 #[cfg(feature = "ssr")]
 use super::{SetupPage, SignInPage};
@@ -39,6 +39,10 @@ pub enum Page {
     Configuration,
     /// What all services are told.
     Configurations,
+    /// The deployments of all services, or one of them.
+    Deployments,
+    /// The releases and deployments of one service.
+    ServiceDeployments,
     /// One run of a service that ended by itself.
     Incident,
     /// Which services need which.
@@ -70,10 +74,12 @@ impl Page {
             path::DEPENDENCIES => Some(Self::Dependencies),
             path::SECRETS => Some(Self::Secrets),
             path::CONFIGURATIONS => Some(Self::Configurations),
+            path::DEPLOYMENTS => Some(Self::Deployments),
             path::ACTIVITY => Some(Self::Activity),
             path::HEALTH => Some(Self::Health),
             path::SETTINGS => Some(Self::Settings),
-            _ if is_configuration(path) => Some(Self::Configuration),
+            _ if is_tab(path, path::CONFIGURATION) => Some(Self::Configuration),
+            _ if is_tab(path, path::DEPLOYMENTS_TAB) => Some(Self::ServiceDeployments),
             _ => {
                 let below = |start: &str| path.strip_prefix(start).is_some_and(|rest| rest.starts_with('/'));
                 let pages = [
@@ -81,6 +87,7 @@ impl Page {
                     (path::INCIDENTS, Self::Incident),
                     (path::SECRETS, Self::Secrets),
                     (path::CONFIGURATIONS, Self::Configurations),
+                    (path::DEPLOYMENTS, Self::Deployments),
                 ];
                 pages.into_iter().find(|(start, _)| below(start)).map(|(_, page)| page)
             }
@@ -100,6 +107,7 @@ impl Page {
             | Self::Settings => Some("pages"),
             Self::Service | Self::Incident => Some("service"),
             Self::Configuration | Self::Configurations => Some("configuration"),
+            Self::Deployments | Self::ServiceDeployments => Some("deployments"),
             Self::Dependencies => Some("dependencies"),
             Self::Secrets => Some("secrets"),
             Self::Frame | Self::Overview | Self::SignIn | Self::Setup => None,
@@ -112,6 +120,7 @@ impl Page {
             Some("pages") => load_pages().await,
             Some("dependencies") => load_dependencies().await,
             Some("configuration") => load_configuration().await,
+            Some("deployments") => load_deployments().await,
             Some("secrets") => load_secrets().await,
             Some(_) => load_service().await,
             None => {}
@@ -128,6 +137,7 @@ impl ChooseView for Page {
             (_, Some("pages")) => pages(self).await,
             (_, Some("dependencies")) => dependencies().await,
             (_, Some("configuration")) => configuration(self).await,
+            (_, Some("deployments")) => deployments(self).await,
             (_, Some("secrets")) => secrets().await,
             (_, Some(_)) => service(self).await,
             (_, None) => entry(self),
@@ -169,15 +179,20 @@ fn configuration(page: Page) -> Erased {
     if page == Page::Configurations { view! { <ConfigurationsPage /> }.erase() } else { view! { <ConfigurationPage /> }.erase() }
 }
 
+#[wasm_split(deployments, wasm_split_path = ::leptos::wasm_split, preload(load_deployments))]
+fn deployments(page: Page) -> Erased {
+    if page == Page::Deployments { view! { <DeploymentsPage /> }.erase() } else { view! { <ServiceDeploymentsPage /> }.erase() }
+}
+
 #[wasm_split(secrets, wasm_split_path = ::leptos::wasm_split, preload(load_secrets))]
 fn secrets() -> Erased {
     view! { <SecretsPage /> }.erase()
 }
 
-/// Whether a path is the tab of a service with its configuration, or below it.
-fn is_configuration(path: &str) -> bool {
+/// Whether a path is that tab of a service, or below it.
+fn is_tab(path: &str, tab: &str) -> bool {
     let mut parts = path.strip_prefix(path::SERVICES).unwrap_or_default().split('/');
-    parts.next() == Some("") && parts.nth(1) == Some(path::CONFIGURATION)
+    parts.next() == Some("") && parts.nth(1) == Some(tab)
 }
 
 #[cfg(feature = "ssr")]
@@ -209,6 +224,10 @@ mod tests {
             ("/configuration", Some(Page::Configurations)),
             ("/configuration/change", Some(Page::Configurations)),
             ("/services/configuration", Some(Page::Service)),
+            ("/services/1/deployments", Some(Page::ServiceDeployments)),
+            ("/services/1/deployments/difference", Some(Page::ServiceDeployments)),
+            ("/deployments", Some(Page::Deployments)),
+            ("/deployments/1", Some(Page::Deployments)),
             ("/settings", Some(Page::Settings)),
             ("/secrets", Some(Page::Secrets)),
             ("/secrets/orders.db", Some(Page::Secrets)),

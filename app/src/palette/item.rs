@@ -42,6 +42,7 @@ pub fn pages() -> Vec<Item> {
         go("Overview", Symbol::Overview, path::OVERVIEW),
         go("Services", Symbol::Services, path::SERVICES),
         go("Dependencies", Symbol::Dependencies, path::DEPENDENCIES),
+        go("Deployments", Symbol::Up, path::DEPLOYMENTS),
         go("Configuration", Symbol::Logs, path::CONFIGURATIONS),
         go("Activity", Symbol::Activity, path::ACTIVITY),
         go("System health", Symbol::Health, path::HEALTH),
@@ -78,6 +79,7 @@ pub fn of_service(service: &Service, may_operate: bool) -> Vec<Item> {
         go(format!("{name} logs"), Symbol::Logs, path::service_tab(id, "logs")),
         go(format!("{name} metrics"), Symbol::Activity, path::service_tab(id, "metrics")),
         go(format!("{name} dependencies"), Symbol::Dependencies, path::service_tab(id, "dependencies")),
+        go(format!("{name} deployments"), Symbol::Up, path::deployments_of(id)),
     ];
     let possible = Action::ALL.iter().copied().filter(|action| may_operate && action.allowed(service.status).is_ok());
     items.extend(possible.map(|action| Item {

@@ -29,17 +29,18 @@ use leptos::prelude::*;
 pub use self::configuration::take_file;
 pub use self::configuration::{ConfigurationPage, change_cells};
 use self::dependencies::DependenciesTab;
-use self::diagnosis::DiagnosisPanel;
+pub use self::diagnosis::DiagnosisPanel;
 use self::figures::MetricsTab;
-use self::head::ServiceHead;
+pub use self::head::ServiceHead;
 pub use self::incident::IncidentPage;
 use self::incidents::{IncidentsPanel, follow_incidents};
 use self::loads::Loads;
+pub use self::loads::Wanted;
 use self::logs::LogsTab;
 use self::overview::OverviewTab;
 use self::settings::SettingsTab;
-use self::tab::{Tab, TabLinks};
-use self::watch::Watched;
+pub use self::tab::{Tab, TabLinks};
+pub use self::watch::Watched;
 use super::NotFoundPage;
 use super::activity::{EventFilter, EventRows};
 use crate::components::{Done, Failure, Skeleton};
@@ -81,8 +82,8 @@ fn ServiceView(detail: ServiceDetail, loads: Loads) -> impl IntoView {
             Some(Tab::Dependencies) => view! { <DependenciesTab watched /> }.erase(),
             Some(Tab::Activity) => view! { <ServiceEvents loads /> }.erase(),
             Some(Tab::Settings) => view! { <SettingsTab watched loads /> }.erase(),
-            // The configuration is a page of its own.
-            Some(Tab::Configuration) | None => view! { <NotFoundPage /> }.erase(),
+            // These are pages of their own.
+            Some(Tab::Configuration | Tab::Deployments) | None => view! { <NotFoundPage /> }.erase(),
         }}
     }
     .erase()

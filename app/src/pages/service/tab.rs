@@ -18,6 +18,8 @@ pub enum Tab {
     Dependencies,
     /// What it is told, with all versions of that.
     Configuration,
+    /// Its releases, and what was deployed.
+    Deployments,
     /// What happened to it.
     Activity,
     /// How it is run and checked.
@@ -25,7 +27,8 @@ pub enum Tab {
 }
 
 impl Tab {
-    const ALL: [Tab; 7] = [Tab::Overview, Tab::Metrics, Tab::Logs, Tab::Dependencies, Tab::Configuration, Tab::Activity, Tab::Settings];
+    const ALL: [Tab; 8] =
+        [Tab::Overview, Tab::Metrics, Tab::Logs, Tab::Dependencies, Tab::Configuration, Tab::Deployments, Tab::Activity, Tab::Settings];
 
     /// The tab of that name in the address; without a name it is the overview.
     pub fn named(name: &str) -> Option<Self> {
@@ -39,6 +42,7 @@ impl Tab {
             Tab::Logs => "logs",
             Tab::Dependencies => "dependencies",
             Tab::Configuration => path::CONFIGURATION,
+            Tab::Deployments => path::DEPLOYMENTS_TAB,
             Tab::Activity => "activity",
             Tab::Settings => "settings",
         }
@@ -51,6 +55,7 @@ impl Tab {
             Tab::Logs => "Logs",
             Tab::Dependencies => "Dependencies",
             Tab::Configuration => "Configuration",
+            Tab::Deployments => "Deployments",
             Tab::Activity => "Activity",
             Tab::Settings => "Settings",
         }
@@ -88,6 +93,6 @@ mod tests {
         for tab in Tab::ALL {
             assert_eq!(Tab::named(tab.name()), Some(tab));
         }
-        assert_eq!(Tab::named("deployments"), None);
+        assert_eq!(Tab::named("releases"), None);
     }
 }

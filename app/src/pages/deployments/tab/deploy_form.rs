@@ -1,0 +1,154 @@
+//! The form that deploys a service: what would be done is shown first.
+
+use api::{DeploymentPlan, Permission, Releases, Source, Strategy};
+use leptos::prelude::*;
+
+use super::loads::Loads;
+use super::plan::plan_view;
+#[cfg(feature = "hydrate")]
+use crate::components::ask;
+use crate::components::{Asked, Field, FormFaults, Icon, LiveForm, Symbol, Takes, faults, reason_list, sentence};
+use crate::erase::{Erase, Erased, shown, text};
+use crate::pages::service::Watched;
+use crate::path;
+use crate::rpc::DeployForm;
+use crate::viewer::Viewer;
+
+type Found = RwSignal<Option<Asked<DeploymentPlan>>>;
+
+/// The form, or why there is none.
+#[component]
+pub fn DeployPanel(
+    /// The service.
+    watched: Watched,
+    /// What is loaded.
+    loads: Loads,
+    /// Its releases.
+    releases: RwSignal<Releases>,
+) -> impl IntoView {
+    let may = expect_context::<Viewer>().may(Permission::DeploymentsRun);
+    let is_held = Memo::new(move |_| releases.with(|releases| releases.held.is_some()));
+    let content = shown(move || match (may, is_held.get()) {
+        (false, _) => note("Your role may not deploy services. Ask somebody who is a Developer or an Admin."),
+        (true, true) => note("It is held at a release. Let it go above to deploy it."),
+        (true, false) => view! { <DeployFields watched loads /> }.erase(),
+    });
+    view! {
+        <section class="panel" id="deploy" aria-labelledby="deploy-title">
+            <header class="panel-head"><h2 class="panel-title" id="deploy-title">"Deploy"</h2></header>
+            {content}
+        </section>
+    }
+    .erase()
+}
+
+fn note(text: &'static str) -> Erased {
+    view! { <p class="panel-empty">{text}</p> }.erase()
+}
+
+#[component]
+fn DeployFields(watched: Watched, loads: Loads) -> impl IntoView {
+    let tried = loads.tried.try_get_value().flatten();
+    let (form, plan, refused) = match tried.map(|tried| (tried.form, tried.plan)) {
+        None => (DeployForm::default(), None, Vec::new()),
+        Some((form, Ok(plan))) => (form, Some(Ok(plan)), Vec::new()),
+        Some((form, Err(error))) => (form, None, faults(error.0)),
+    };
+    let found: Found = RwSignal::new(plan);
+    // A plan is of what was typed then.
+    let forget = move |_: leptos::ev::Event| {
+        if found.with_untracked(Option::is_some) {
+            found.set(None);
+        }
+    };
+    let spec = watched.detail.with_untracked(|detail| detail.spec.clone());
+    let may_name = expect_context::<Viewer>().may(Permission::ServicesChange);
+    let image = matches!(spec.source, Source::Image { .. }).then_some(()).filter(|()| may_name).map(|()| {
+        let hint = "Another one, such as shop/orders:2. Empty takes the one that it has, as its registry has it now.";
+        view! { <Field name="form[image]" label="Image" takes=Takes::Line(512, false) value=form.image.clone() hint /> }.erase()
+    });
+    let is_plain = DeployForm { message: String::new(), image: String::new(), ..form.clone() } == DeployForm::default();
+    let hands_over = spec.handover && spec.source.can_hand_over().is_ok();
+    let strategy = strategy_field(spec.source.runtime(), hands_over, &form.strategy);
+    let here = path::deployments_of(watched.id);
+    view! {
+        <LiveForm action="/rpc/deploy_service" plain=here.clone() refused is_wide=true>
+            <input type="hidden" name="id" value=watched.id.to_string() />
+            <div class="form-part" on:input=forget>
+                <Field name="form[message]" label="Why" takes=Takes::Line(500, false) value=form.message />
+                {image}
+                <details class="form-part" open=!is_plain>
+                    <summary>"How it is deployed"</summary>
+                    <div class="form-part">
+                        {strategy}
+                        <Field name="form[health_seconds]" label="Seconds to become healthy" takes=Takes::NumberOrNothing(5, 3_600) value=form.health_seconds example="120" hint="When it isn't well by then, what was before is gone back to." />
+                        <Field name="form[watch_seconds]" label="Seconds to watch it" takes=Takes::NumberOrNothing(0, 3_600) value=form.watch_seconds example="0" hint="After it is healthy: when it isn't well within them, what was before is gone back to." />
+                        <div class="field"><label><input type="checkbox" name="form[replace]" value="true" checked=form.replace />" Cancel deployments of it that wait"</label></div>
+                    </div>
+                </details>
+            </div>
+            <Buttons found here />
+            <div class="check-result" role="status">
+                {shown(move || found.get().map(|found| match found {
+                    Ok(plan) => plan_view(plan),
+                    Err(reasons) => reason_list(reasons),
+                }))}
+            </div>
+        </LiveForm>
+    }
+    .erase()
+}
+
+/// How the new version takes the place of the old one, where there is a choice; else why there is none.
+fn strategy_field(runtime: api::RuntimeKind, hands_over: bool, chosen: &str) -> Erased {
+    let possible = Strategy::ALL.iter().copied().filter(|one| one.possible(runtime, hands_over).is_ok()).collect::<Vec<_>>();
+    if possible.len() < 2 {
+        let why = Strategy::Rolling.possible(runtime, hands_over).err().map(|blocked| sentence(blocked.0));
+        return view! { <p class="field-hint">"The old version ends, then the new one starts. "{why}</p> }.erase();
+    }
+    let options = possible.into_iter().map(|one| {
+        let words = match one {
+            Strategy::Recreate => "The old version ends, then the new one starts",
+            Strategy::Rolling => "Copy by copy, without a break",
+            other => other.label(),
+        };
+        view! { <option value=one.as_str() selected=chosen == one.as_str()>{words}</option> }.erase()
+    });
+    let options = options.collect::<Vec<_>>();
+    view! {
+        <div class="field">
+            <label for="form[strategy]">"Strategy"</label>
+            <select id="form[strategy]" name="form[strategy]" class="plain-select"><option value="">"What goes without a break"</option>{options}</select>
+        </div>
+    }
+    .erase()
+}
+
+/// The buttons: one shows what would be done, and once that is shown and nothing is in its way, the other does it.
+#[component]
+fn Buttons(found: Found, here: String) -> impl IntoView {
+    let is_busy = RwSignal::new(false);
+    let at = use_context::<FormFaults>();
+    #[cfg(feature = "hydrate")]
+    let click = move |event: leptos::ev::MouseEvent| ask(&event, "/rpc/plan_deployment", found, is_busy, at);
+    #[cfg(not(feature = "hydrate"))]
+    let click = move |_: leptos::ev::MouseEvent| _ = (found, at);
+    let label = text(move || if is_busy.get() { "Planning…" } else { "Show plan" });
+    let can_deploy = Memo::new(move |_| {
+        found.with(|found| found.as_ref().is_some_and(|found| found.as_ref().is_ok_and(|plan| plan.obstacle.is_none())))
+    });
+    let deploy = shown(move || {
+        can_deploy.get().then(|| {
+            view! { <button type="submit" class="button" data-kind="primary" name="make" value="true"><Icon symbol=Symbol::Up />"Deploy now"</button> }
+                .erase()
+        })
+    });
+    // Enter in a field presses the first button, which deploys nothing.
+    view! {
+        <div class="form-actions">
+            <button type="submit" class="button" formaction=here disabled=move || is_busy.get() on:click=click>{label}</button>
+            {deploy}
+        </div>
+    }
+    .erase()
+}

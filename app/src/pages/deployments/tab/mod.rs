@@ -1,0 +1,116 @@
+//! The tab of a service with its releases: what runs, deploying, going back, and what was deployed.
+
+mod compare;
+mod deploy_form;
+mod loads;
+mod plan;
+mod releases;
+mod standing;
+
+use api::{Deployment, DeploymentQuery, Limit, Page, Releases, ServiceDetail};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use self::compare::{Difference, RollBack};
+use self::deploy_form::DeployPanel;
+use self::loads::{HISTORY, Loads, Part};
+use self::releases::ReleaseTable;
+use self::standing::{Current, Standing};
+use super::done;
+use super::table::DeploymentTable;
+use crate::components::{Failure, Skeleton};
+use crate::erase::{Erase, Erased, shown};
+use crate::pages::NotFoundPage;
+use crate::pages::service::{DiagnosisPanel, ServiceHead, Tab, TabLinks, Watched};
+use crate::pages::wait::wait;
+use crate::path;
+use crate::rpc::list_releases;
+
+/// The page: `/services/{id}/deployments` is the tab, and below it are the difference between two releases and the question before one is gone back to.
+#[component]
+pub fn ServiceDeploymentsPage() -> impl IntoView {
+    let loads = Loads::new();
+    view! {
+        <Transition fallback=|| view! { <Skeleton lines=12 /> }.erase()>
+            {move || Suspend::new(async move {
+                match wait(loads.detail).await {
+                    Ok(detail) => view! { <Frame detail loads /> }.erase(),
+                    Err(error) => view! { <Failure error=error.0 /> }.erase(),
+                }
+            })}
+        </Transition>
+    }
+    .erase()
+}
+
+/// The head that all tabs of a service have, and below it what the address asks for.
+#[component]
+fn Frame(detail: ServiceDetail, loads: Loads) -> impl IntoView {
+    let id = detail.service.id;
+    let watched = Watched::new(detail);
+    let content = shown(move || match loads.part.get() {
+        Some(Part::All) => all(watched, loads),
+        Some(Part::Difference) => view! { <Difference id loads /> }.erase(),
+        Some(Part::RollBack) => view! { <RollBack watched loads /> }.erase(),
+        None => view! { <NotFoundPage /> }.erase(),
+    });
+    view! {
+        <ServiceHead watched />
+        <DiagnosisPanel watched />
+        <TabLinks id tab=Memo::new(|_| Some(Tab::Deployments)) />
+        {shown(move || loads.is_let_go.get().then(|| done("It is held no more and can be deployed.")))}
+        <div class="settings">{content}</div>
+    }
+    .erase()
+}
+
+fn all(watched: Watched, loads: Loads) -> Erased {
+    view! {
+        <Transition fallback=|| view! { <Skeleton lines=8 /> }.erase()>
+            {move || Suspend::new(async move {
+                match (wait(loads.releases).await, wait(loads.history).await) {
+                    (Some(Ok(releases)), Some(Ok(history))) => view! { <All watched loads releases history /> }.erase(),
+                    (Some(Err(error)), _) | (_, Some(Err(error))) => view! { <Failure error=error.0 /> }.erase(),
+                    _ => ().erase(),
+                }
+            })}
+        </Transition>
+    }
+    .erase()
+}
+
+#[component]
+fn All(watched: Watched, loads: Loads, releases: Releases, history: Page<Deployment>) -> impl IntoView {
+    let id = watched.id;
+    let current = RwSignal::new(Current::of(&releases, &history.items));
+    let releases = RwSignal::new(releases);
+    // What is deployed makes releases, and changes which one runs.
+    let changed = Callback::new(move |history: Vec<Deployment>| {
+        spawn_local(async move {
+            if let Ok(now) = list_releases(id).await {
+                current.try_set(Current::of(&now, &history));
+                releases.try_set(now);
+            }
+        });
+    });
+    let older = history.next_cursor.as_ref().map(|_| {
+        let href = format!("{}?service={id}", path::DEPLOYMENTS);
+        view! { <p class="events-older"><a class="button" href=href>"All of its deployments"</a></p> }.erase()
+    });
+    let query = DeploymentQuery { service_id: Some(id), limit: Limit::new(HISTORY).unwrap_or_default(), ..DeploymentQuery::default() };
+    view! {
+        <Standing id releases current />
+        <DeployPanel watched loads releases />
+        <ReleaseTable id releases />
+        <section class="panel" aria-labelledby="history-title">
+            <header class="panel-head"><h2 class="panel-title" id="history-title">"History"</h2></header>
+            <DeploymentTable page=history query of_one=true none changed />
+            {older}
+        </section>
+    }
+    .erase()
+}
+
+fn none() -> Erased {
+    view! { <p class="panel-empty">"Nothing of it was deployed yet."</p> }.erase()
+}
