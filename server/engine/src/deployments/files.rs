@@ -13,11 +13,12 @@ use api::{FileChange, FileChangeKind};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tar::{Archive, Builder, EntryType, Header};
 use walkdir::{DirEntry, WalkDir};
+
+use crate::services::discovery::open_below;
 
 /// Files and folders of a release.
 const ENTRIES: usize = 50_000;
@@ -177,7 +178,7 @@ pub(super) fn take(folder: &Path, left_out: &[String], out: impl Write) -> Resul
             bytes += metadata.len();
             header.set_entry_type(EntryType::Regular);
             header.set_size(metadata.len());
-            let file = open(&root, &path).map_err(|error| unreadable(&error))?;
+            let file = open_below(&root, &path).map_err(|error| unreadable(&error))?;
             let mut read = Hashed { file: file.take(metadata.len()), state: Sha256::new(), read: 0 };
             let fits = bytes <= BYTES;
             if fits {
@@ -251,7 +252,7 @@ pub(super) fn written(folder: &Path, manifest: &Manifest) -> io::Result<Vec<Stri
             Some(Kind::File { bytes, sha256 }) => {
                 let is_as_long = found.metadata()?.len() == *bytes;
                 is_as_long && {
-                    let mut read = Hashed { file: open(&root, &path)?.take(*bytes), state: Sha256::new(), read: 0 };
+                    let mut read = Hashed { file: open_below(&root, &path)?.take(*bytes), state: Sha256::new(), read: 0 };
                     io::copy(&mut read, &mut io::sink())?;
                     hex(&read.state.finalize()) == *sha256
                 }
@@ -271,13 +272,6 @@ pub(super) fn remove(folder: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
-}
-
-/// Opens a file below `root`, and nothing that a link leads to which has taken the place of it or of a folder on the way since.
-fn open(root: &File, path: &str) -> io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file: File = openat2(root, path, flags, Mode::empty(), ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS)?.into();
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it isn't a file any more")) }
 }
 
 fn is_left_out(entry: &DirEntry, files: &[String]) -> bool {

@@ -8,12 +8,14 @@ use api::{DeploymentStatus, Error, ErrorCode, Result, ServiceId, Stage, StageSta
 use super::kept::{Record, Undoing};
 use super::live::{Live, lock};
 use super::{Manager, progress};
-use crate::store::deployments::deployment_open;
+use crate::store::deployments::{deployment_find, deployment_open};
 
 /// How long lines are gathered before they are written.
 const GATHER: Duration = Duration::from_millis(150);
 /// Between attempts when something is down that may come back.
 const AGAIN: Duration = Duration::from_secs(2);
+/// The most between attempts to undo: each takes twice as long to come as the one before.
+const AGAIN_AT_MOST: Duration = Duration::from_secs(60);
 /// How often a stage is begun before it fails.
 const ATTEMPTS: u32 = 15;
 
@@ -181,33 +183,43 @@ impl Manager {
 
     async fn go_on(&self, live: &Arc<Live>) {
         let mut is_begun = false;
+        let mut pause = AGAIN;
         loop {
             let record = live.record();
             if record.shown.status.is_over() {
                 return;
             }
-            let step = match (&record.order.undoing, is_begun) {
-                (Some(_), _) => self.undo(live).await,
-                (None, false) => self.begin(live).await,
-                (None, true) => self.advance(live).await,
+            let is_undoing = record.order.undoing.is_some();
+            let step = match (is_undoing, is_begun) {
+                (true, _) => self.undo(live).await,
+                (false, false) => self.begin(live).await,
+                (false, true) => self.advance(live).await,
             };
-            match step {
-                Ok(()) => is_begun = true,
-                Err(error) => {
-                    tracing::warn!(%error, deployment = %live.id(), "deployment_step_failed");
-                    if !self.core.store.lease.is_held() {
-                        return;
-                    }
-                    let is_theirs = error.message.contains("another Pilothouse");
-                    tokio::time::sleep(AGAIN).await;
-                    if is_theirs {
-                        return;
-                    }
-                    // Whatever was begun is begun again.
-                    is_begun = false;
-                }
+            let Err(error) = step else {
+                (is_begun, pause) = (true, AGAIN);
+                continue;
+            };
+            tracing::warn!(%error, deployment = %live.id(), "deployment_step_failed");
+            if !self.core.store.lease.is_held() || self.is_of_another(live).await {
+                return;
             }
+            if is_undoing {
+                let line = format!("it can't be undone yet: {}; trying again in {} s", error.message, pause.as_secs());
+                live.line(&self.core, record.shown.stage, line, true);
+            }
+            tokio::time::sleep(pause).await;
+            // Whatever was begun is begun again.
+            is_begun = false;
+            pause = if is_undoing { (pause * 2).min(AGAIN_AT_MOST) } else { AGAIN };
         }
+    }
+
+    /// Whether the store has another state of a deployment than this instance: another one has gone on with it, or a commit was done of which that
+    /// couldn't be told. It is begun anew then from what the store says.
+    async fn is_of_another(&self, live: &Live) -> bool {
+        let id = live.id();
+        let row = async { Ok::<_, Error>(deployment_find(&mut self.core.store.main.read().await?, id).await?) };
+        row.await.is_ok_and(|row| row.is_none_or(|row| row.shown.revision != live.record().shown.revision))
     }
 
     /// Begins a deployment, or the stage that it was in.
@@ -216,9 +228,8 @@ impl Manager {
         let attempts = live.record();
         let attempts = attempts.shown.stages.iter().find(|stage| stage.name == attempts.shown.stage).map_or(0, |stage| stage.attempts);
         if attempts >= ATTEMPTS {
-            let failure =
-                Failure::new(format!("it was begun {attempts} times and never came to its end; see the log of Pilothouse for why"));
-            return self.fail(live, failure, false).await;
+            let why = format!("it was begun {attempts} times and never came to its end; see the log of Pilothouse for why");
+            return self.give_up(live, Failure::new(why)).await;
         }
         let change = |record: &mut Record| {
             record.shown.status = DeploymentStatus::Running;
@@ -256,16 +267,23 @@ impl Manager {
                 };
                 self.save(live, change, Vec::new(), None).await
             }
-            Err(Stop::Failed(failure)) if !is_open => {
-                live.line(&self.core, stage, failure.error, true);
-                self.finish(live, Some("not all that isn't needed any more could be removed".into())).await
-            }
-            Err(Stop::Failed(failure)) => self.fail(live, failure, false).await,
+            Err(Stop::Failed(failure)) => self.give_up(live, failure).await,
             Err(Stop::Again(error)) => {
                 live.line(&self.core, stage, format!("{}; trying again", error.message), true);
                 Err(error)
             }
         }
+    }
+
+    /// Ends the stage that a deployment is in, which can't be done: it is undone. Where only what isn't needed any more is left to be removed, that
+    /// stays: the service is well with the release.
+    async fn give_up(&self, live: &Live, failure: Failure) -> Result<()> {
+        let stage = live.record().shown.stage;
+        if stage != Stage::Finalise {
+            return self.fail(live, failure, false).await;
+        }
+        live.line(&self.core, stage, failure.error, true);
+        self.finish(live, Some("not all that isn't needed any more could be removed".into())).await
     }
 
     /// Begins to undo what has been done.

@@ -10,12 +10,14 @@ use api::{
 };
 use serde_json::json;
 
+use super::super::kept::Record;
 use super::super::live::lock;
 use super::{Yard, status_of};
 use crate::on_each_store;
 use crate::services::tests::{MAIN, caller, write};
 use crate::store::deployments::deployment_find;
 use crate::store::execute;
+use crate::store::releases::release_find;
 use crate::testing::{StoreKind, TestStore};
 
 on_each_store! {
@@ -75,6 +77,64 @@ on_each_store! {
             yard.life.until(yard.id, Status::Running).await;
             assert_eq!(yard.launched().0, folder, "{stage:?}");
         }
+        yard.life.end().await;
+    }
+
+    async fn what_is_never_done_is_given_up_and_at_the_very_end_is_no_reason_to_go_back(test: TestStore) {
+        let mut test = test;
+        let yard = Yard::begin(&mut test).await;
+        yard.deployed().await;
+        let (folder, _) = yard.launched();
+        write(&yard.source().join("main.py"), &format!("{MAIN}# two\n"));
+        for (stage, expected) in [(Stage::Build, DeploymentStatus::Failed), (Stage::Finalise, DeploymentStatus::Succeeded)] {
+            *lock(&yard.manager.faults.stalls) = Some(stage);
+            let id = yard.deploy(NewDeployment::default()).await;
+            yard.until(id, |deployment| deployment.stage == stage).await;
+            // As if it had been begun so often.
+            let live = lock(&yard.manager.live).get(&id).cloned().expect("it is under way");
+            let often = |record: &mut Record| {
+                record.shown.stages.iter_mut().filter(|report| report.name == stage).for_each(|report| report.attempts = 15);
+            };
+            yard.manager.save(&live, often, Vec::new(), None).await.expect("it is written");
+            let over = yard.over(id).await;
+            assert_eq!((over.status, over.stage), (expected, stage), "{over:#?}");
+            assert_eq!(yard.launched().0 == folder, stage == Stage::Build);
+        }
+        yard.life.end().await;
+    }
+
+    async fn an_undo_that_can_not_be_done_says_why_and_is_done_as_soon_as_it_can_be(test: TestStore) {
+        let mut test = test;
+        let yard = Yard::begin(&mut test).await;
+        let first = yard.deployed().await.release.expect("a release").id;
+        let (folder, _) = yard.launched();
+        write(&yard.source().join("main.py"), &format!("{MAIN}# two\n"));
+        *lock(&yard.manager.faults.holds) = Some(Stage::HealthCheck);
+        let id = yard.deploy(NewDeployment::default()).await;
+        while tokio::time::timeout(Duration::from_millis(20), yard.manager.faults.died.notified()).await.is_err() {
+            yard.life.clock.advance(1);
+        }
+        let store = yard.life.core.store.clone();
+        let kept = release_find(&mut store.main.read().await.expect("a connection"), first).await.expect("it is read").expect("it is there");
+        let right = serde_json::to_string(&kept.artifact).expect("JSON");
+        let set = async |artifact: String| {
+            let statement = "UPDATE releases SET artifact = $1 WHERE id = $2";
+            let write = store.main.write(move |db| Box::pin(async move { Ok(execute!(db, statement, artifact, first.0)?) }));
+            assert_eq!(write.await.expect("it is written"), 1);
+        };
+        set(r#"{"kind":"command"}"#.into()).await;
+        yard.manager.cancel(&yard.life.admin, id).await.expect("it is cancelled");
+        let said = |lines: &[api::DeploymentLine]| lines.iter().any(|line| line.is_error && line.message.starts_with("it can't be undone yet: "));
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !said(&yard.manager.lines(&yard.life.admin, id, DeploymentLinesQuery::default()).await.expect("they are listed").items) {
+            assert!(Instant::now() < deadline, "nobody is told");
+            tokio::task::yield_now().await;
+        }
+        assert!(yard.get(id).await.is_undoing);
+        set(right).await;
+        assert_eq!(yard.over(id).await.status, DeploymentStatus::Cancelled);
+        yard.life.until(yard.id, Status::Running).await;
+        assert_eq!(yard.launched().0, folder);
         yard.life.end().await;
     }
 

@@ -31,13 +31,21 @@ pub(super) struct Faults {
     died: Notify,
     /// The stage that fails when all of it is done.
     fails: Mutex<Option<Stage>>,
+    /// The stage that is begun again and again, because something is down.
+    stalls: Mutex<Option<Stage>>,
     /// The stage that doesn't end until it is cancelled.
     holds: Mutex<Option<Stage>>,
 }
 
 impl Default for Faults {
     fn default() -> Self {
-        Self { lives: AtomicUsize::new(usize::MAX), died: Notify::new(), fails: Mutex::default(), holds: Mutex::default() }
+        Self {
+            lives: AtomicUsize::new(usize::MAX),
+            died: Notify::new(),
+            fails: Mutex::default(),
+            stalls: Mutex::default(),
+            holds: Mutex::default(),
+        }
     }
 }
 
@@ -57,6 +65,9 @@ impl Faults {
         if *lock(&self.holds) == Some(stage) {
             self.died.notify_one();
             std::future::pending::<()>().await;
+        }
+        if *lock(&self.stalls) == Some(stage) {
+            return Err(api::Error::unavailable("a test said that something is down").into());
         }
         match *lock(&self.fails) == Some(stage) {
             true => Err(Failure::new("a test said so").into()),

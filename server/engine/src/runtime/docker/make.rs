@@ -140,6 +140,13 @@ async fn image(docker: &Docker, name: &str, tell: &(dyn Fn(String) + Sync)) -> R
     if let Some(image) = find(docker, name).await? {
         return Ok(image);
     }
+    if name.starts_with("sha256:") {
+        // An id is known to this engine only: no registry could give it.
+        let id = name.get(..19).unwrap_or(name);
+        return Err(Error::service(format!(
+            "the image {id} of its release was removed from this machine, and was in no registry: deploy the service again, or go back to another release"
+        )));
+    }
     pull(docker, name, tell).await?;
     find(docker, name).await?.ok_or_else(|| Error::service(format!("the image '{name}' isn't there although it was pulled")))
 }

@@ -12,10 +12,12 @@ mod scanner;
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use api::SkippedFolder;
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 
 pub use folder::{Found, Requirements};
 use guarded::{Fingerprint, Guarded};
@@ -140,6 +142,13 @@ pub(crate) fn read_below(path: &Path, relative: &str) -> Result<String, String> 
         folder = folder.folder(OsStr::new(part))?;
     }
     folder.read(name).ok_or_else(|| "it isn't there, is a link, or is closed to Pilothouse".into())
+}
+
+/// Opens a file below `root`, and nothing that a link leads to which has taken the place of it or of a folder on the way since.
+pub(crate) fn open_below(root: &File, path: impl AsRef<Path>) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file: File = openat2(root, path.as_ref(), flags, Mode::empty(), ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS)?.into();
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it isn't a file any more")) }
 }
 
 /// Whether what is in the folder `path` is of those who may say what runs: nobody else may write to it. Fails with why it isn't taken.

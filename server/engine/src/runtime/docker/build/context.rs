@@ -7,13 +7,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use api::ImageBuild;
-use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
 use walkdir::WalkDir;
 
 use super::ignore::Ignored;
-use crate::services::discovery::{guard, read_below};
+use crate::services::discovery::{guard, open_below, read_below};
 
 /// What says which files stay out.
 const IGNORE: &str = ".dockerignore";
@@ -115,7 +114,7 @@ impl Context {
                 Kind::File(length) => {
                     header.set_entry_type(EntryType::Regular);
                     header.set_size(*length);
-                    let file = open(&root, &entry.path).map_err(named)?;
+                    let file = open_below(&root, &entry.path).map_err(named)?;
                     archive.append_data(&mut header, &entry.path, Exactly { file, left: *length })?;
                 }
             }
@@ -158,13 +157,6 @@ fn kind(path: &Path, metadata: &Metadata) -> io::Result<Option<Kind>> {
     } else {
         None
     })
-}
-
-/// Opens a file below `root`, and nothing that a link leads to which has taken the place of it or of a folder on the way since.
-fn open(root: &File, path: &Path) -> io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file: File = openat2(root, path, flags, Mode::empty(), ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS)?.into();
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it isn't a file any more")) }
 }
 
 /// So many bytes of a file: an archive has said how many come.
