@@ -82,12 +82,15 @@ fn browser(steps: &Steps, filter: &[&String], counts: &mut Counts) -> Result {
     })
 }
 
-/// Services of the tests are Python programs with virtual environments of their own.
+/// Services of the tests are Python programs with virtual environments of their own, and some come from Git repositories.
 fn need_python(steps: &Steps) -> Result {
-    if step::succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])) {
+    if !step::succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])) {
+        debian::need(steps, &["python3", "python3-venv"], "the tests run services in Python")?;
+    }
+    if step::succeeds(Command::new("git").arg("--version")) {
         return Ok(());
     }
-    debian::need(steps, &["python3", "python3-venv"], "the tests run services in Python")
+    debian::need(steps, &["git"], "the tests deploy from Git repositories")
 }
 
 fn chromium(steps: &Steps) -> Result<PathBuf> {

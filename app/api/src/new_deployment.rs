@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{DeploymentId, Detail, Limits, Queueing, RuntimeKind, ServiceId, Strategy, is_image_name};
+use crate::{DeploymentId, Detail, Limits, Queueing, RuntimeKind, ServiceId, Strategy, is_image_name, is_reference};
 
 /// The environment that is there from the start: the service itself, as it runs here.
 pub const DEVELOPMENT: &str = "development";
@@ -43,6 +43,8 @@ pub struct NewDeployment {
 pub struct DeploymentConfiguration {
     /// Another image, of a service that is made of one.
     pub image: Option<String>,
+    /// Another branch, tag or whole commit id, of a service that is made of a Git repository.
+    pub reference: Option<String>,
     /// Values of its configuration by name; `null` takes one out. They are saved as a new version of it, when the release is switched to.
     pub values: BTreeMap<String, Value>,
 }
@@ -82,6 +84,9 @@ impl NewDeployment {
         let is_image = self.configuration.image.as_deref().is_none_or(|image| is_image_name(image.trim()));
         let named = "an image is a name as docker run takes it, like nginx:1.27: letters, digits and . _ - / : @, at most 512";
         check("/configuration/image", is_image, named.into());
+        let is_named = self.configuration.reference.as_deref().is_none_or(|name| is_reference(name.trim()));
+        let named = "a branch or a tag is named as Git names it, and a commit by all of its 40 digits";
+        check("/configuration/reference", is_named, named.into());
         faults
     }
 

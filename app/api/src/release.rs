@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{DeploymentId, ReleaseId, ServiceId, Timestamp};
+use crate::{Commit, DeploymentId, ReleaseId, ServiceId, Timestamp};
 
 /// A release of a service: what it runs, with the settings and the configuration that were in force when it was made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,6 +52,9 @@ pub enum Artifact {
         files: u64,
         /// Bytes of all of them.
         bytes: u64,
+        /// The commit that they are of, when they are of a repository.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        commit: Option<Box<Commit>>,
     },
     /// An image, pinned.
     Image {
@@ -65,9 +68,10 @@ pub enum Artifact {
 }
 
 impl Artifact {
-    /// What names it, in short: the first twelve digits of its digest.
+    /// What names it, in short: the first seven digits of its commit, or the first twelve of its digest.
     pub fn short(&self) -> Option<&str> {
         let digest = match self {
+            Artifact::Files { commit: Some(commit), .. } => return Some(commit.short()),
             Artifact::Files { digest, .. } => digest,
             Artifact::Image { digest, .. } => digest.rsplit("sha256:").next()?,
             Artifact::Command => return None,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Dependency, Desired, Diagnosis, Health, HealthCheck, ImagePatch, Limits, PublishedPort, RestartPolicy, Restarts, RuntimeKind,
-    ServiceId, ServiceSpec, Source, Status, Timestamp, Uptime,
+    Dependency, Desired, Diagnosis, Health, HealthCheck, ImagePatch, Limits, PublishedPort, Repository, RestartPolicy, Restarts,
+    RuntimeKind, ServiceId, ServiceSpec, Source, Status, Timestamp, Uptime,
 };
 
 /// A service as the list shows it.
@@ -288,6 +288,8 @@ pub struct NewService {
 pub struct ServicePatch {
     /// For a service of an image: the image, and what its container gets.
     pub source: Option<ImagePatch>,
+    /// For a service of a Git repository: the new one, in place of the old; what is deployed from the next deployment on.
+    pub repository: Option<Repository>,
     /// The new name.
     pub name: Option<String>,
     /// The new description; empty removes it.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Blocked, ContainerOptions, HealthCheck, ImageBuild, Limits, RestartPolicy, RuntimeKind, ServiceId};
+use crate::{Blocked, ContainerOptions, HealthCheck, ImageBuild, Limits, Repository, RestartPolicy, RuntimeKind, ServiceId};
 
 /// What a service is, independent of the runtime that runs it. Each runtime renders it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -108,7 +108,7 @@ impl ServiceSpec {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(
     untagged,
-    expecting = "a source is {\"folder\": path}, {\"command\": [program, ..], \"working_dir\": path}, {\"image\": name} or {\"build\": {\"folder\": path}}"
+    expecting = "a source is {\"folder\": path}, {\"command\": [program, ..], \"working_dir\": path}, {\"image\": name}, {\"build\": {\"folder\": path}} or {\"repository\": {\"url\": address}}"
 )]
 pub enum Source {
     /// A folder; how it is run is found by reading it.
@@ -146,6 +146,11 @@ pub enum Source {
         #[serde(default, skip_serializing_if = "ContainerOptions::is_empty")]
         options: Box<ContainerOptions>,
     },
+    /// A Git repository, of which each deployment takes a commit; how that is run is found by reading it. It isn't run before it is deployed.
+    Repository {
+        /// Which, and what of it.
+        repository: Box<Repository>,
+    },
     /// A container that was there before Pilothouse knew of it. It is found; it can't be made.
     Container {
         /// Its name, which it keeps when Compose makes it anew.
@@ -164,14 +169,15 @@ impl Source {
         match self {
             Source::Folder { folder } => Some(folder),
             Source::Command { working_dir, .. } => Some(working_dir),
-            Source::Image { .. } | Source::Build { .. } | Source::Container { .. } | Source::Demonstration { .. } => None,
+            Source::Image { .. } | Source::Build { .. } | Source::Container { .. } => None,
+            Source::Repository { .. } | Source::Demonstration { .. } => None,
         }
     }
 
     /// Whether its services can run as a user of the system.
     pub const fn can_run_as(&self) -> Result<(), Blocked> {
         match self {
-            Source::Folder { .. } | Source::Command { .. } => Ok(()),
+            Source::Folder { .. } | Source::Command { .. } | Source::Repository { .. } => Ok(()),
             Source::Image { .. } | Source::Build { .. } => Err(Blocked(
                 "what runs in a container is no user of the system; 'options.user' of its source says what it runs as in there",
             )),
@@ -183,7 +189,7 @@ impl Source {
     /// Whether its services can be handed a listening socket, and so be restarted without a break.
     pub const fn can_hand_over(&self) -> Result<(), Blocked> {
         match self {
-            Source::Folder { .. } | Source::Command { .. } => Ok(()),
+            Source::Folder { .. } | Source::Command { .. } | Source::Repository { .. } => Ok(()),
             Source::Image { .. } | Source::Build { .. } => Err(Blocked(
                 "Docker hands no listening socket to a container, so a second copy can't have its port; only a service of a folder or a \
                  command can be restarted without a break",
@@ -197,7 +203,9 @@ impl Source {
     pub const fn runtime(&self) -> RuntimeKind {
         match self {
             Source::Image { .. } | Source::Build { .. } | Source::Container { .. } => RuntimeKind::Docker,
-            Source::Folder { .. } | Source::Command { .. } | Source::Demonstration { .. } => RuntimeKind::Process,
+            Source::Folder { .. } | Source::Command { .. } | Source::Repository { .. } | Source::Demonstration { .. } => {
+                RuntimeKind::Process
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ pub fn release(number: u64, is_current: bool) -> Release {
         id: ReleaseId(uuid::Uuid::from_u128(u128::from(number) + 200)),
         service_id: ServiceId(uuid::Uuid::from_u128(1)),
         number,
-        artifact: Artifact::Files { digest, files: 12, bytes: 3_456 },
+        artifact: Artifact::Files { digest, files: 12, bytes: 3_456, commit: None },
         configuration_version: Some(number),
         created_at: NOW.plus_seconds(-3_600),
         created_by: "anna <b>".into(),

@@ -18,6 +18,8 @@ pub struct DeployForm {
     pub message: String,
     /// Another image; empty takes the one that the service has.
     pub image: String,
+    /// Another branch, tag or commit; empty takes the one that the service has.
+    pub reference: String,
     /// How; empty takes what goes without a break, where that is possible.
     pub strategy: String,
     pub health_seconds: String,
@@ -118,7 +120,11 @@ impl DeployForm {
         let mut numbers = Numbers::default();
         let new = api::NewDeployment {
             deployment_type: text(&self.strategy),
-            configuration: api::DeploymentConfiguration { image: text(&self.image), ..Default::default() },
+            configuration: api::DeploymentConfiguration {
+                image: text(&self.image),
+                reference: text(&self.reference),
+                ..Default::default()
+            },
             message: self.message.trim().to_owned(),
             watch_seconds: numbers.limit("/watch_seconds", "for how long it is watched", &self.watch_seconds),
             health_seconds: numbers.limit("/health_seconds", "how long it has to become healthy", &self.health_seconds),

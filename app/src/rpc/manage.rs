@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::service_form::Numbers;
 #[cfg(feature = "ssr")]
 use super::*;
-use super::{Json, OptionsForm, RpcError, RpcResult, ServiceForm};
+use super::{Json, OptionsForm, RepositoryForm, RpcError, RpcResult, ServiceForm};
 
 /// What the forms that make a service send.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub struct NewServiceForm {
     /// An image to make a container of, in place of a folder.
     #[serde(default)]
     pub image: String,
+    /// A Git repository, in place of both.
+    #[serde(default)]
+    pub repository: RepositoryForm,
     /// Where it listens in its container; empty takes what the image says.
     #[serde(default)]
     pub container_port: String,
@@ -184,6 +187,7 @@ impl NewServiceForm {
             user: String::new(),
             dockerfile: String::new(),
             image: String::new(),
+            repository: RepositoryForm::default(),
             container_port: String::new(),
             options: OptionsForm::default(),
             description: String::new(),
@@ -202,9 +206,16 @@ impl NewServiceForm {
     async fn make(self, context: &RequestContext, form_token: &str) -> api::Result<String> {
         context.check_form_token(form_token)?;
         let (caller, services, start) = (context.caller()?, &context.backend.services, self.start);
-        let id = services.create(caller, self.new_service()?).await?.service.id;
+        let (new, is_deployed) = (self.clone().new_service()?, !self.repository.url.trim().is_empty());
+        let id = services.create(caller, new).await?.service.id;
         if !start {
             return Ok(format!("{}?done=made", crate::path::service(id)));
+        }
+        if is_deployed {
+            let deployed = context.backend.deployments.deploy(caller, id, api::NewDeployment::default()).await;
+            let deployed = deployed
+                .map_err(|error| api::Error { message: format!("the service is made, but isn't deployed: {}", error.message), ..error })?;
+            return Ok(crate::path::deployment(deployed.deployment_id));
         }
         let started = services.start(caller, id).await;
         started.map_err(|error| api::Error { message: format!("the service is made, but isn't started: {}", error.message), ..error })?;
@@ -228,6 +239,15 @@ impl NewServiceForm {
         if !image.is_empty() && has_folder {
             numbers.fault("/source/image", "a service has a folder or an image, not both: leave one of them empty".into());
         }
+        let repository = self.repository.repository();
+        let is_repository = !repository.url.is_empty();
+        if is_repository && (has_folder || !image.is_empty() || !self.dockerfile.trim().is_empty()) {
+            let message = "a service has a repository, a folder or an image: leave the others empty";
+            numbers.fault("/source/repository/url", message.into());
+        }
+        if !is_repository && self.repository != RepositoryForm::default() {
+            numbers.fault("/source/repository/url", "give the address of the repository, or empty what is said of it".into());
+        }
         let dockerfile = self.dockerfile.trim().to_owned();
         if !dockerfile.is_empty() && !command.is_empty() {
             let message = "the command of a service with a Dockerfile is one in the container: empty one of the two";
@@ -236,15 +256,17 @@ impl NewServiceForm {
         if !dockerfile.is_empty() && folder.is_empty() {
             numbers.fault("/source/build/dockerfile", "give the folder that this Dockerfile is in, or empty it".into());
         }
-        if image.is_empty() && folder.is_empty() {
-            numbers.fault("/source/folder", "give a folder, or an image".into());
+        if image.is_empty() && folder.is_empty() && !is_repository {
+            numbers.fault("/source/folder", "give a folder, an image or a repository".into());
         }
         if image.is_empty() && dockerfile.is_empty() && !options.is_empty() {
             let message = "only a service of an image has settings of a container: give an image or a Dockerfile, or empty them";
             numbers.fault("/source/image", message.into());
         }
         numbers.refuse()?;
-        let source = if !image.is_empty() {
+        let source = if is_repository {
+            api::Source::Repository { repository: Box::new(repository) }
+        } else if !image.is_empty() {
             api::Source::Image { image, container_port, options: Box::new(options) }
         } else if !dockerfile.is_empty() {
             let dockerfile = Some(dockerfile).filter(|path| path != "Dockerfile");

@@ -6,7 +6,7 @@ use api::HealthTest;
 use api::{CheckKind, RestartPolicy, ServiceDetail, ServiceId, Source, write_bytes, write_labels, write_variables};
 use serde::{Deserialize, Serialize};
 
-use super::OptionsForm;
+use super::{OptionsForm, RepositoryForm};
 #[cfg(feature = "ssr")]
 use crate::context::RequestContext;
 
@@ -67,6 +67,9 @@ pub struct ServiceForm {
     /// None for other services.
     #[serde(default)]
     pub options: Option<OptionsForm>,
+    /// For a service of a Git repository; none for others.
+    #[serde(default)]
+    pub repository: Option<RepositoryForm>,
 }
 
 impl ServiceForm {
@@ -77,7 +80,11 @@ impl ServiceForm {
         let (image, container_port, options) = match &spec.source {
             Source::Image { image, container_port, options } => (image.clone(), *container_port, Some(OptionsForm::of(options))),
             Source::Build { container_port, options, .. } => (String::new(), *container_port, Some(OptionsForm::of(options))),
-            Source::Folder { .. } | Source::Command { .. } | Source::Container { .. } | Source::Demonstration { .. } => Default::default(),
+            _ => Default::default(),
+        };
+        let repository = match &spec.source {
+            Source::Repository { repository } => Some(RepositoryForm::of(repository)),
+            _ => None,
         };
         Self {
             name: service.name.clone(),
@@ -106,6 +113,7 @@ impl ServiceForm {
             image,
             container_port: number(container_port.map(u32::from)),
             options,
+            repository,
         }
     }
 }
@@ -191,6 +199,7 @@ impl ServiceForm {
         numbers.refuse()?;
         Ok(api::ServicePatch {
             source: None,
+            repository: self.repository.map(|repository| repository.repository()),
             name: Some(self.name.trim().to_owned()),
             description: Some(self.description),
             user: self.user.map(|user| user.trim().to_owned()),

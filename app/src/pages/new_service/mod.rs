@@ -1,4 +1,4 @@
-//! Where a service is made from a folder, a command, a Dockerfile or an image.
+//! Where a service is made from a folder, a command, a Dockerfile, an image or a Git repository.
 
 mod plan;
 
@@ -8,10 +8,11 @@ use leptos::prelude::*;
 use self::plan::{PlanButtons, PlanView};
 use super::service::handover_field::HandoverField;
 use super::service::image_form::{ImageFields, OptionsFields};
+use super::service::repository_fields::RepositoryFields;
 use crate::components::{Empty, Field, LiveForm, PageHead, RestartField, RunAsField, Symbol, Takes, faults};
 use crate::erase::{Erase, Erased};
 use crate::path;
-use crate::rpc::{DrawnUp, NewServiceForm as Form};
+use crate::rpc::{DrawnUp, NewServiceForm as Form, RepositoryForm};
 use crate::viewer::Viewer;
 
 /// The form that makes a service.
@@ -66,6 +67,7 @@ fn NewServiceForm(
     } else {
         "Takes an Admin, unless it runs as a user that is open to you. Empty for a folder with a main.py or app.py. Quotes keep words together; no shell reads it."
     };
+    let is_of_repository = form.repository != RepositoryForm::default();
     view! {
         <section class="panel settings" aria-label="New service" on:input=forget>
             <LiveForm action="/rpc/create_service" plain=path::NEW_SERVICE refused is_wide=true>
@@ -75,13 +77,17 @@ fn NewServiceForm(
                 <RunAsField value=form.user is_free=may_command />
                 <Field name="form[dockerfile]" label="Dockerfile" takes=Takes::Line(4096, false) value=form.dockerfile example="Dockerfile" hint="To have Docker build and run that folder: the path of its Dockerfile in it. Empty runs the folder as a process." />
                 <ImageFields image=form.image container_port=form.container_port is_required=false label="Or an image, for Docker" hint="In place of a folder. It is pulled when it isn't there; its container gets no privileges and none of this machine's folders." />
+                <details class="form-part" open=is_of_repository>
+                    <summary>"Or a Git repository, for a process"</summary>
+                    <div class="form-part"><RepositoryFields form=form.repository is_required=false place="/source/repository" /></div>
+                </details>
                 <Field name="form[port]" label="Port" takes=Takes::NumberOrNothing(1, 65_535) value=form.port example="automatic" hint="It is told by the variable PORT. Empty lets Pilothouse read or choose one." />
                 <Field name="form[environment]" label="Variables" takes=Takes::Lines value=form.environment example="NAME=value" hint="One NAME=value a line, over those of its .env." />
                 <Field name="form[description]" label="Description" takes=Takes::Line(500, false) value=form.description />
                 <RestartField chosen=form.restart />
                 <HandoverField chosen=form.handover hint="Only with a folder or a command. " />
                 <OptionsFields form=form.options />
-                <div class="field form-part"><label><input type="checkbox" name="form[start]" value="true" checked=form.start />" Start it at once"</label></div>
+                <div class="field form-part"><label><input type="checkbox" name="form[start]" value="true" checked=form.start />" Start it at once; of a repository, deploy it"</label></div>
                 <PlanButtons found />
                 <PlanView found />
             </LiveForm>

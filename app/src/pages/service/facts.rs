@@ -65,6 +65,7 @@ fn facts(watched: Watched) -> Vec<(&'static str, String, bool)> {
                 build.facts().into_iter().chain(options.facts()).for_each(|(name, value)| add(name, Some(value), true));
             }
             Source::Container { container } => add("Container", Some(container.clone()), true),
+            Source::Repository { repository } => add("Git repository", Some(repository.label()), true),
             Source::Folder { .. } | Source::Command { .. } | Source::Demonstration { .. } => {}
         }
         if let Some(container) = &detail.container {

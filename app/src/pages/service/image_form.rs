@@ -118,8 +118,9 @@ fn tick(name: &'static str, label: &'static str, is_set: bool) -> Erased {
 }
 
 /// A field with what is wrong with it.
-fn at(place: &'static str, field: Erased) -> Erased {
-    with_faults(move |fault| fault.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')), field)
+pub fn at(place: impl Into<String>, field: Erased) -> Erased {
+    let place = place.into();
+    with_faults(move |fault| fault.strip_prefix(place.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')), field)
 }
 
 /// The same for one of the options of a container.

@@ -18,6 +18,7 @@ mod loads;
 mod logs;
 mod needs_field;
 mod overview;
+pub(super) mod repository_fields;
 mod settings;
 mod tab;
 mod watch;

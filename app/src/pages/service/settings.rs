@@ -10,6 +10,7 @@ use super::image_form::{ImageFields, OptionsFields, container_port_field};
 use super::limits_form::LimitsForm;
 use super::loads::Loads;
 use super::needs_field::NeedsField;
+use super::repository_fields::RepositoryFields;
 use super::watch::Watched;
 use crate::components::{Field, Icon, LiveForm, RestartField, RunAsField, Symbol, Takes, faults};
 use crate::erase::{Erase, shown};
@@ -59,6 +60,7 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>, loads: Loads) -> im
         (_, true) => container_port_field(container_port),
         _ => ().erase(),
     };
+    let repository = form.repository.map(|form| view! { <RepositoryFields form is_required=true place="/repository" /> });
     let options = form.options.filter(|_| is_image || is_built).map(|form| view! { <OptionsFields form /> });
     let environment = if is_foreign {
         view! { <input type="hidden" name="form[environment]" value="" /> }.erase()
@@ -69,7 +71,7 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>, loads: Loads) -> im
         }
         .erase()
     };
-    let files = spec.source.folder().is_some().then(|| {
+    let files = (spec.source.folder().is_some() || repository.is_some()).then(|| {
         view! { <Field name="form[environment_files]" label="Environment files" takes=Takes::Line(2600, false) value=form.environment_files example=".env.production" hint="In its folder, besides .env; of two the later counts, and the variables above over both." /> }
     });
     let user = spec.source.can_run_as().is_ok().then(|| {
@@ -86,6 +88,7 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>, loads: Loads) -> im
                 <Field name="form[description]" label="Description" takes=Takes::Line(500, false) value=form.description />
                 <Field name="form[labels]" label="Labels" takes=Takes::Line(2600, false) value=form.labels example="team=shop tier=web" hint="Services of a label are found, and started or stopped, together." />
                 {image}
+                {repository}
                 <Field name="form[port]" label="Port" takes=Takes::NumberOrNothing(1, 65_535) value=form.port example="automatic" hint="It is told by the variable PORT. Empty lets Pilothouse read or choose one." />
                 <Field name="form[metrics_path]" label="Path of its Prometheus metrics" takes=Takes::Line(1024, true) value=form.metrics_path />
                 {user}

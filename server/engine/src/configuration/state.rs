@@ -104,7 +104,9 @@ impl Manager {
         if matches!(row.spec.source, Source::Container { .. }) {
             return Ok(nothing(vec!["the variables of a container that others have made are set where it is made".into()]));
         }
-        let Some(folder) = folder(&row.spec.source) else { return Ok(nothing(Vec::new())) };
+        // What is deployed of a repository says what it takes.
+        let released = || self.services.pinned(row.id).ok().flatten().and_then(|pinned| pinned.folder.clone());
+        let Some(folder) = folder(&row.spec.source).or_else(released) else { return Ok(nothing(Vec::new())) };
         let user = row.spec.user.as_deref().map(SystemUser::choose).transpose();
         let user = match user {
             Ok(user) => user,

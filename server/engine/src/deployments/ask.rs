@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use api::{
     Artifact, Caller, DEVELOPMENT, Deployment, DeploymentAccepted, DeploymentId, DeploymentKind, DeploymentStatus, Error, EventKind, Hold,
-    NewDeployment, NewRollback, Permission, Queueing, ReleaseId, Result, RuntimeKind, ServiceId, ServiceSpec, Source, Stage, StageStatus,
-    Strategy,
+    NewDeployment, NewRollback, Permission, Queueing, ReleaseId, Repository, Result, RuntimeKind, ServiceId, ServiceSpec, Source, Stage,
+    StageStatus, Strategy,
 };
 
 use super::kept::{Content, Order, Record, content};
@@ -44,12 +44,16 @@ impl Manager {
         if !new.configuration.values.is_empty() {
             caller.require_on(Permission::ConfigChange, id)?;
         }
-        if new.configuration.image.is_some() || !new.resources.is_empty() {
+        let changes = [new.configuration.image.is_some(), new.configuration.reference.is_some(), !new.resources.is_empty()];
+        if changes.contains(&true) {
             caller.require_on(Permission::ServicesChange, id)?;
         }
         let mut spec = row.spec.clone();
         if let Some(image) = &new.configuration.image {
             spec.source = with_image(&spec.source, image)?;
+        }
+        if let Some(reference) = &new.configuration.reference {
+            spec.source = with_reference(&spec.source, reference)?;
         }
         if !new.resources.is_empty() {
             spec.limits = new.resources;
@@ -245,6 +249,7 @@ fn order(release: ReleaseId, content: Option<Content>) -> Order {
     Order {
         new: NewDeployment::default(),
         release,
+        commit: None,
         content,
         before: None,
         switched_at: None,
@@ -270,6 +275,7 @@ fn cancel_waiting(record: &mut Record, by: &str, now: api::Timestamp, why: Optio
 fn deployable(row: &ServiceRow) -> Result<()> {
     let why = match &row.spec.source {
         Source::Folder { .. } | Source::Command { .. } | Source::Image { .. } | Source::Build { .. } => return Ok(()),
+        Source::Repository { .. } => return Ok(()),
         Source::Container { .. } => "others have made its container; deploy it where that is made, or make a service of its image",
         Source::Demonstration { .. } => "the demonstration is a part of Pilothouse, and changes with it",
     };
@@ -299,6 +305,20 @@ fn with_image(source: &Source, image: &str) -> Result<Source> {
             Ok(Source::Image { image: image.trim().to_owned(), container_port: *container_port, options: options.clone() })
         }
         _ => Err(Error::invalid("/configuration/image", "only a service that is made of an image can be given another one")),
+    }
+}
+
+/// That source with another branch, tag or commit.
+pub(super) fn with_reference(source: &Source, reference: &str) -> Result<Source> {
+    match source {
+        Source::Repository { repository } => {
+            let reference = Some(reference.trim().to_owned());
+            Ok(Source::Repository { repository: Box::new(Repository { reference, ..(**repository).clone() }) })
+        }
+        _ => {
+            let message = "only a service that is made of a Git repository has branches, tags and commits";
+            Err(Error::invalid("/configuration/reference", message))
+        }
     }
 }
 

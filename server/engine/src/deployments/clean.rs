@@ -21,6 +21,7 @@ impl Manager {
     pub(super) async fn remove_made(&self, record: &Record) {
         let (id, release) = (record.shown.service_id, record.order.release);
         self.runtimes.forget_image(id, release).await;
+        self.git.remove(release).await;
         let Some(content) = &record.order.content else {
             let archives = self.archives.clone();
             let _ = blocking(move || archives.drop_begun(release)).await;

@@ -9,7 +9,7 @@ use api::{
 use serde_json::{Map, Value};
 
 use super::Manager;
-use super::files::{Manifest, take};
+use super::files::{Manifest, Origin, take};
 use super::kept::{Content, content};
 use crate::configuration;
 use crate::configuration::schema::looks_secret;
@@ -81,7 +81,7 @@ impl Manager {
             return Ok(None);
         }
         let (folder, left_out, user) = (folder.clone(), of.spec.environment_files.clone(), Self::user(&of.spec)?);
-        let taken = blocking_as(user.as_ref(), move || take(Path::new(&folder), &left_out, std::io::sink())).await?;
+        let taken = blocking_as(user.as_ref(), move || take(Path::new(&folder), Origin::Folder, &left_out, std::io::sink())).await?;
         taken.map(Some).map_err(Error::service)
     }
 }

@@ -133,9 +133,21 @@ impl Manifest {
     }
 }
 
+/// What the files of a release are of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A folder in which a service may have run: what it has written isn't a part of the release.
+    Folder,
+    /// A commit: all of it is. What the service writes goes into [`DATA`], unless the commit has that.
+    Commit,
+}
+
+/// The folder that releases of commits share.
+pub(super) const DATA: &str = WRITTEN[0];
+
 /// Takes the files of `folder`; `left_out` are names of files of its first level that aren't a part of it. What it has is written to `out` as an
 /// archive. May block. Fails with why it can't be taken.
-pub(super) fn take(folder: &Path, left_out: &[String], out: impl Write) -> Result<Manifest, String> {
+pub(super) fn take(folder: &Path, origin: Origin, left_out: &[String], out: impl Write) -> Result<Manifest, String> {
     let root = File::open(folder).map_err(|error| format!("'{}' can't be read: {error}", folder.display()))?;
     let mut archive = Builder::new(GzEncoder::new(BufWriter::new(out), Compression::fast()));
     let mut manifest = Manifest::default();
@@ -150,7 +162,7 @@ pub(super) fn take(folder: &Path, left_out: &[String], out: impl Write) -> Resul
             }
             continue;
         }
-        if is_written(&found) {
+        if origin == Origin::Folder && is_written(&found) {
             if found.file_type().is_dir() {
                 walk.skip_current_dir();
             }
@@ -159,7 +171,12 @@ pub(super) fn take(folder: &Path, left_out: &[String], out: impl Write) -> Resul
         }
         let unreadable = |error: &dyn std::fmt::Display| format!("'{path}' can't be read: {error}");
         let metadata = found.metadata().map_err(|error| unreadable(&error))?;
-        let mode = metadata.mode() & 0o7777;
+        let mode = match origin {
+            Origin::Folder => metadata.mode() & 0o7777,
+            // Git knows no other, and how Pilothouse was started has no part in them.
+            Origin::Commit if metadata.mode() & 0o100 != 0 => 0o755,
+            Origin::Commit => 0o644,
+        };
         let mut header = Header::new_gnu();
         header.set_size(0);
         header.set_mode(mode);
@@ -199,6 +216,9 @@ pub(super) fn take(folder: &Path, left_out: &[String], out: impl Write) -> Resul
             ));
         }
         manifest.entries.insert(path, Entry { mode, kind });
+    }
+    if origin == Origin::Commit && !manifest.entries.contains_key(DATA) {
+        manifest.linked.push(DATA.into());
     }
     let done = archive.into_inner().and_then(GzEncoder::finish).and_then(|mut out| out.flush());
     done.map_err(|error| unwritable(&error))?;

@@ -81,6 +81,9 @@ pub(super) struct Order {
     pub new: api::NewDeployment,
     /// The release that it will be: made by it, or the one that is gone back to.
     pub release: ReleaseId,
+    /// The commit that is deployed, and the branch or the tag that it was, once that is known.
+    #[serde(default)]
+    pub commit: Option<(String, Option<String>)>,
     /// What is in it, once that is known.
     pub content: Option<Content>,
     /// What is to be gone back to, once the service is touched.

@@ -10,6 +10,7 @@ mod clean;
 mod difference;
 mod feed;
 mod files;
+mod git;
 mod kept;
 mod live;
 mod plan;
@@ -20,7 +21,7 @@ mod switch;
 mod undo;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 
 use api::{
@@ -32,6 +33,7 @@ use async_trait::async_trait;
 
 use crate::events::NewEvent;
 use crate::runtime::Runtimes;
+use crate::secrets::Vault;
 use crate::services::{Services, blocking_as};
 use crate::store::deployments::{DeploymentFilter, deployment_find, deployment_list, frame_list};
 use crate::store::releases::{Placement, ReleaseRow, placement_find, placement_put, release_find, release_list};
@@ -40,6 +42,7 @@ use crate::{Core, configuration};
 use archives::Archives;
 pub use feed::FrameReader;
 pub(crate) use feed::Frames;
+use git::Git;
 use kept::Record;
 pub(crate) use kept::{deployment_context, placed, release_context};
 use live::{Live, lock};
@@ -52,6 +55,7 @@ pub struct Manager {
     configurations: Arc<configuration::Manager>,
     runtimes: Arc<Runtimes>,
     archives: Archives,
+    git: Git,
     feeds: Arc<Frames>,
     /// Deployments that aren't over and that this instance has looked at.
     live: Mutex<HashMap<DeploymentId, Arc<Live>>>,
@@ -71,6 +75,7 @@ impl Manager {
         feeds: Arc<Frames>,
     ) -> Arc<Self> {
         let archives = Archives::new(releases_folder(&core).join("archives"));
+        let git = Git::new(releases_folder(&core).join("commits"), Vault::of(&core));
         let (live, busy) = (Mutex::default(), Mutex::default());
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
@@ -79,6 +84,7 @@ impl Manager {
             configurations,
             runtimes,
             archives,
+            git,
             feeds,
             live,
             busy,
@@ -199,6 +205,11 @@ impl Manager {
         write.await?;
         self.all_releases(id).await
     }
+}
+
+/// Where the service of a repository writes what all of its releases share, beside these.
+fn shared(release: &Path) -> PathBuf {
+    release.with_file_name("shared")
 }
 
 /// The folder with all releases.

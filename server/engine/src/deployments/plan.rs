@@ -4,6 +4,7 @@ use api::{Caller, DeploymentPlan, NewDeployment, Result, ServiceId, Source, Stra
 
 use super::Manager;
 use super::ask::{Drawn, held};
+use super::run::Stop;
 use crate::services::blocking_as;
 use crate::store::releases::release_find;
 
@@ -32,6 +33,16 @@ impl Manager {
                     Err(why) => obstacle = obstacle.or(Some(format!("'{folder}' can't be run from: {why}"))),
                 }
             }
+            Source::Repository { repository } => match self.git.find(repository).await {
+                Ok((commit, reference)) => {
+                    let is = reference.map_or_else(String::new, |name| format!("{name} is "));
+                    steps.push(format!("fetch {} ({is}{commit})", repository.url));
+                    steps.push("keep its files as a release, and unpack them into a folder of their own".into());
+                    steps.push("install its requirements, if it has some".into());
+                }
+                Err(Stop::Failed(failure)) => obstacle = obstacle.or(Some(failure.error)),
+                Err(Stop::Again(error)) => obstacle = obstacle.or(Some(error.message)),
+            },
             Source::Image { image, .. } => steps.push(format!("pull {image} as its registry has it now, and pin it")),
             Source::Build { build, .. } => steps.push(format!("build the image of {} and pin it", build.folder)),
             _ => {}

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use api::{Artifact, DeploymentKind, ErrorCode, Result, Source, Stage};
+use api::{Artifact, Commit, DeploymentKind, ErrorCode, Repository, Result, Source, Stage};
 
 use super::Manager;
-use super::files::{take, unpack};
+use super::files::{DATA, Origin, take, unpack};
 use super::kept::{Content, Record, release_context, seal};
 use super::live::Live;
 use super::run::{Done, Failure, Stop};
@@ -47,6 +47,9 @@ impl Manager {
                 if let Some(hold) = self.placement(id).await?.and_then(|placement| placement.hold) {
                     return Err(Failure::new(super::ask::held(&row.name, &hold)).into());
                 }
+                if let Source::Repository { repository } = &row.spec.source {
+                    self.find_commit(live, repository).await?;
+                }
                 if let Source::Folder { folder } = &row.spec.source {
                     let (path, user) = (std::path::PathBuf::from(folder), Self::user(&row.spec)?);
                     let read = blocking_as(user.as_ref(), move || crate::services::discovery::read_folder(&path)).await?;
@@ -86,20 +89,33 @@ impl Manager {
         if let (Source::Image { image, .. }, Some(wanted)) = (&mut spec.source, &new.configuration.image) {
             *image = wanted.trim().to_owned();
         }
+        if let Some(reference) = &new.configuration.reference {
+            spec.source = super::ask::with_reference(&spec.source, reference)?;
+        }
         if !new.resources.is_empty() {
             spec.limits = new.resources;
         }
         let configuration = self.configurations.released(id, &new.configuration.values).await?;
         let (mut of_files, mut artifact, mut folder) = (Default::default(), Artifact::Command, None);
         let mut note = "settings and configuration are written down".to_owned();
-        if let Source::Folder { folder: origin } = &spec.source {
-            live.doing(&self.core, format!("taking the files of {origin}"));
-            of_files = self.services.said_by_files(&spec).await?;
+        let (path, origin, commit) = match &spec.source {
+            Source::Folder { folder } => (Some(std::path::PathBuf::from(folder)), Origin::Folder, None),
+            Source::Repository { repository } => {
+                let (path, commit) = self.fetch_commit(live, repository).await?;
+                (Some(path), Origin::Commit, Some(Box::new(commit)))
+            }
+            _ => (None, Origin::Folder, None),
+        };
+        if let Some(path) = path {
+            live.doing(&self.core, format!("taking the files of {}", path.display()));
+            // What Pilothouse has fetched is its own, whoever runs it then.
             let user = Self::user(&spec)?;
-            let (archives, path, left_out) = (self.archives.clone(), std::path::PathBuf::from(origin), spec.environment_files.clone());
+            let reader = if origin == Origin::Folder { user.clone() } else { None };
+            of_files = self.services.said_by_files(&spec, &path, reader.as_ref()).await?;
+            let (archives, left_out) = (self.archives.clone(), spec.environment_files.clone());
             let begun = blocking(move || archives.begin(release)).await?;
             let (written, file) = begun.map_err(|error| Failure::new(format!("its files can't be kept: {error}")))?;
-            let taken = blocking_as(user.as_ref(), move || take(&path, &left_out, file)).await?;
+            let taken = blocking_as(reader.as_ref(), move || take(&path, origin, &left_out, file)).await?;
             let manifest = taken.map_err(Failure::new)?;
             let (archives, kept) = (self.archives.clone(), manifest.clone());
             let digest = blocking(move || archives.keep(&written, &kept)).await?;
@@ -113,12 +129,62 @@ impl Manager {
             let (what, are) = if files == 1 { ("1 file".to_owned(), "is") } else { (format!("{files} files"), "are") };
             let size = if bytes < 100_000 { format!("{:.1} kB", bytes as f64 / 1e3) } else { format!("{:.1} MB", bytes as f64 / 1e6) };
             note = format!("{what} of {size} {are} kept as {}", &digest[..12]);
-            artifact = Artifact::Files { digest, files, bytes };
+            artifact = Artifact::Files { digest, files, bytes, commit };
             folder = Some(self.versions(id, user.as_ref()).await?.join(release.to_string()));
+            self.git.remove(release).await;
         }
         let content = Content { spec, of_files, configuration, artifact, folder };
         self.save(live, move |record| record.order.content = Some(content), Vec::new(), None).await?;
         Ok(Done::with(note))
+    }
+
+    /// Finds out which commit is deployed, once: what is pushed meanwhile is another deployment's.
+    async fn find_commit(&self, live: &Live, repository: &Repository) -> Result<(), Stop> {
+        let record = live.record();
+        if record.order.commit.is_some() {
+            return Ok(());
+        }
+        let mut repository = repository.clone();
+        if let Some(reference) = &record.order.new.configuration.reference {
+            repository.reference = Some(reference.trim().to_owned());
+        }
+        live.doing(&self.core, format!("asking {}", repository.url));
+        let (commit, reference) = self.git.find(&repository).await?;
+        let is = reference.as_deref().map_or_else(String::new, |name| format!("{name} is "));
+        live.line(&self.core, Stage::Validate, format!("{is}commit {commit} of {}", repository.url), false);
+        self.save(live, move |record| record.order.commit = Some((commit, reference)), Vec::new(), None).await?;
+        Ok(())
+    }
+
+    /// Fetches the files of the commit; answers where those of the service are.
+    async fn fetch_commit(&self, live: &Live, repository: &Repository) -> Result<(std::path::PathBuf, Commit), Stop> {
+        let order = live.record().order;
+        let (id, reference) = order.commit.ok_or_else(api::Error::internal)?;
+        let mut told = |line: String| {
+            // So much of it is there; the last of these lines says all.
+            let is_progress = line.contains("% (") && !line.ends_with("done.");
+            live.doing(&self.core, line.clone());
+            if !is_progress {
+                live.line(&self.core, Stage::Prepare, line, false);
+            }
+        };
+        let commit = self.git.fetch(repository, &id, reference.as_deref(), order.release, &mut told).await?;
+        live.line(&self.core, Stage::Prepare, format!("{} {} by {}", commit.short(), commit.subject, commit.author), false);
+        let mut path = self.git.tree(order.release);
+        if let Some(folder) = &repository.folder {
+            path.push(folder);
+            let looked = path.clone();
+            // Nothing in a repository leads out of it.
+            let tree = self.git.tree(order.release);
+            let is_in = blocking(move || {
+                looked.is_dir() && looked.canonicalize().is_ok_and(|plain| tree.canonicalize().is_ok_and(|tree| plain.starts_with(tree)))
+            })
+            .await?;
+            if !is_in {
+                return Err(Failure::new(format!("{} has no folder '{folder}' in the commit {}", repository.url, commit.short())).into());
+            }
+        }
+        Ok((path, commit))
     }
 
     /// Unpacks the files and makes their environment, or makes sure that the image is there; then the release is there.
@@ -167,7 +233,8 @@ impl Manager {
             return Ok(false);
         };
         let user = Self::user(&content.spec).map_err(said)?;
-        let origin = content.spec.source.folder().unwrap_or_default().to_owned();
+        let origin = content.spec.source.folder().map_or_else(|| super::shared(&folder), std::path::PathBuf::from);
+        let is_shared = content.spec.source.folder().is_none();
         let (archives, named) = (self.archives.clone(), digest.clone());
         let opened = blocking(move || Ok::<_, std::io::Error>((archives.manifest(&named)?, archives.open(&named)?))).await.map_err(said)?;
         let (manifest, packed) = match opened {
@@ -177,7 +244,10 @@ impl Manager {
         };
         let to = folder.clone();
         let unpacked = blocking_as(user.as_ref(), move || {
-            if to.is_dir() { Ok(false) } else { unpack(packed, &manifest, origin.as_ref(), &to).map(|()| true) }
+            if is_shared {
+                std::fs::create_dir_all(origin.join(DATA))?;
+            }
+            if to.is_dir() { Ok(false) } else { unpack(packed, &manifest, &origin, &to).map(|()| true) }
         });
         let failed = |error| Failure::new(format!("its files can't be unpacked into {}: {error}", folder.display()));
         unpacked.await.map_err(said)?.map_err(failed)

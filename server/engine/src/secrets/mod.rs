@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use api::{
     Caller, Error, EventKind, KeyRotation, NamedSecret, NewSecret, Permission, Result, Secret, SecretImport, SecretImportReport,
-    SecretName, SecretReveal, SecretUse, SecretValue, Timestamp, secret_references,
+    SecretName, SecretReveal, SecretUse, SecretValue, Source, Timestamp, secret_references,
 };
 use async_trait::async_trait;
 use serde_json::json;
@@ -174,11 +174,15 @@ impl Manager {
     fn all_uses(&self) -> Uses {
         let mut uses = self.uses.get().map(|known| known()).unwrap_or_default();
         for entry in self.core.catalog.all() {
+            let mut add = |name: &str, variable: &str| {
+                let (service_id, service_name) = (entry.service.id, entry.service.name.clone());
+                uses.entry(name.to_owned()).or_default().push(SecretUse { service_id, service_name, variable: variable.to_owned() });
+            };
             for (variable, text) in &entry.spec.environment {
-                for name in secret_references(text) {
-                    let (service_id, service_name) = (entry.service.id, entry.service.name.clone());
-                    uses.entry(name.to_owned()).or_default().push(SecretUse { service_id, service_name, variable: variable.clone() });
-                }
+                secret_references(text).for_each(|name| add(name, variable));
+            }
+            if let Source::Repository { repository } = &entry.spec.source {
+                repository.secret.iter().for_each(|name| add(name, "its Git repository"));
             }
         }
         for uses in uses.values_mut() {

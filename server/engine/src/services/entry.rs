@@ -98,6 +98,7 @@ fn template_type(row: &ServiceRow) -> String {
     match &row.spec.source {
         Source::Folder { .. } => row.found.as_ref().map_or("python", |found| &found.template_type).to_owned(),
         Source::Command { .. } => "command".into(),
+        Source::Repository { .. } => "repository".into(),
         Source::Image { .. } => "image".into(),
         Source::Build { .. } => "dockerfile".into(),
         Source::Container { .. } => "container".into(),
@@ -113,7 +114,7 @@ pub(super) fn command(row: &ServiceRow) -> Option<Vec<String>> {
     row.spec.command.clone().or_else(|| match &row.spec.source {
         Source::Folder { .. } => row.found.as_ref().map(|found| derived(&row.spec, found)),
         Source::Command { command, .. } => Some(command.clone()),
-        Source::Image { .. } | Source::Build { .. } | Source::Container { .. } => None,
+        Source::Image { .. } | Source::Build { .. } | Source::Container { .. } | Source::Repository { .. } => None,
         Source::Demonstration { .. } => Some(["pilothouse", "demo-service", "--port", "$PORT"].map(String::from).into()),
     })
 }

@@ -52,7 +52,11 @@ pub(super) fn changed(source: &Source, patch: &ImagePatch) -> Result<Source> {
             checked_build(build, container_port, &options)?;
             Ok(Source::Build { build: build.clone(), container_port, options })
         }
-        Source::Folder { .. } | Source::Command { .. } | Source::Container { .. } | Source::Demonstration { .. } => {
+        Source::Folder { .. }
+        | Source::Command { .. }
+        | Source::Repository { .. }
+        | Source::Container { .. }
+        | Source::Demonstration { .. } => {
             Err(Error::invalid("/source", "only of a service that is made of an image can this be changed; make another service"))
         }
     }

@@ -10,6 +10,7 @@ use super::failure::LAST_LINES;
 use super::launch::Preparing;
 use super::told::Unreadable;
 use super::{Services, entry, image, lock};
+use crate::user::SystemUser;
 
 /// What a service runs in place of what its source is now.
 #[derive(Clone, PartialEq, Eq)]
@@ -165,9 +166,14 @@ impl Services {
         self.planner.preparing(spec, folder).await
     }
 
-    /// What the files with variables of a service's folder say.
-    pub(crate) async fn said_by_files(&self, spec: &ServiceSpec) -> Result<BTreeMap<String, String>> {
-        self.planner.said_by_files(spec).await
+    /// What the files with variables of a service say that are in `folder`, as `user` sees it when there is one.
+    pub(crate) async fn said_by_files(
+        &self,
+        spec: &ServiceSpec,
+        folder: &Path,
+        user: Option<&SystemUser>,
+    ) -> Result<BTreeMap<String, String>> {
+        self.planner.said_by_files(spec, folder, user).await
     }
 
     /// The last lines that a service wrote since then.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::{Caller, NewService, Result, RuntimeKind, ServicePlan};
+use api::{Caller, NewService, Result, RuntimeKind, ServicePlan, Source};
 
 use super::launch::Plan;
 use super::{Services, entry};
@@ -26,6 +26,12 @@ impl Services {
             notes: Vec::new(),
             obstacle: None,
         };
+        if let Source::Repository { repository } = &row.spec.source {
+            // What its first start does is known once there is something to be started.
+            plan.preparation = vec![format!("its first deployment fetches {} and reads how that is run", repository.label())];
+            plan.notes.push("nothing of the repository runs before it is deployed".into());
+            return Ok(plan);
+        }
         let reserved: BTreeMap<u16, String> = self.reserved(row.id);
         let drawn = Plan { name: &row.name, spec: &row.spec, told: None, pinned: None, last_port: None, reserved: &reserved, held: None };
         match self.planner.plan(drawn).await {

@@ -33,6 +33,9 @@ impl Services {
         if matches!(spec.source, Source::Command { .. }) && same.is_none() {
             return Err(self.refused(caller, ""));
         }
+        if matches!(spec.source, Source::Repository { .. }) && same.is_none_or(|before| before.source != spec.source) {
+            return Err(self.refused(caller, "whatever is in the repository runs as Pilothouse's user, and "));
+        }
         Ok(user)
     }
 
@@ -109,6 +112,7 @@ fn runs_from(source: &Source) -> Option<&str> {
     match source {
         Source::Folder { folder } => Some(folder),
         Source::Build { build, .. } => Some(&build.folder),
-        Source::Command { .. } | Source::Image { .. } | Source::Container { .. } | Source::Demonstration { .. } => None,
+        Source::Command { .. } | Source::Image { .. } | Source::Container { .. } => None,
+        Source::Repository { .. } | Source::Demonstration { .. } => None,
     }
 }

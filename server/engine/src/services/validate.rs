@@ -64,7 +64,7 @@ impl Faults {
         self.check("/environment_files", names.len() <= FILES, "a service has at most 10 files with variables");
         self.check(
             "/environment_files",
-            names.is_empty() || source.folder().is_some(),
+            names.is_empty() || source.folder().is_some() || matches!(source, Source::Repository { .. }),
             "only a service with a folder has files with variables",
         );
         let are_names = names.iter().all(|name| is_file_name(name));
@@ -209,6 +209,10 @@ pub(super) async fn source(source: Source, user: Option<&SystemUser>) -> Result<
         Source::Container { .. } => {
             Err(Error::invalid("/source", "containers that are there are found by themselves; give an image to have one made"))
         }
+        Source::Repository { repository } => {
+            Error::invalid_fields(repository.faults("/source/repository"))?;
+            Ok(Source::Repository { repository })
+        }
         Source::Image { image, container_port, options } => {
             let image = image::checked(&image, container_port, &options)?;
             Ok(Source::Image { image, container_port, options })
@@ -241,7 +245,8 @@ pub(super) async fn found(source: &Source, user: Option<&SystemUser>) -> Result<
     let folder = match source {
         Source::Folder { folder } => folder,
         Source::Build { build, .. } => return dockerfile(build).await.map(|()| None),
-        Source::Command { .. } | Source::Image { .. } | Source::Container { .. } | Source::Demonstration { .. } => return Ok(None),
+        Source::Command { .. } | Source::Image { .. } | Source::Container { .. } => return Ok(None),
+        Source::Repository { .. } | Source::Demonstration { .. } => return Ok(None),
     };
     let path = PathBuf::from(folder);
     let found = blocking_as(user, move || read_folder(&path)).await?;

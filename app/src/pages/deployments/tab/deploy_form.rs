@@ -67,7 +67,12 @@ fn DeployFields(watched: Watched, loads: Loads) -> impl IntoView {
         let hint = "Another one, such as shop/orders:2. Empty takes the one that it has, as its registry has it now.";
         view! { <Field name="form[image]" label="Image" takes=Takes::Line(512, false) value=form.image.clone() hint /> }.erase()
     });
-    let is_plain = DeployForm { message: String::new(), image: String::new(), ..form.clone() } == DeployForm::default();
+    let reference = matches!(spec.source, Source::Repository { .. }).then_some(()).filter(|()| may_name).map(|()| {
+        let hint = "Another branch or tag, or all digits of a commit: the service stays with it. Empty takes the newest commit of the one that it has.";
+        view! { <Field name="form[reference]" label="Branch, tag or commit" takes=Takes::Line(250, false) value=form.reference.clone() hint /> }.erase()
+    });
+    let is_plain =
+        DeployForm { message: String::new(), image: String::new(), reference: String::new(), ..form.clone() } == DeployForm::default();
     let hands_over = spec.handover && spec.source.can_hand_over().is_ok();
     let strategy = strategy_field(spec.source.runtime(), hands_over, &form.strategy);
     let here = path::deployments_of(watched.id);
@@ -77,6 +82,7 @@ fn DeployFields(watched: Watched, loads: Loads) -> impl IntoView {
             <div class="form-part" on:input=forget>
                 <Field name="form[message]" label="Why" takes=Takes::Line(500, false) value=form.message />
                 {image}
+                {reference}
                 <details class="form-part" open=!is_plain>
                     <summary>"How it is deployed"</summary>
                     <div class="form-part">

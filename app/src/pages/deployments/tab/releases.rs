@@ -78,8 +78,15 @@ fn row(id: ServiceId, release: Release, before: Option<u64>, may: bool) -> Erase
     .erase()
 }
 
+/// The branch, what was written to the commit, and who wrote it.
+fn commit_words(commit: &api::Commit) -> String {
+    let branch = commit.reference.as_deref().map(|name| format!("{name}: ")).unwrap_or_default();
+    format!("{branch}{} ({})", commit.subject, commit.author)
+}
+
 fn artifact(artifact: &Artifact) -> String {
     match artifact {
+        Artifact::Files { commit: Some(commit), .. } => commit_words(commit),
         Artifact::Files { files: 1, bytes, .. } => format!("1 file, {}", Unit::Bytes.write(*bytes as f64)),
         Artifact::Files { files, bytes, .. } => format!("{files} files, {}", Unit::Bytes.write(*bytes as f64)),
         Artifact::Image { image, .. } => image.clone(),

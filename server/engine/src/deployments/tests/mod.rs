@@ -1,6 +1,7 @@
 //! Deployments with a runtime that a test controls, on both databases: what becomes of them, of what fails, and of what is killed.
 
 mod fate;
+mod git;
 mod whole;
 
 use std::fs;

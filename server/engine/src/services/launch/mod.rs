@@ -182,16 +182,10 @@ impl Planner {
         Ok(Preparing { prepare, working_dir, user })
     }
 
-    /// What the files with variables of its folder say; of what has none nothing. Fails with `service_failed` when one can't be read.
-    pub async fn said_by_files(&self, spec: &ServiceSpec) -> Result<BTreeMap<String, String>> {
-        let user = self.user(spec)?;
-        match spec.source.folder() {
-            Some(folder) => {
-                let said = environment::of_folder(Path::new(folder), &spec.environment_files, user.as_ref()).await?;
-                Ok(said.into_iter().collect())
-            }
-            None => Ok(BTreeMap::new()),
-        }
+    /// What the files with variables in `folder` say. Fails with `service_failed` when one can't be read.
+    pub async fn said_by_files(&self, spec: &ServiceSpec, folder: &Path, user: Option<&SystemUser>) -> Result<BTreeMap<String, String>> {
+        let said = environment::of_folder(folder, &spec.environment_files, user).await?;
+        Ok(said.into_iter().collect())
     }
 
     /// What a service is told by its files with variables and its settings, the later over the earlier. A file that can't be read is left out.
@@ -224,7 +218,8 @@ impl Planner {
         port: Option<u16>,
     ) -> Result<BTreeMap<String, String>> {
         let mut environment = user.map_or_else(|| self.inherited.for_services().clone(), |user| self.inherited.for_user(user));
-        if spec.source.folder().is_some() && told.is_none() {
+        let has_files = spec.source.folder().is_some() || matches!(spec.source, Source::Repository { .. });
+        if has_files && told.is_none() {
             let of_files = match pinned.filter(|pinned| pinned.folder.is_some()) {
                 Some(pinned) => pinned.of_files.clone().into_iter().collect(),
                 None => environment::of_folder(working_dir, &spec.environment_files, user).await?,
@@ -267,6 +262,10 @@ impl Planner {
             (Source::Command { command, .. }, None, _) => Ok((command.clone(), None)),
             (_, Some(command), found) => self.with_python(spec, command, user, found, working_dir, environment).await,
             (_, None, Some(found)) => self.with_python(spec, &derived(spec, found), user, Some(found), working_dir, environment).await,
+            (Source::Repository { repository }, None, None) => {
+                let label = repository.label();
+                Err(Error::service(format!("nothing in {label} says how to run it: it has neither main.py nor app.py")))
+            }
             (Source::Folder { folder }, None, None) => {
                 Err(Error::service(format!("nothing in '{folder}' says how to run it: it has neither main.py nor app.py")))
             }
@@ -318,6 +317,10 @@ impl Planner {
             }
             Source::Folder { folder } => (released.map_or_else(|| PathBuf::from(folder), Path::to_owned), true),
             Source::Command { working_dir, .. } => (PathBuf::from(working_dir), false),
+            Source::Repository { repository } => match released {
+                Some(released) => (released.to_owned(), true),
+                None => return Err(Error::service(format!("it was never deployed, so nothing of {} is here: deploy it", repository.url))),
+            },
         };
         let looked = path.clone();
         if let Some(why) = user.and_then(|user| user.hindrance(&path)).filter(|_| path.is_dir()) {
