@@ -100,6 +100,7 @@ permissions! {
     ConfigChange = "config:change", Developer, "change configurations";
     DeploymentsRead = "deployments:read", Viewer, "see deployments";
     DeploymentsRun = "deployments:run", Developer, "deploy services";
+    DeploymentsRules = "deployments:rules", Admin, "say when services may be deployed, and deploy in spite of that";
     MetricsRead = "metrics:read", Viewer, "see metrics";
     LogsRead = "logs:read", Viewer, "read logs";
     ActivityRead = "activity:read", Viewer, "see what happened";

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Blocked, DeploymentId, Limit, Release, RuntimeKind, ServiceId, Timestamp};
+use crate::{Blocked, DeploymentId, DeploymentWait, Limit, Release, RuntimeKind, ServiceId, Timestamp};
 
 /// Declares enumerations of one word each: variant, text, and the words that people see.
 macro_rules! words {
@@ -192,6 +192,15 @@ pub struct Deployment {
     pub suggestion: Option<String>,
     /// The last lines that the service wrote before it failed, at most 20, oldest first.
     pub failing_lines: Vec<String>,
+    /// Why it waits, while it does, besides for those before it.
+    #[serde(default)]
+    pub waits_for: Option<DeploymentWait>,
+    /// The name of who has agreed to it.
+    #[serde(default)]
+    pub approved_by: Option<String>,
+    /// Why it waits for nothing, when somebody has said that it is urgent.
+    #[serde(default)]
+    pub urgent: Option<String>,
     /// Whether it is being undone.
     pub is_undoing: bool,
     /// The name of who has cancelled it.

@@ -67,6 +67,10 @@ event_kinds! {
     DeploymentCancelled = "deployment.cancelled", "Deployment cancelled";
     DeploymentRolledBack = "deployment.rolled_back", "Rolled back";
     DeploymentHoldEnded = "deployment.hold_ended", "No longer held";
+    DeploymentApproved = "deployment.approved", "Deployment approved";
+    DeploymentRulesSet = "deployment.rules_set", "Rules of deployments set";
+    DeploymentFreezeSet = "deployment.freeze_set", "Deployments frozen";
+    DeploymentFreezeEnded = "deployment.freeze_ended", "Freeze ended";
     HealthTested = "service.health_tested", "Health check tried out";
     HealthChanged = "service.health_changed", "Health changed";
     SignedIn = "auth.signed_in", "Signed in";

@@ -35,6 +35,8 @@ ids! {
     IncidentId: "incident",
     /// Names one deployment.
     DeploymentId: "deployment",
+    /// Names a time in which no deployment begins.
+    FreezeId: "freeze",
     /// Names one release of a service.
     ReleaseId: "release",
     /// Names one sign-in of one user: a family of refresh tokens.

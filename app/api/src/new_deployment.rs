@@ -32,6 +32,8 @@ pub struct NewDeployment {
     pub watch_seconds: Option<u32>,
     /// How many seconds it has to become healthy, 5 to 3,600; none is 120.
     pub health_seconds: Option<u32>,
+    /// Why it can't wait, at most 500 characters: it begins outside of the windows, in a freeze and without approval then. Needs `deployments:rules`.
+    pub urgent: Option<String>,
     /// What becomes of deployments of the service that wait already; none lets them come first.
     pub queue: Option<Queueing>,
 }
@@ -74,6 +76,9 @@ impl NewDeployment {
         }
         let message = format!("the reason is at most {} characters long, without a zero byte", Self::MESSAGE);
         check("/message", self.message.chars().count() <= Self::MESSAGE && !self.message.contains('\0'), message);
+        let is_said = |reason: &str| !reason.trim().is_empty() && reason.chars().count() <= Self::MESSAGE && !reason.contains('\0');
+        let said = "say why it can't wait, in at most 500 characters, or leave it out";
+        check("/urgent", self.urgent.as_deref().is_none_or(is_said), said.into());
         check(
             "/watch_seconds",
             self.watch_seconds.is_none_or(|seconds| seconds <= 3600),

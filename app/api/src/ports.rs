@@ -13,12 +13,12 @@ use crate::{
     ConfigurationRestore, ConfigurationReveal, ConfigurationSnapshot, ConfigurationSummary, ConfigurationText, ConfigurationTextQuery,
     ConfigurationVerdict, ConfigurationVersion, ConfigurationsApply, ConfigurationsChange, ConfigurationsChanged, ConfigurationsImport,
     ConfigurationsQuery, Credentials, DeletedService, DependencyGraph, DependencyQuery, Deployment, DeploymentAccepted, DeploymentId,
-    DeploymentLine, DeploymentLinesQuery, DeploymentPlan, DeploymentQuery, DifferenceQuery, DiscoveryReport, Error, Event, EventQuery,
-    HealthCheck, HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, KeyRotation, LogLine, LogQuery, Me, MetricsQuery,
-    MetricsSeries, NamedSecret, NewConfiguration, NewDeployment, NewRollback, NewSchema, NewSecret, NewService, NewUser, Origin, Page,
-    ReleaseDifference, ReleaseDifferenceQuery, Releases, Restoration, Result, Secret, SecretImport, SecretImportReport, SecretName,
-    SecretReveal, SecretValue, Service, ServiceDetail, ServiceId, ServicePatch, ServicePlan, ServiceQuery, Session, SessionId, Setup,
-    SystemReport, SystemSeries, Tokens, User, UserId, UserPatch,
+    DeploymentLine, DeploymentLinesQuery, DeploymentPlan, DeploymentQuery, DeploymentRules, DifferenceQuery, DiscoveryReport, Error, Event,
+    EventQuery, Freeze, FreezeId, HealthCheck, HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, KeyRotation, LogLine,
+    LogQuery, Me, MetricsQuery, MetricsSeries, NamedSecret, NewConfiguration, NewDeployment, NewFreeze, NewRollback, NewSchema, NewSecret,
+    NewService, NewUser, Origin, Page, ReleaseDifference, ReleaseDifferenceQuery, Releases, Restoration, Result, Secret, SecretImport,
+    SecretImportReport, SecretName, SecretReveal, SecretValue, Service, ServiceDetail, ServiceId, ServicePatch, ServicePlan, ServiceQuery,
+    Session, SessionId, Setup, SystemReport, SystemSeries, Tokens, User, UserId, UserPatch, Verdict,
 };
 
 /// All ports together: what pages and handlers take from their context.
@@ -227,6 +227,28 @@ pub trait Deployments: Send + Sync {
 
     /// Lets a service that is held at a release be deployed again. Needs `deployments:run`. Fails with `conflict` when it isn't held.
     async fn let_go(&self, caller: &Caller, id: ServiceId) -> Result<Releases>;
+
+    /// When a service may be deployed. Needs `deployments:read`.
+    async fn rules(&self, caller: &Caller, id: ServiceId) -> Result<DeploymentRules>;
+
+    /// Says when a service may be deployed, in place of what was said before. Needs `deployments:rules`.
+    async fn set_rules(&self, caller: &Caller, id: ServiceId, rules: DeploymentRules) -> Result<DeploymentRules>;
+
+    /// The freezes that aren't over, by their beginning. Needs `deployments:read`.
+    async fn freezes(&self, caller: &Caller) -> Result<Vec<Freeze>>;
+
+    /// Sets a freeze. Needs `deployments:rules`. Fails with `conflict` when there are 100.
+    async fn freeze(&self, caller: &Caller, new: NewFreeze) -> Result<Freeze>;
+
+    /// Ends a freeze. Needs `deployments:rules`.
+    async fn end_freeze(&self, caller: &Caller, id: FreezeId) -> Result<()>;
+
+    /// Agrees to a deployment that waits for that. Needs `deployments:run`. Fails with `conflict` when it doesn't wait for that, or the caller has asked
+    /// for it.
+    async fn approve(&self, caller: &Caller, id: DeploymentId, verdict: Verdict) -> Result<Deployment>;
+
+    /// Ends a deployment that waits for somebody to agree. Needs `deployments:run`. Fails with `conflict` when it doesn't wait for that.
+    async fn reject(&self, caller: &Caller, id: DeploymentId, verdict: Verdict) -> Result<Deployment>;
 }
 
 /// Figures over time.

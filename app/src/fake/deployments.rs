@@ -62,6 +62,9 @@ pub fn deployment(number: u64, status: DeploymentStatus) -> Deployment {
         error: has_failed.then(|| "it didn't become <healthy> within 120 s".into()),
         suggestion: has_failed.then(|| "mend line 3 of main.py".into()),
         failing_lines: if has_failed { vec!["NameError: name <x> is not defined".into()] } else { Vec::new() },
+        waits_for: None,
+        approved_by: None,
+        urgent: None,
         is_undoing: false,
         cancelled_by: None,
         created_by: "anna <b>".into(),
@@ -183,5 +186,43 @@ impl Deployments for Fake {
             Some(_) => Ok(Releases { held: None, ..self.releases.clone() }),
             None => Err(Error::conflict("it isn't held")),
         }
+    }
+
+    async fn rules(&self, caller: &Caller, id: ServiceId) -> Result<DeploymentRules> {
+        caller.require_on(Permission::DeploymentsRead, id)?;
+        self.find(id)?;
+        Ok(DeploymentRules::default())
+    }
+
+    async fn set_rules(&self, caller: &Caller, id: ServiceId, rules: DeploymentRules) -> Result<DeploymentRules> {
+        caller.require_on(Permission::DeploymentsRules, id)?;
+        Error::invalid_fields(rules.faults())?;
+        Ok(rules)
+    }
+
+    async fn freezes(&self, caller: &Caller) -> Result<Vec<Freeze>> {
+        caller.require(Permission::DeploymentsRead)?;
+        Ok(Vec::new())
+    }
+
+    async fn freeze(&self, caller: &Caller, new: NewFreeze) -> Result<Freeze> {
+        caller.require(Permission::DeploymentsRules)?;
+        let NewFreeze { service_id, from, to, reason } = new;
+        let id = FreezeId(uuid::Uuid::from_u128(1));
+        Ok(Freeze { id, service_id, from: from.unwrap_or(NOW), to, reason, created_by: caller.name.clone() })
+    }
+
+    async fn end_freeze(&self, caller: &Caller, _: FreezeId) -> Result<()> {
+        caller.require(Permission::DeploymentsRules)
+    }
+
+    async fn approve(&self, caller: &Caller, id: DeploymentId, _: Verdict) -> Result<Deployment> {
+        caller.require(Permission::DeploymentsRun)?;
+        self.find_deployment(id).cloned()
+    }
+
+    async fn reject(&self, caller: &Caller, id: DeploymentId, _: Verdict) -> Result<Deployment> {
+        caller.require(Permission::DeploymentsRun)?;
+        self.find_deployment(id).cloned()
     }
 }

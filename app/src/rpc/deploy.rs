@@ -24,6 +24,8 @@ pub struct DeployForm {
     pub strategy: String,
     pub health_seconds: String,
     pub watch_seconds: String,
+    /// Why it can't wait; empty lets it.
+    pub urgent: String,
     /// A box that isn't sent when it isn't ticked: whether deployments that wait are cancelled.
     pub replace: bool,
 }
@@ -128,6 +130,7 @@ impl DeployForm {
             message: self.message.trim().to_owned(),
             watch_seconds: numbers.limit("/watch_seconds", "for how long it is watched", &self.watch_seconds),
             health_seconds: numbers.limit("/health_seconds", "how long it has to become healthy", &self.health_seconds),
+            urgent: text(&self.urgent),
             queue: self.replace.then_some(api::Queueing::Replace),
             ..api::NewDeployment::default()
         };

@@ -328,6 +328,7 @@ mod tests {
             image: String::new(),
             container_port: String::new(),
             options: None,
+            repository: None,
         }
     }
 

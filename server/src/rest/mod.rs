@@ -3,6 +3,7 @@
 mod activity;
 mod auth;
 mod configurations;
+mod deployment_rules;
 mod deployments;
 mod documents;
 mod logs;
@@ -37,6 +38,7 @@ pub fn routes() -> OpenApiRouter<Arc<Server>> {
         .merge(services::routes())
         .merge(configurations::routes())
         .merge(deployments::routes())
+        .merge(deployment_rules::routes())
         .merge(metrics::routes())
         .merge(logs::routes())
         .merge(activity::routes())

@@ -6,6 +6,7 @@ use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_navigate, use_query_map};
 use leptos_router::params::ParamsMap;
 
+use super::freezes::Freezes;
 use super::table::DeploymentTable;
 use crate::components::{Empty, Failure, Icon, PageHead, Skeleton, Symbol};
 use crate::erase::{Erase, Erased};
@@ -21,6 +22,7 @@ const PAGE: u32 = 50;
 pub fn ListView() -> impl IntoView {
     let params = use_query_map();
     let query = Memo::new(move |_| params.with(read));
+    let at = Memo::new(move |_| params.with(|params| params.get_str("at").and_then(|text| text.parse::<u64>().ok())));
     let page = Resource::new_blocking(move || query.get(), list_deployments);
     let about = "What was taken to where it runs, by whom, and what became of it.";
     view! {
@@ -34,6 +36,7 @@ pub fn ListView() -> impl IntoView {
                 }
             })}
         </Transition>
+        <Freezes at />
     }
     .erase()
 }

@@ -2,6 +2,7 @@
 
 mod difference;
 mod follow;
+mod freezes;
 mod list;
 mod log;
 mod mark;
@@ -11,8 +12,9 @@ mod progress;
 mod stages;
 mod tab;
 mod table;
+mod waiting;
 
-use api::{Deployment, DeploymentKind};
+use api::{Deployment, DeploymentKind, Timestamp};
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
@@ -53,6 +55,11 @@ fn took(seconds: f64) -> String {
         60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
         _ => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
     }
+}
+
+/// A time to come, of UTC, as it can be typed.
+fn utc(at: Timestamp) -> String {
+    format!("{} UTC", at.to_string().chars().take(16).collect::<String>().replace('T', " "))
 }
 
 /// What the form that led here did.

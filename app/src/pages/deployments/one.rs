@@ -9,6 +9,7 @@ use super::log::Log;
 use super::outcome::Outcome;
 use super::progress::Progress;
 use super::stages::Stages;
+use super::waiting::Waiting;
 use super::{done, what};
 use crate::components::{Ago, Empty, Failure, Icon, LiveForm, PageHead, Skeleton, Symbol};
 use crate::erase::{Erase, Erased, shown};
@@ -85,6 +86,7 @@ fn Found(read: DeploymentRead, after: Option<u64>) -> impl IntoView {
         <PageHead title about=view! { {about}{why} }.erase() actions=actions(deployment) />
         {asked}
         <div class="settings">
+            <Waiting followed />
             <Progress followed />
             <Cancel followed />
             <Outcome deployment />

@@ -38,6 +38,9 @@ impl Manager {
             return Err(Error::invalid("/service_id", "this is another service than the one of the address; leave it out"));
         }
         Error::invalid_fields(new.faults())?;
+        if new.urgent.is_some() {
+            caller.require_on(Permission::DeploymentsRules, id)?;
+        }
         let row = self.services.row_of(id)?;
         deployable(&row)?;
         let strategy = strategy(new, &row.spec)?;
@@ -74,7 +77,10 @@ impl Manager {
         let queue = new.queue.unwrap_or(Queueing::Wait);
         let message = new.message.trim().to_owned();
         let release = ReleaseId(self.core.clock.new_uuid());
-        let text = format!("{} asked for a deployment of {}", caller.name, row.name);
+        let text = match &new.urgent {
+            Some(why) => format!("{} asked for a deployment of {} that can't wait: {}", caller.name, row.name, why.trim()),
+            None => format!("{} asked for a deployment of {}", caller.name, row.name),
+        };
         let order = Order { new, ..order(release, None) };
         self.add(caller, &row, (DeploymentKind::Deploy, strategy), order, message, queue, text).await
     }
@@ -110,12 +116,13 @@ impl Manager {
         caller: &Caller,
         row: &ServiceRow,
         (kind, strategy): (DeploymentKind, Strategy),
-        order: Order,
+        mut order: Order,
         message: String,
         queue: Queueing,
         text: String,
     ) -> Result<DeploymentAccepted> {
         let (service, now) = (row.id, self.core.clock.now());
+        order.asked_by = caller.user_id;
         let deployment_id = DeploymentId(self.core.clock.new_uuid());
         let mut shown = Deployment {
             id: deployment_id,
@@ -134,6 +141,9 @@ impl Manager {
             error: None,
             suggestion: None,
             failing_lines: Vec::new(),
+            waits_for: None,
+            approved_by: None,
+            urgent: order.new.urgent.as_deref().map(|why| why.trim().to_owned()),
             is_undoing: false,
             cancelled_by: None,
             created_by: caller.name.clone(),
@@ -219,6 +229,10 @@ impl Manager {
             return Err(blocked(why));
         }
         live.cancel.cancel();
+        if live.record().shown.status.is_over() {
+            // Nobody carries it out.
+            lock(&self.live).remove(&id);
+        }
         self.wake(service);
         self.complete(&live.record()).await
     }
@@ -249,6 +263,7 @@ fn order(release: ReleaseId, content: Option<Content>) -> Order {
     Order {
         new: NewDeployment::default(),
         release,
+        asked_by: None,
         commit: None,
         content,
         before: None,
@@ -260,7 +275,7 @@ fn order(release: ReleaseId, content: Option<Content>) -> Order {
 }
 
 /// Ends one that hasn't begun.
-fn cancel_waiting(record: &mut Record, by: &str, now: api::Timestamp, why: Option<&str>) {
+pub(super) fn cancel_waiting(record: &mut Record, by: &str, now: api::Timestamp, why: Option<&str>) {
     let shown = &mut record.shown;
     (shown.status, shown.cancelled_by, shown.finished_at) = (DeploymentStatus::Cancelled, Some(by.to_owned()), Some(now));
     shown.error =

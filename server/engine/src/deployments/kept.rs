@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use api::{Artifact, Deployment, DeploymentId, DeploymentStatus, Error, Hold, ReleaseId, Result, ServiceId, ServiceSpec, Timestamp};
+use api::{
+    Artifact, Deployment, DeploymentId, DeploymentStatus, Error, Hold, ReleaseId, Result, ServiceId, ServiceSpec, Timestamp, UserId,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +83,9 @@ pub(super) struct Order {
     pub new: api::NewDeployment,
     /// The release that it will be: made by it, or the one that is gone back to.
     pub release: ReleaseId,
+    /// Who has asked for it; none when that wasn't a person.
+    #[serde(default)]
+    pub asked_by: Option<UserId>,
     /// The commit that is deployed, and the branch or the tag that it was, once that is known.
     #[serde(default)]
     pub commit: Option<(String, Option<String>)>,

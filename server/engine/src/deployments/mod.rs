@@ -10,24 +10,27 @@ mod clean;
 mod difference;
 mod feed;
 mod files;
+mod gate;
 mod git;
 mod kept;
 mod live;
 mod plan;
 mod progress;
+mod rules;
 mod run;
 mod stages;
 mod switch;
 mod undo;
+mod windows;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 
 use api::{
-    Caller, Deployment, DeploymentAccepted, DeploymentId, DeploymentLine, DeploymentLinesQuery, DeploymentPlan, DeploymentQuery, Error,
-    EventKind, NewDeployment, NewRollback, Page, Permission, Release, ReleaseDifference, ReleaseDifferenceQuery, ReleaseId, Releases,
-    Result, ServiceId, ServiceSpec,
+    Caller, Deployment, DeploymentAccepted, DeploymentId, DeploymentLine, DeploymentLinesQuery, DeploymentPlan, DeploymentQuery,
+    DeploymentRules, Error, EventKind, Freeze, FreezeId, NewDeployment, NewFreeze, NewRollback, Page, Permission, Release,
+    ReleaseDifference, ReleaseDifferenceQuery, ReleaseId, Releases, Result, ServiceId, ServiceSpec, Timestamp, Verdict,
 };
 use async_trait::async_trait;
 
@@ -61,6 +64,8 @@ pub struct Manager {
     live: Mutex<HashMap<DeploymentId, Arc<Live>>>,
     /// Services whose deployments are being carried out, and whether more has come.
     busy: Mutex<HashMap<ServiceId, bool>>,
+    /// Services with deployments that wait for a time, and when that is.
+    due: Mutex<HashMap<ServiceId, Timestamp>>,
     #[cfg(test)]
     faults: tests::Faults,
 }
@@ -76,7 +81,7 @@ impl Manager {
     ) -> Arc<Self> {
         let archives = Archives::new(releases_folder(&core).join("archives"));
         let git = Git::new(releases_folder(&core).join("commits"), Vault::of(&core));
-        let (live, busy) = (Mutex::default(), Mutex::default());
+        let (live, busy, due) = (Mutex::default(), Mutex::default(), Mutex::default());
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
             core,
@@ -88,6 +93,7 @@ impl Manager {
             feeds,
             live,
             busy,
+            due,
             #[cfg(test)]
             faults: Default::default(),
         })
@@ -290,6 +296,41 @@ impl api::ports::Deployments for Manager {
     async fn let_go(&self, caller: &Caller, id: ServiceId) -> Result<Releases> {
         caller.require_on(Permission::DeploymentsRun, id)?;
         self.end_hold(caller, id).await
+    }
+
+    async fn rules(&self, caller: &Caller, id: ServiceId) -> Result<DeploymentRules> {
+        caller.require_on(Permission::DeploymentsRead, id)?;
+        self.rules_of(id).await
+    }
+
+    async fn set_rules(&self, caller: &Caller, id: ServiceId, rules: DeploymentRules) -> Result<DeploymentRules> {
+        caller.require_on(Permission::DeploymentsRules, id)?;
+        self.put_rules(caller, id, rules).await
+    }
+
+    async fn freezes(&self, caller: &Caller) -> Result<Vec<Freeze>> {
+        caller.require(Permission::DeploymentsRead)?;
+        self.all_freezes().await
+    }
+
+    async fn freeze(&self, caller: &Caller, new: NewFreeze) -> Result<Freeze> {
+        caller.require(Permission::DeploymentsRules)?;
+        self.add_freeze(caller, new).await
+    }
+
+    async fn end_freeze(&self, caller: &Caller, id: FreezeId) -> Result<()> {
+        caller.require(Permission::DeploymentsRules)?;
+        self.remove_freeze(caller, id).await
+    }
+
+    async fn approve(&self, caller: &Caller, id: DeploymentId, verdict: Verdict) -> Result<Deployment> {
+        caller.require(Permission::DeploymentsRun)?;
+        self.judge(caller, id, verdict, true).await
+    }
+
+    async fn reject(&self, caller: &Caller, id: DeploymentId, verdict: Verdict) -> Result<Deployment> {
+        caller.require(Permission::DeploymentsRun)?;
+        self.judge(caller, id, verdict, false).await
     }
 }
 

@@ -4,6 +4,7 @@ use api::{Caller, DeploymentPlan, NewDeployment, Result, ServiceId, Source, Stra
 
 use super::Manager;
 use super::ask::{Drawn, held};
+use super::gate::Asked;
 use super::run::Stop;
 use crate::services::blocking_as;
 use crate::store::releases::release_find;
@@ -46,6 +47,11 @@ impl Manager {
             Source::Image { image, .. } => steps.push(format!("pull {image} as its registry has it now, and pin it")),
             Source::Build { build, .. } => steps.push(format!("build the image of {} and pin it", build.folder)),
             _ => {}
+        }
+        let asked = Asked { service_id: id, created_by: &caller.name, is_free: new.urgent.is_some(), is_approved: false };
+        let wait = self.gate(id).await?.holds(&asked, self.core.clock.now());
+        if let Some(wait) = &wait {
+            steps.insert(0, format!("wait: {}", wait.reason));
         }
         let names: Vec<_> = new.configuration.values.keys().map(String::as_str).collect();
         if !names.is_empty() {

@@ -98,6 +98,7 @@ impl Manager {
                     Err(error) => tracing::warn!(%error, "deployments_not_resumed"),
                 }
             }
+            self.wake_due();
             tokio::time::sleep(AGAIN).await;
         }
     }
@@ -142,12 +143,17 @@ impl Manager {
         }
     }
 
-    /// The one that is under way, or else the one that has waited longest.
+    /// The one that is under way, or else the one that has waited longest of those that may begin.
     async fn next(&self, service: ServiceId) -> Result<Option<Arc<Live>>> {
         let rows = deployment_open(&mut self.core.store.main.read().await?).await?;
         let mut rows: Vec<_> = rows.into_iter().filter(|row| row.shown.service_id == service).collect();
-        rows.sort_by_key(|row| (row.shown.status != DeploymentStatus::Running, row.seq));
-        let Some(row) = rows.into_iter().next() else { return Ok(None) };
+        rows.sort_by_key(|row| row.seq);
+        let running = rows.iter().position(|row| row.shown.status == DeploymentStatus::Running);
+        let row = match running {
+            Some(at) => Some(rows.swap_remove(at)),
+            None => self.first_open(service, rows).await?,
+        };
+        let Some(row) = row else { return Ok(None) };
         let id = row.shown.id;
         let known = lock(&self.live).get(&id).cloned();
         match known {
@@ -234,6 +240,7 @@ impl Manager {
         let change = |record: &mut Record| {
             record.shown.status = DeploymentStatus::Running;
             record.shown.started_at.get_or_insert(now);
+            record.shown.waits_for = None;
             let stage = record.shown.stage;
             progress::begin(&mut record.shown, stage, now);
         };

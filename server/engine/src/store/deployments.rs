@@ -182,7 +182,7 @@ pub async fn deployment_forget(db: &mut Conn, id: ServiceId) -> Result<()> {
     ] {
         execute!(db, statement, id.0)?;
     }
-    Ok(())
+    super::deployment_rules::rules_forget(db, id).await
 }
 
 impl TryFrom<Raw> for DeploymentRow {

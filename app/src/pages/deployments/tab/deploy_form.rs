@@ -71,6 +71,11 @@ fn DeployFields(watched: Watched, loads: Loads) -> impl IntoView {
         let hint = "Another branch or tag, or all digits of a commit: the service stays with it. Empty takes the newest commit of the one that it has.";
         view! { <Field name="form[reference]" label="Branch, tag or commit" takes=Takes::Line(250, false) value=form.reference.clone() hint /> }.erase()
     });
+    let urgent = expect_context::<Viewer>().may(Permission::DeploymentsRules).then(|| {
+        let hint = "It begins outside of windows, in a freeze and without approval then, and the activity says why.";
+        view! { <Field name="form[urgent]" label="Why it can't wait" takes=Takes::Line(500, false) value=form.urgent.clone() hint /> }
+            .erase()
+    });
     let is_plain =
         DeployForm { message: String::new(), image: String::new(), reference: String::new(), ..form.clone() } == DeployForm::default();
     let hands_over = spec.handover && spec.source.can_hand_over().is_ok();
@@ -89,6 +94,7 @@ fn DeployFields(watched: Watched, loads: Loads) -> impl IntoView {
                         {strategy}
                         <Field name="form[health_seconds]" label="Seconds to become healthy" takes=Takes::NumberOrNothing(5, 3_600) value=form.health_seconds example="120" hint="When it isn't well by then, what was before is gone back to." />
                         <Field name="form[watch_seconds]" label="Seconds to watch it" takes=Takes::NumberOrNothing(0, 3_600) value=form.watch_seconds example="0" hint="After it is healthy: when it isn't well within them, what was before is gone back to." />
+                        {urgent}
                         <div class="field"><label><input type="checkbox" name="form[replace]" value="true" checked=form.replace />" Cancel deployments of it that wait"</label></div>
                     </div>
                 </details>

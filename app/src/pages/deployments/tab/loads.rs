@@ -1,11 +1,16 @@
 //! What the page loads: asked for where it begins, and side by side.
 
-use api::{Deployment, DeploymentQuery, Limit, Page, ReleaseDifference, ReleaseDifferenceQuery, Releases, ServiceDetail, ServiceId};
+use api::{
+    Deployment, DeploymentQuery, DeploymentRules, Limit, Page, ReleaseDifference, ReleaseDifferenceQuery, Releases, ServiceDetail,
+    ServiceId,
+};
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
 use crate::pages::service::Wanted;
-use crate::rpc::{RpcError, RpcResult, TriedDeployment, get_release_difference, get_service, list_deployments, list_releases};
+use crate::rpc::{
+    RpcError, RpcResult, TriedDeployment, get_deployment_rules, get_release_difference, get_service, list_deployments, list_releases,
+};
 
 /// Deployments that the tab shows.
 pub const HISTORY: u32 = 20;
@@ -30,6 +35,8 @@ pub struct Loads {
     pub chosen: Memo<(Option<u64>, Option<u64>)>,
     /// Whether the form that led here has let the service go.
     pub is_let_go: Memo<bool>,
+    /// Whether the form that led here has said when the service may be deployed.
+    pub are_rules_set: Memo<bool>,
     /// A form that was posted to this page, when it was.
     pub tried: StoredValue<Option<TriedDeployment>>,
     /// The service.
@@ -38,6 +45,8 @@ pub struct Loads {
     pub releases: Wanted<Releases>,
     /// Its newest deployments.
     pub history: Wanted<Page<Deployment>>,
+    /// When it may be deployed.
+    pub rules: Wanted<DeploymentRules>,
     /// What is different between the releases that the address names.
     pub difference: Wanted<ReleaseDifference>,
 }
@@ -60,11 +69,15 @@ impl Loads {
         // With every form that leads here it is another, and all is loaded anew.
         let at = Memo::new(move |_| number("at"));
         let on = move |wanted: fn(Part) -> bool| id.get().ok().filter(|_| part.get().is_some_and(wanted));
+        let is_done = move |what: &'static str| {
+            Memo::new(move |_| query.with(|query| query.get_str("done") == Some(what) && query.get_str("__err").is_none()))
+        };
         let with_releases = |part| part != Part::Difference;
         Self {
             part,
             chosen,
-            is_let_go: Memo::new(move |_| query.with(|query| query.get_str("done") == Some("let-go") && query.get_str("__err").is_none())),
+            is_let_go: is_done("let-go"),
+            are_rules_set: is_done("rules-set"),
             tried: StoredValue::new(SharedValue::new(use_context::<TriedDeployment>).into_inner()),
             detail: Resource::new(move || id.get(), |id| async move { get_service(id.map_err(RpcError)?).await }),
             releases: Resource::new(move || (on(with_releases), at.get()), |(id, _)| async move { Some(list_releases(id?).await) }),
@@ -74,6 +87,10 @@ impl Loads {
                     let limit = Limit::new(HISTORY).unwrap_or_default();
                     Some(list_deployments(DeploymentQuery { service_id: Some(id?), limit, ..DeploymentQuery::default() }).await)
                 },
+            ),
+            rules: Resource::new(
+                move || (on(|part| part == Part::All), at.get()),
+                |(id, _)| async move { Some(get_deployment_rules(id?).await) },
             ),
             difference: Resource::new(
                 move || (on(|part| part != Part::All), chosen.get()),

@@ -5,9 +5,10 @@ mod deploy_form;
 mod loads;
 mod plan;
 mod releases;
+mod rules;
 mod standing;
 
-use api::{Deployment, DeploymentQuery, Limit, Page, Releases, ServiceDetail};
+use api::{Deployment, DeploymentQuery, DeploymentRules, Limit, Page, Releases, ServiceDetail};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -15,6 +16,7 @@ use self::compare::{Difference, RollBack};
 use self::deploy_form::DeployPanel;
 use self::loads::{HISTORY, Loads, Part};
 use self::releases::ReleaseTable;
+use self::rules::Rules;
 use self::standing::{Current, Standing};
 use super::done;
 use super::table::DeploymentTable;
@@ -59,6 +61,7 @@ fn Frame(detail: ServiceDetail, loads: Loads) -> impl IntoView {
         <DiagnosisPanel watched />
         <TabLinks id tab=Memo::new(|_| Some(Tab::Deployments)) />
         {shown(move || loads.is_let_go.get().then(|| done("It is held no more and can be deployed.")))}
+        {shown(move || loads.are_rules_set.get().then(|| done("Saved. What waits is looked at anew.")))}
         <div class="settings">{content}</div>
     }
     .erase()
@@ -68,9 +71,13 @@ fn all(watched: Watched, loads: Loads) -> Erased {
     view! {
         <Transition fallback=|| view! { <Skeleton lines=8 /> }.erase()>
             {move || Suspend::new(async move {
-                match (wait(loads.releases).await, wait(loads.history).await) {
-                    (Some(Ok(releases)), Some(Ok(history))) => view! { <All watched loads releases history /> }.erase(),
-                    (Some(Err(error)), _) | (_, Some(Err(error))) => view! { <Failure error=error.0 /> }.erase(),
+                match (wait(loads.releases).await, wait(loads.history).await, wait(loads.rules).await) {
+                    (Some(Ok(releases)), Some(Ok(history)), Some(Ok(rules))) => {
+                        view! { <All watched loads releases history rules /> }.erase()
+                    }
+                    (Some(Err(error)), ..) | (_, Some(Err(error)), _) | (_, _, Some(Err(error))) => {
+                        view! { <Failure error=error.0 /> }.erase()
+                    }
                     _ => ().erase(),
                 }
             })}
@@ -80,7 +87,7 @@ fn all(watched: Watched, loads: Loads) -> Erased {
 }
 
 #[component]
-fn All(watched: Watched, loads: Loads, releases: Releases, history: Page<Deployment>) -> impl IntoView {
+fn All(watched: Watched, loads: Loads, releases: Releases, history: Page<Deployment>, rules: DeploymentRules) -> impl IntoView {
     let id = watched.id;
     let current = RwSignal::new(Current::of(&releases, &history.items));
     let releases = RwSignal::new(releases);
@@ -101,6 +108,7 @@ fn All(watched: Watched, loads: Loads, releases: Releases, history: Page<Deploym
     view! {
         <Standing id releases current />
         <DeployPanel watched loads releases />
+        <Rules id rules />
         <ReleaseTable id releases />
         <section class="panel" aria-labelledby="history-title">
             <header class="panel-head"><h2 class="panel-title" id="history-title">"History"</h2></header>

@@ -2,6 +2,7 @@
 
 mod fate;
 mod git;
+mod rules;
 mod whole;
 
 use std::fs;
@@ -96,6 +97,9 @@ pub(crate) fn shown() -> Deployment {
         error: None,
         suggestion: None,
         failing_lines: Vec::new(),
+        waits_for: None,
+        approved_by: None,
+        urgent: None,
         is_undoing: false,
         cancelled_by: None,
         created_by: "ann".into(),
