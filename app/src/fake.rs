@@ -2,6 +2,7 @@
 
 mod accounts;
 mod configurations;
+mod deploy_hooks;
 mod deployments;
 mod secrets;
 
@@ -11,6 +12,7 @@ use api::ports::{Activity, Logs, Monitoring, Services, System};
 use api::*;
 use async_trait::async_trait;
 
+pub use self::deploy_hooks::hook;
 pub use self::deployments::{deployment, release};
 pub use self::secrets::secret;
 use crate::context::{Assets, RequestContext};
@@ -54,6 +56,8 @@ pub struct Fake {
     pub deployment_lines: Vec<DeploymentLine>,
     /// The releases of every service.
     pub releases: Releases,
+    /// The webhooks of every service.
+    pub hooks: Vec<DeployHook>,
     /// What would keep every deployment from succeeding.
     pub obstacle: Option<String>,
     /// Whether there is no user yet.
@@ -99,6 +103,7 @@ impl Fake {
             services: port.clone(),
             configurations: port.clone(),
             deployments: port.clone(),
+            deploy_hooks: port.clone(),
             monitoring: port.clone(),
             logs: port.clone(),
             activity: port.clone(),
@@ -109,7 +114,7 @@ impl Fake {
         };
         RequestContext {
             backend,
-            caller: role.map(|role| Caller { user_id: None, name: "ada".into(), role, session_id: None }),
+            caller: role.map(|role| Caller { user_id: None, name: "ada".into(), role, session_id: None, only: None }),
             form_token: "form-token".into(),
             origin: Origin::default(),
             assets: Arc::new(Assets {

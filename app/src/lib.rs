@@ -46,6 +46,8 @@ pub mod session;
 mod shell;
 mod theme;
 mod viewer;
+#[cfg(all(test, feature = "ssr"))]
+mod webhook_page_tests;
 
 mod routes;
 

@@ -101,6 +101,11 @@ pub fn roll_back(id: ServiceId, to: u64) -> String {
     format!("{}/roll-back?to={to}", deployments_of(id))
 }
 
+/// The webhooks that deploy it.
+pub fn webhooks_of(id: ServiceId) -> String {
+    format!("{}/webhooks", deployments_of(id))
+}
+
 /// What one service needs and what needs it, in the graph.
 pub fn dependencies_of(id: ServiceId) -> String {
     format!("{DEPENDENCIES}?service={id}")

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use api::{Detail, Error, ErrorCode};
+use api::{DeployHook, Detail, Error, ErrorCode};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use bytes::Bytes;
 use http::request::Parts;
@@ -14,7 +14,7 @@ use serde_path_to_error::Segment;
 
 use crate::error::Failure;
 
-/// The largest body that is read, in bytes.
+/// The largest body that is read, in bytes, but for calls of webhooks.
 pub const BODY_LIMIT: usize = 1 << 20;
 
 /// How long a client may take to send a body.
@@ -35,6 +35,10 @@ pub struct Params<T>(pub T);
 /// The id in the path; one that can't exist is `not_found`.
 #[derive(Clone, Copy, Debug)]
 pub struct Id<T>(pub T);
+
+/// The last id in the path; one that can't exist is `not_found`.
+#[derive(Clone, Copy, Debug)]
+pub struct LastId<T>(pub T);
 
 /// The number that the path ends with; anything else there is `not_found`.
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +87,17 @@ impl<S: Send + Sync, T: FromStr<Err = Error>> FromRequestParts<S> for Id<T> {
     }
 }
 
+impl<S: Send + Sync, T: FromStr<Err = Error>> FromRequestParts<S> for LastId<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let absent = || Failure(Error::not_found("thing", parts.uri.path()));
+        let params = RawPathParams::from_request_parts(&mut parts.clone(), state).await.map_err(|_| absent())?;
+        let (_, text) = params.iter().last().ok_or_else(absent)?;
+        Ok(Self(text.parse()?))
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for Number {
     type Rejection = Failure;
 
@@ -94,10 +109,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Number {
     }
 }
 
+/// The most bytes of a body that is sent to this path.
+pub fn limit_of(path: &str) -> usize {
+    if path.starts_with("/api/deploy/hooks/") { DeployHook::BODY } else { BODY_LIMIT }
+}
+
 /// The whole body, at most [`BODY_LIMIT`] long.
 pub async fn read(request: Request) -> Result<Bytes, Failure> {
-    let too_large = || Failure::new(ErrorCode::PayloadTooLarge, format!("the body is larger than {BODY_LIMIT} bytes; send less"));
-    let body = Limited::new(request.into_body(), BODY_LIMIT).collect();
+    read_up_to(request, BODY_LIMIT).await
+}
+
+/// The whole body, at most so many bytes long.
+pub async fn read_up_to(request: Request, limit: usize) -> Result<Bytes, Failure> {
+    let too_large = || Failure::new(ErrorCode::PayloadTooLarge, format!("the body is larger than {limit} bytes; send less"));
+    let body = Limited::new(request.into_body(), limit).collect();
     match tokio::time::timeout(BODY_TIMEOUT, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if is_length_limit(&*error) => Err(too_large()),

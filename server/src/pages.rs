@@ -6,9 +6,9 @@ use api::{Error, ErrorCode};
 use app::context::RequestContext;
 use app::path::{CHANGE_CONFIGURATIONS, COMPOSE, IMPORT_CONFIGURATIONS, IMPORT_SECRETS, NEW_SERVICE, SECRETS};
 use app::rpc::{
-    DrawnUp, PlanCompose, PlannedCompose, PostedChange, PostedConfiguration, PostedDeployment, PostedImport, PostedImportAll, PostedReveal,
-    PostedSecret, PostedService, PostedSettings, RpcError, Tried, TriedChange, TriedConfiguration, TriedDeployment, TriedImport,
-    TriedImportAll, TriedReveal, TriedSecret,
+    DrawnUp, PlanCompose, PlannedCompose, PostedChange, PostedConfiguration, PostedDeployment, PostedHook, PostedImport, PostedImportAll,
+    PostedReveal, PostedSecret, PostedService, PostedSettings, RpcError, Tried, TriedChange, TriedConfiguration, TriedDeployment,
+    TriedHook, TriedImport, TriedImportAll, TriedReveal, TriedSecret,
 };
 use axum::Router;
 use axum::body::Body;
@@ -38,6 +38,7 @@ pub fn routes() -> Router<Arc<Server>> {
         .route("/services/{id}/configuration", post(configured))
         .route("/services/{id}/configuration/{part}", post(revealed))
         .route("/services/{id}/deployments", post(deployed))
+        .route("/services/{id}/deployments/{part}", post(hooked))
         .route(COMPOSE, post(planned))
         .route(NEW_SERVICE, post(made))
         .route("/configuration/{part}", post(configurations))
@@ -80,6 +81,14 @@ async fn revealed(request: Request) -> Response {
 /// A deployment, posted without JavaScript to be made or to see the plan of it.
 async fn deployed(request: Request) -> Response {
     come_back(request, async |posted: PostedDeployment, context| TriedDeployment::posted(posted, &context).await).await
+}
+
+/// A webhook, made without JavaScript: its secret is in the page that answers, and in no other.
+async fn hooked(request: Request) -> Response {
+    if !request.uri().path().ends_with("/webhooks") {
+        return method_not_allowed().await.into_response();
+    }
+    come_back(request, async |posted: PostedHook, context| Err(TriedHook::posted(posted, &context).await)).await
 }
 
 /// A change of many configurations, or a text of them, posted without JavaScript to save it or to see what would become of it.

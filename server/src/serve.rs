@@ -112,6 +112,7 @@ pub fn engine_config(settings: &Settings) -> EngineConfig {
         login_limit: settings.login_limit,
         retention_days: settings.retention_days,
         secrets_key: settings.secrets_key.clone(),
+        site: settings.public_url.clone().or_else(|| (settings.listen.port() != 0).then(|| format!("http://{}", settings.listen))),
     }
 }
 

@@ -126,17 +126,26 @@ pub struct Caller {
     pub role: Role,
     /// The sign-in that the request belongs to.
     pub session_id: Option<SessionId>,
+    /// The one thing that they may do, when they may do less than their role.
+    #[serde(skip)]
+    pub only: Option<(Permission, ServiceId)>,
 }
 
 impl Caller {
     /// Pilothouse itself.
     pub fn system() -> Self {
-        Self { user_id: None, name: "pilothouse".into(), role: Role::Admin, session_id: None }
+        Self { user_id: None, name: "pilothouse".into(), role: Role::Admin, session_id: None, only: None }
     }
 
-    /// Whether the caller has `permission`.
+    /// Who may do one thing to one service, and not even see others: a webhook, which nobody has signed in for.
+    pub fn only(name: impl Into<String>, permission: Permission, service: ServiceId) -> Self {
+        let (role, only) = (permission.least_role(), Some((permission, service)));
+        Self { user_id: None, name: name.into(), role, session_id: None, only }
+    }
+
+    /// Whether the caller has `permission` for all services.
     pub fn may(&self, permission: Permission) -> bool {
-        self.role.may(permission)
+        self.only.is_none() && self.role.may(permission)
     }
 
     /// Fails with `forbidden`, saying which role would do, unless the caller has `permission`.
@@ -145,18 +154,34 @@ impl Caller {
             return Ok(());
         }
         let (what, role) = (permission.what(), permission.least_role().label());
+        if let Some((only, _)) = self.only {
+            return Err(Error::forbidden(format!("{} may not {what}: it may only {} for one service", self.name, only.what())));
+        }
         Err(Error::forbidden(format!("you may not {what}: that takes the role {role}, and you are {}", self.role.label())))
     }
 
     /// [`Caller::require`] for one service; rights per service will be decided here.
-    pub fn require_on(&self, permission: Permission, _service: ServiceId) -> Result<()> {
-        self.require(permission)
+    pub fn require_on(&self, permission: Permission, service: ServiceId) -> Result<()> {
+        if self.only == Some((permission, service)) { Ok(()) } else { self.require(permission) }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Permission, Role};
+    use super::{Caller, Permission, Role};
+    use crate::ServiceId;
+
+    #[test]
+    fn who_may_one_thing_to_one_service_may_nothing_else() {
+        let [one, other] = [1, 2].map(|number| ServiceId(uuid::Uuid::from_u128(number)));
+        let caller = Caller::only("webhook main", Permission::DeploymentsRun, one);
+        assert!(caller.require_on(Permission::DeploymentsRun, one).is_ok());
+        assert!(caller.require_on(Permission::DeploymentsRun, other).is_err());
+        for permission in Permission::ALL {
+            assert!(!caller.may(*permission) && caller.require(*permission).is_err(), "{permission:?}");
+            assert_eq!(caller.require_on(*permission, one).is_ok(), *permission == Permission::DeploymentsRun);
+        }
+    }
 
     #[test]
     fn each_role_may_all_that_the_one_before_it_may() {

@@ -71,6 +71,9 @@ event_kinds! {
     DeploymentRulesSet = "deployment.rules_set", "Rules of deployments set";
     DeploymentFreezeSet = "deployment.freeze_set", "Deployments frozen";
     DeploymentFreezeEnded = "deployment.freeze_ended", "Freeze ended";
+    DeployHookMade = "deployment.hook_made", "Webhook made";
+    DeployHookRemoved = "deployment.hook_removed", "Webhook removed";
+    DeployHookRefused = "deployment.hook_refused", "Webhook refused";
     HealthTested = "service.health_tested", "Health check tried out";
     HealthChanged = "service.health_changed", "Health changed";
     SignedIn = "auth.signed_in", "Signed in";

@@ -37,6 +37,8 @@ ids! {
     DeploymentId: "deployment",
     /// Names a time in which no deployment begins.
     FreezeId: "freeze",
+    /// Names a webhook that deploys a service.
+    DeployHookId: "webhook",
     /// Names one release of a service.
     ReleaseId: "release",
     /// Names one sign-in of one user: a family of refresh tokens.

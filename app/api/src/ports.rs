@@ -12,13 +12,14 @@ use crate::{
     ConfigurationDraft, ConfigurationFormat, ConfigurationImport, ConfigurationImported, ConfigurationReading, ConfigurationReset,
     ConfigurationRestore, ConfigurationReveal, ConfigurationSnapshot, ConfigurationSummary, ConfigurationText, ConfigurationTextQuery,
     ConfigurationVerdict, ConfigurationVersion, ConfigurationsApply, ConfigurationsChange, ConfigurationsChanged, ConfigurationsImport,
-    ConfigurationsQuery, Credentials, DeletedService, DependencyGraph, DependencyQuery, Deployment, DeploymentAccepted, DeploymentId,
-    DeploymentLine, DeploymentLinesQuery, DeploymentPlan, DeploymentQuery, DeploymentRules, DifferenceQuery, DiscoveryReport, Error, Event,
-    EventQuery, Freeze, FreezeId, HealthCheck, HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, KeyRotation, LogLine,
-    LogQuery, Me, MetricsQuery, MetricsSeries, NamedSecret, NewConfiguration, NewDeployment, NewFreeze, NewRollback, NewSchema, NewSecret,
-    NewService, NewUser, Origin, Page, ReleaseDifference, ReleaseDifferenceQuery, Releases, Restoration, Result, Secret, SecretImport,
-    SecretImportReport, SecretName, SecretReveal, SecretValue, Service, ServiceDetail, ServiceId, ServicePatch, ServicePlan, ServiceQuery,
-    Session, SessionId, Setup, SystemReport, SystemSeries, Tokens, User, UserId, UserPatch, Verdict,
+    ConfigurationsQuery, Credentials, DeletedService, DependencyGraph, DependencyQuery, DeployHook, DeployHookId, Deployment,
+    DeploymentAccepted, DeploymentId, DeploymentLine, DeploymentLinesQuery, DeploymentPlan, DeploymentQuery, DeploymentRules,
+    DifferenceQuery, DiscoveryReport, Error, Event, EventQuery, Freeze, FreezeId, HealthCheck, HealthReport, HealthTest, HookAnswer,
+    HookCall, Incident, IncidentId, IncidentSummary, KeyRotation, LogLine, LogQuery, MadeDeployHook, Me, MetricsQuery, MetricsSeries,
+    NamedSecret, NewConfiguration, NewDeployHook, NewDeployment, NewFreeze, NewRollback, NewSchema, NewSecret, NewService, NewUser, Origin,
+    Page, ReleaseDifference, ReleaseDifferenceQuery, Releases, Restoration, Result, Secret, SecretImport, SecretImportReport, SecretName,
+    SecretReveal, SecretValue, Service, ServiceDetail, ServiceId, ServicePatch, ServicePlan, ServiceQuery, Session, SessionId, Setup,
+    SystemReport, SystemSeries, Tokens, User, UserId, UserPatch, Verdict,
 };
 
 /// All ports together: what pages and handlers take from their context.
@@ -30,6 +31,8 @@ pub struct Backend {
     pub configurations: Arc<dyn Configurations>,
     /// Releases, and taking them to where they run.
     pub deployments: Arc<dyn Deployments>,
+    /// Webhooks that deploy services.
+    pub deploy_hooks: Arc<dyn DeployHooks>,
     /// Figures over time.
     pub monitoring: Arc<dyn Monitoring>,
     /// Log lines.
@@ -249,6 +252,25 @@ pub trait Deployments: Send + Sync {
 
     /// Ends a deployment that waits for somebody to agree. Needs `deployments:run`. Fails with `conflict` when it doesn't wait for that.
     async fn reject(&self, caller: &Caller, id: DeploymentId, verdict: Verdict) -> Result<Deployment>;
+}
+
+/// Webhooks: how others say that there is something new to deploy.
+#[async_trait]
+pub trait DeployHooks: Send + Sync {
+    /// Those of a service, oldest first. Needs `deployments:read`.
+    async fn list(&self, caller: &Caller, id: ServiceId) -> Result<Page<DeployHook>>;
+
+    /// Makes one, and answers its secret, which is told nobody again. Needs `deployments:run`. Fails with `conflict` when the service has
+    /// [`DeployHook::MOST`] or one of that name.
+    async fn create(&self, caller: &Caller, id: ServiceId, new: NewDeployHook) -> Result<MadeDeployHook>;
+
+    /// Removes one: who calls it is refused from now on. Needs `deployments:run`.
+    async fn remove(&self, caller: &Caller, id: ServiceId, hook: DeployHookId) -> Result<()>;
+
+    /// Takes a call of one. Who has its secret may run deployments of its service, and nothing else. Fails with `not_signed_in`, the same for a wrong
+    /// signature and a webhook that there isn't, with `malformed_request` for what can't be read, and with `conflict` when the service isn't
+    /// deployed, saying why.
+    async fn receive(&self, hook: DeployHookId, call: HookCall) -> Result<HookAnswer>;
 }
 
 /// Figures over time.

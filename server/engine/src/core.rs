@@ -37,6 +37,8 @@ pub struct EngineConfig {
     pub retention_days: u32,
     /// What the keys of secrets are wrapped with.
     pub secrets_key: SecretsKey,
+    /// The address that people and programs reach Pilothouse by, without a slash at its end, when it is known.
+    pub site: Option<String>,
 }
 
 /// What the keys of secrets are wrapped with: 256 bits.

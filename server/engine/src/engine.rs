@@ -92,6 +92,7 @@ impl Engine {
             services: services.clone(),
             configurations: configurations.clone(),
             deployments: deployments.clone(),
+            deploy_hooks: deployments.clone(),
             monitoring: monitoring.clone(),
             logs: logs.clone(),
             activity: core.events.clone(),

@@ -57,6 +57,7 @@ impl TestStore {
             login_limit: None,
             retention_days: 14,
             secrets_key: crate::SecretsKey::Derived,
+            site: None,
         };
         Self { config, folder, database }
     }

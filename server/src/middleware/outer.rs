@@ -12,7 +12,7 @@ use futures::FutureExt;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use crate::error::Failure;
-use crate::extract::BODY_LIMIT;
+use crate::extract::limit_of;
 use crate::state::Server;
 
 /// Names a request in the log, in error bodies and in the header `x-request-id`.
@@ -37,8 +37,9 @@ pub async fn wrap(State(server): State<Arc<Server>>, mut request: Request, next:
     let id = server.core.clock.new_uuid().to_string();
     request.extensions_mut().insert(RequestId(id.clone()));
     let (method, path) = (request.method().clone(), request.uri().path().chars().take(200).collect::<String>());
-    let mut response = if is_too_large(&request) {
-        Failure::new(ErrorCode::PayloadTooLarge, format!("the body is larger than {BODY_LIMIT} bytes; send less")).into_response()
+    let limit = limit_of(request.uri().path());
+    let mut response = if is_too_large(&request, limit) {
+        Failure::new(ErrorCode::PayloadTooLarge, format!("the body is larger than {limit} bytes; send less")).into_response()
     } else {
         let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
         answer.unwrap_or_else(|_| Failure(Error::internal()).into_response())
@@ -59,9 +60,9 @@ pub async fn wrap(State(server): State<Arc<Server>>, mut request: Request, next:
 }
 
 /// Whether the client says that it is going to send too much; one that doesn't say is cut off while it is read.
-fn is_too_large(request: &Request) -> bool {
+fn is_too_large(request: &Request, limit: usize) -> bool {
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    length.and_then(|text| text.parse::<u64>().ok()).is_some_and(|length| length > BODY_LIMIT as u64)
+    length.and_then(|text| text.parse::<u64>().ok()).is_some_and(|length| length > limit as u64)
 }
 
 fn write_body(server: &Server, response: &mut Response, error: Error, id: &str) {

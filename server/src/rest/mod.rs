@@ -6,6 +6,7 @@ mod configurations;
 mod deployment_rules;
 mod deployments;
 mod documents;
+mod hooks;
 mod logs;
 mod metrics;
 mod probes;
@@ -39,6 +40,7 @@ pub fn routes() -> OpenApiRouter<Arc<Server>> {
         .merge(configurations::routes())
         .merge(deployments::routes())
         .merge(deployment_rules::routes())
+        .merge(hooks::routes())
         .merge(metrics::routes())
         .merge(logs::routes())
         .merge(activity::routes())

@@ -44,7 +44,7 @@ async fn no_input_makes_an_operation_fail_by_itself() {
             }
             let method: Method = method.parse().unwrap();
             hostile_ids(&admin, &method, &path).await;
-            let path = path.replace("{id}", IDS[0]);
+            let path = path.replace("{id}", IDS[0]).replace("{hook_id}", IDS[0]);
             hostile_queries(&admin, &method, &path, &operation).await;
             if operation.get("requestBody").is_some() {
                 hostile_bodies(&admin, &method, &path).await;

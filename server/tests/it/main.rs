@@ -12,6 +12,7 @@ mod full;
 mod handover;
 mod headers;
 mod health;
+mod hooks;
 mod hostile;
 mod image;
 mod interrupted;

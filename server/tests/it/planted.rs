@@ -251,6 +251,15 @@ async fn story(kind: StoreKind) {
         let shown = admin.post(&format!("{path}/reveal"), json!({"password": PASSWORD, "field": field})).await;
         assert!(shown.status == 200 && !needles.found_in(&shown.body).is_empty(), "{shown:?}");
     }
+    // A secret of a webhook is told in the answer to making it, and never again.
+    let made = admin.post(&format!("/api/deploy/services/{id}/hooks"), json!({"name": "forge"})).await.json();
+    needles.plant_told("of a webhook", made["secret"].as_str().unwrap());
+    let path_of_hook = made["hook"]["address"].as_str().unwrap().to_owned();
+    let called = admin.raw(Method::POST, &path_of_hook, &[("x-gitlab-token", "wrong")], "{}").await;
+    called.fails_with(401, "not_signed_in");
+    let told = [("x-gitlab-token", made["secret"].as_str().unwrap())];
+    let ignored = admin.raw(Method::POST, &path_of_hook, &told, r#"{"object_kind": "issue"}"#).await;
+    assert_eq!(ignored.status, 200, "{ignored:?}");
     everywhere(&roles, &id, &mut needles, "while it runs").await;
     needles.search("the command line of a process", &processes());
 

@@ -113,7 +113,7 @@ impl Grant {
     fn new(row: GrantRow, now: Timestamp) -> Self {
         let user = UserId(row.user_id);
         let role = row.role.parse().unwrap_or(api::Role::Viewer);
-        let caller = Caller { user_id: Some(user), name: row.username, role, session_id: Some(SessionId(row.id)) };
+        let caller = Caller { user_id: Some(user), name: row.username, role, session_id: Some(SessionId(row.id)), only: None };
         Self {
             caller,
             user,

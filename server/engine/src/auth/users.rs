@@ -29,7 +29,7 @@ pub(super) fn row(clock: &Clock, username: &str, password_hash: String, role: Ro
 
 /// A user as the one who acts.
 pub(super) fn caller(user: &UserRow) -> Caller {
-    Caller { user_id: Some(UserId(user.id)), name: user.username.clone(), role: user.role(), session_id: None }
+    Caller { user_id: Some(UserId(user.id)), name: user.username.clone(), role: user.role(), session_id: None, only: None }
 }
 
 #[async_trait]

@@ -13,6 +13,7 @@ use super::live::{Live, lock};
 use super::{Manager, progress};
 use crate::events::NewEvent;
 use crate::secrets::keyring::require_key;
+use crate::store::deploy_hooks::{Delivery, delivery_add, delivery_find};
 use crate::store::deployments::{DeploymentFilter, deployment_add, deployment_list, deployment_open, deployment_update, frame_keep};
 use crate::store::releases::release_find;
 use crate::store::services::ServiceRow;
@@ -69,6 +70,17 @@ impl Manager {
     }
 
     pub(super) async fn take_on(&self, caller: &Caller, id: ServiceId, new: NewDeployment) -> Result<DeploymentAccepted> {
+        Ok(self.take_on_once(caller, id, new, None).await?.0)
+    }
+
+    /// Takes on a deployment, and answers true; or the one that the same delivery has made before.
+    pub(super) async fn take_on_once(
+        &self,
+        caller: &Caller,
+        id: ServiceId,
+        new: NewDeployment,
+        delivery: Option<Delivery>,
+    ) -> Result<(DeploymentAccepted, bool)> {
         self.services.may_change()?;
         let Drawn { row, strategy, .. } = self.drawn_up(caller, id, &new).await?;
         if let Some(hold) = self.placement(id).await?.and_then(|placement| placement.hold) {
@@ -82,7 +94,7 @@ impl Manager {
             None => format!("{} asked for a deployment of {}", caller.name, row.name),
         };
         let order = Order { new, ..order(release, None) };
-        self.add(caller, &row, (DeploymentKind::Deploy, strategy), order, message, queue, text).await
+        self.add(caller, &row, (DeploymentKind::Deploy, strategy), order, message, queue, text, delivery).await
     }
 
     pub(super) async fn go_back(&self, caller: &Caller, id: DeploymentId, new: NewRollback) -> Result<DeploymentAccepted> {
@@ -107,7 +119,9 @@ impl Manager {
         let text = format!("{} asked for a rollback of {} to {}", caller.name, row.name, release.label());
         let message = new.message.trim().to_owned();
         let order = Order { new: asked, ..order(release.id, Some(content)) };
-        self.add(caller, &row, (DeploymentKind::Rollback, strategy), order, message, Queueing::Replace, text).await
+        let (accepted, _) =
+            self.add(caller, &row, (DeploymentKind::Rollback, strategy), order, message, Queueing::Replace, text, None).await?;
+        Ok(accepted)
     }
 
     #[expect(clippy::too_many_arguments, reason = "each is what the deployment is made of")]
@@ -120,7 +134,8 @@ impl Manager {
         message: String,
         queue: Queueing,
         text: String,
-    ) -> Result<DeploymentAccepted> {
+        delivery: Option<Delivery>,
+    ) -> Result<(DeploymentAccepted, bool)> {
         let (service, now) = (row.id, self.core.clock.now());
         order.asked_by = caller.user_id;
         let deployment_id = DeploymentId(self.core.clock.new_uuid());
@@ -174,6 +189,12 @@ impl Manager {
         let ended: Vec<DeploymentId> = updates.iter().map(|(row, _)| row.shown.id).collect();
         let write = self.core.events.write(move |db| {
             Box::pin(async move {
+                if let Some(delivery) = &delivery {
+                    if let Some(made) = delivery_find(db, delivery).await? {
+                        return Ok((Some(made), Vec::new()));
+                    }
+                    delivery_add(db, delivery, deployment_id).await?;
+                }
                 let mut events = vec![event];
                 let mut count = deployment_open(db).await?.iter().filter(|row| row.shown.service_id == service).count();
                 for (old, revision) in updates {
@@ -194,13 +215,15 @@ impl Manager {
                 let key = require_key(db, &new.sealed).await?;
                 deployment_add(db, &new, key).await?;
                 frame_keep(db, service, TOLD).await?;
-                Ok(((), events))
+                Ok((None, events))
             })
         });
-        write.await?;
+        if let Some(deployment_id) = write.await? {
+            return Ok((DeploymentAccepted { deployment_id }, false));
+        }
         ended.iter().for_each(|id| drop(lock(&self.live).remove(id)));
         self.wake(service);
-        Ok(DeploymentAccepted { deployment_id })
+        Ok((DeploymentAccepted { deployment_id }, true))
     }
 
     pub(super) async fn end_early(&self, caller: &Caller, id: DeploymentId) -> Result<Deployment> {

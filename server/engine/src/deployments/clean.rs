@@ -138,7 +138,7 @@ impl Manager {
         });
     }
 
-    async fn forget_all(&self, id: ServiceId) -> Result<()> {
+    pub(super) async fn forget_all(&self, id: ServiceId) -> Result<()> {
         let rows = release_list(&mut self.core.store.main.read().await?, id).await?;
         let mut folders = HashSet::new();
         for row in &rows {

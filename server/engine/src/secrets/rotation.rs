@@ -2,7 +2,7 @@
 //!
 //! Each batch is one commit and each row says its key, so that what was interrupted goes on where it was, whoever goes on.
 
-use api::{DeploymentId, Error, ReleaseId, Result, ServiceId};
+use api::{DeployHookId, DeploymentId, Error, ReleaseId, Result, ServiceId};
 
 use super::keyring::require_key;
 use super::{Keyring, vault};
@@ -45,6 +45,14 @@ pub const SEALED: &[SealedTable] = &[
         keys: &[KeyColumn::Id("id")],
         context: |keys| match keys {
             [KeyPart::Id(id)] => deployments::deployment_context(DeploymentId(*id)).to_vec(),
+            _ => Vec::new(),
+        },
+    },
+    SealedTable {
+        name: "deploy_hooks",
+        keys: &[KeyColumn::Id("id")],
+        context: |keys| match keys {
+            [KeyPart::Id(id)] => deployments::hook_context(DeployHookId(*id)).to_vec(),
             _ => Vec::new(),
         },
     },

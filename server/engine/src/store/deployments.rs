@@ -4,6 +4,7 @@ use api::{Deployment, DeploymentId, DeploymentStatus, ReleaseId, ServiceId};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+use super::deploy_hooks::hook_forget;
 use super::releases::{json, parse};
 use super::{Conn, Error, Result, execute, on};
 
@@ -171,10 +172,11 @@ pub async fn frame_keep(db: &mut Conn, id: ServiceId, newest: u32) -> Result<()>
     Ok(())
 }
 
-/// Forgets all deployments of a service, what was told of them, its releases, and which one it runs.
+/// Forgets all deployments of a service, what was told of them, its releases, which one it runs, and its webhooks.
 pub async fn deployment_forget(db: &mut Conn, id: ServiceId) -> Result<()> {
     let frames = "DELETE FROM deployment_frames WHERE deployment_id IN (SELECT id FROM deployments WHERE service_id = $1)";
     execute!(db, frames, id.0)?;
+    hook_forget(db, id).await?;
     for statement in [
         "DELETE FROM deployments WHERE service_id = $1",
         "DELETE FROM releases WHERE service_id = $1",

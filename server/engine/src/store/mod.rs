@@ -36,6 +36,7 @@ pub mod configurations;
 mod conn;
 pub mod data_keys;
 mod database;
+pub mod deploy_hooks;
 pub mod deployment_rules;
 pub mod deployments;
 mod error;

@@ -41,6 +41,11 @@ impl Needles {
         json!(number)
     }
 
+    /// One that Pilothouse has made itself.
+    pub fn plant_told(&mut self, what: &'static str, value: &str) {
+        self.add(what, value.to_owned(), value.to_owned());
+    }
+
     /// One as a password of an address, in the form that it has there.
     pub fn plant_password(&mut self, what: &'static str) -> String {
         let core = core();

@@ -86,9 +86,18 @@ async fn addresses(client: &Client, id: &str) -> Vec<String> {
     all.push("/deployments".into());
     all.extend(deployments.iter().map(|id| format!("/deployments/{id}")));
     all.push(format!("/services/bulk?action=restart&id={id}"));
-    for tab in
-        ["", "/metrics", "/logs", "/dependencies", "/activity", "/settings", "/configuration", "/configuration?view=raw", "/deployments"]
-    {
+    for tab in [
+        "",
+        "/metrics",
+        "/logs",
+        "/dependencies",
+        "/activity",
+        "/settings",
+        "/configuration",
+        "/configuration?view=raw",
+        "/deployments",
+        "/deployments/webhooks",
+    ] {
         all.push(format!("/services/{id}{tab}"));
     }
     all.push(format!("/services/{id}/configuration/versions"));

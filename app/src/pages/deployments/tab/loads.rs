@@ -1,15 +1,16 @@
 //! What the page loads: asked for where it begins, and side by side.
 
 use api::{
-    Deployment, DeploymentQuery, DeploymentRules, Limit, Page, ReleaseDifference, ReleaseDifferenceQuery, Releases, ServiceDetail,
-    ServiceId,
+    DeployHook, Deployment, DeploymentQuery, DeploymentRules, Limit, Page, ReleaseDifference, ReleaseDifferenceQuery, Releases,
+    ServiceDetail, ServiceId,
 };
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
 use crate::pages::service::Wanted;
 use crate::rpc::{
-    RpcError, RpcResult, TriedDeployment, get_deployment_rules, get_release_difference, get_service, list_deployments, list_releases,
+    RpcError, RpcResult, TriedDeployment, TriedHook, get_deployment_rules, get_release_difference, get_service, list_deploy_hooks,
+    list_deployments, list_releases,
 };
 
 /// Deployments that the tab shows.
@@ -24,6 +25,8 @@ pub enum Part {
     Difference,
     /// The question before one is gone back to.
     RollBack,
+    /// The webhooks that deploy it.
+    Webhooks,
 }
 
 /// What the address says, and what was loaded for it.
@@ -33,12 +36,12 @@ pub struct Loads {
     pub part: Memo<Option<Part>>,
     /// The releases that the address names.
     pub chosen: Memo<(Option<u64>, Option<u64>)>,
-    /// Whether the form that led here has let the service go.
-    pub is_let_go: Memo<bool>,
-    /// Whether the form that led here has said when the service may be deployed.
-    pub are_rules_set: Memo<bool>,
+    /// What the form that led here has done: `let-go`, `removed`, `rules-set`.
+    pub done: Memo<Option<String>>,
     /// A form that was posted to this page, when it was.
     pub tried: StoredValue<Option<TriedDeployment>>,
+    /// A form that was to make a webhook and was posted to this page, when it was.
+    pub tried_hook: StoredValue<Option<TriedHook>>,
     /// The service.
     pub detail: Resource<RpcResult<ServiceDetail>>,
     /// Its releases.
@@ -47,6 +50,8 @@ pub struct Loads {
     pub history: Wanted<Page<Deployment>>,
     /// When it may be deployed.
     pub rules: Wanted<DeploymentRules>,
+    /// Its webhooks.
+    pub hooks: Wanted<Page<DeployHook>>,
     /// What is different between the releases that the address names.
     pub difference: Wanted<ReleaseDifference>,
 }
@@ -61,6 +66,7 @@ impl Loads {
                 "" => Some(Part::All),
                 "difference" => Some(Part::Difference),
                 "roll-back" => Some(Part::RollBack),
+                "webhooks" => Some(Part::Webhooks),
                 _ => None,
             })
         });
@@ -69,16 +75,15 @@ impl Loads {
         // With every form that leads here it is another, and all is loaded anew.
         let at = Memo::new(move |_| number("at"));
         let on = move |wanted: fn(Part) -> bool| id.get().ok().filter(|_| part.get().is_some_and(wanted));
-        let is_done = move |what: &'static str| {
-            Memo::new(move |_| query.with(|query| query.get_str("done") == Some(what) && query.get_str("__err").is_none()))
-        };
-        let with_releases = |part| part != Part::Difference;
+        let with_releases = |part| matches!(part, Part::All | Part::RollBack);
         Self {
             part,
             chosen,
-            is_let_go: is_done("let-go"),
-            are_rules_set: is_done("rules-set"),
+            done: Memo::new(move |_| {
+                query.with(|query| query.get_str("done").filter(|_| query.get_str("__err").is_none()).map(str::to_owned))
+            }),
             tried: StoredValue::new(SharedValue::new(use_context::<TriedDeployment>).into_inner()),
+            tried_hook: StoredValue::new(SharedValue::new(use_context::<TriedHook>).into_inner()),
             detail: Resource::new(move || id.get(), |id| async move { get_service(id.map_err(RpcError)?).await }),
             releases: Resource::new(move || (on(with_releases), at.get()), |(id, _)| async move { Some(list_releases(id?).await) }),
             history: Resource::new(
@@ -92,8 +97,12 @@ impl Loads {
                 move || (on(|part| part == Part::All), at.get()),
                 |(id, _)| async move { Some(get_deployment_rules(id?).await) },
             ),
+            hooks: Resource::new(
+                move || (on(|part| part == Part::Webhooks), at.get()),
+                |(id, _)| async move { Some(list_deploy_hooks(id?).await) },
+            ),
             difference: Resource::new(
-                move || (on(|part| part != Part::All), chosen.get()),
+                move || (on(|part| matches!(part, Part::Difference | Part::RollBack)), chosen.get()),
                 |(id, (from, to))| async move { Some(get_release_difference(id?, ReleaseDifferenceQuery { from, to }).await) },
             ),
         }

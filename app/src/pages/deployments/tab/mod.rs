@@ -7,6 +7,7 @@ mod plan;
 mod releases;
 mod rules;
 mod standing;
+mod webhooks;
 
 use api::{Deployment, DeploymentQuery, DeploymentRules, Limit, Page, Releases, ServiceDetail};
 use leptos::prelude::*;
@@ -18,6 +19,7 @@ use self::loads::{HISTORY, Loads, Part};
 use self::releases::ReleaseTable;
 use self::rules::Rules;
 use self::standing::{Current, Standing};
+use self::webhooks::Webhooks;
 use super::done;
 use super::table::DeploymentTable;
 use crate::components::{Failure, Skeleton};
@@ -28,7 +30,8 @@ use crate::pages::wait::wait;
 use crate::path;
 use crate::rpc::list_releases;
 
-/// The page: `/services/{id}/deployments` is the tab, and below it are the difference between two releases and the question before one is gone back to.
+/// The page: `/services/{id}/deployments` is the tab, and below it are the difference between two releases, the question before one is gone back to, and
+/// its webhooks.
 #[component]
 pub fn ServiceDeploymentsPage() -> impl IntoView {
     let loads = Loads::new();
@@ -54,14 +57,19 @@ fn Frame(detail: ServiceDetail, loads: Loads) -> impl IntoView {
         Some(Part::All) => all(watched, loads),
         Some(Part::Difference) => view! { <Difference id loads /> }.erase(),
         Some(Part::RollBack) => view! { <RollBack watched loads /> }.erase(),
+        Some(Part::Webhooks) => view! { <Webhooks id loads /> }.erase(),
         None => view! { <NotFoundPage /> }.erase(),
     });
     view! {
         <ServiceHead watched />
         <DiagnosisPanel watched />
         <TabLinks id tab=Memo::new(|_| Some(Tab::Deployments)) />
-        {shown(move || loads.is_let_go.get().then(|| done("It is held no more and can be deployed.")))}
-        {shown(move || loads.are_rules_set.get().then(|| done("Saved. What waits is looked at anew.")))}
+        {shown(move || match loads.done.get().as_deref() {
+            Some("let-go") => Some(done("It is held no more and can be deployed.")),
+            Some("rules-set") => Some(done("Saved. What waits is looked at anew.")),
+            Some("removed") => Some(done("The webhook is removed: who calls it is refused.")),
+            _ => None,
+        })}
         <div class="settings">{content}</div>
     }
     .erase()
@@ -109,6 +117,7 @@ fn All(watched: Watched, loads: Loads, releases: Releases, history: Page<Deploym
         <Standing id releases current />
         <DeployPanel watched loads releases />
         <Rules id rules />
+        <p><a href=path::webhooks_of(id)>"Webhooks"</a>" deploy it when something is pushed."</p>
         <ReleaseTable id releases />
         <section class="panel" aria-labelledby="history-title">
             <header class="panel-head"><h2 class="panel-title" id="history-title">"History"</h2></header>

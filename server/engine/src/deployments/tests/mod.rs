@@ -113,16 +113,16 @@ pub(crate) fn shown() -> Deployment {
 }
 
 /// One life of Pilothouse with its deployments.
-struct Yard {
-    life: Life,
-    manager: Arc<Manager>,
+pub struct Yard {
+    pub life: Life,
+    pub manager: Arc<Manager>,
     configurations: Arc<configuration::Manager>,
-    id: ServiceId,
+    pub id: ServiceId,
     root: PathBuf,
 }
 
 impl Yard {
-    async fn begin(test: &mut TestStore) -> Self {
+    pub async fn begin(test: &mut TestStore) -> Self {
         let life = Life::begin(test, &[("orders/main.py", MAIN), ("orders/.env", "GREETING=hello\nAPI_TOKEN=hunter2-secret\n")]).await;
         let id = life.named("orders").await.id;
         let health = HealthCheck { kind: CheckKind::None, ..HealthCheck::default() };
@@ -155,7 +155,7 @@ impl Yard {
         yard
     }
 
-    fn source(&self) -> PathBuf {
+    pub fn source(&self) -> PathBuf {
         self.root.join("services/orders")
     }
 
@@ -167,7 +167,7 @@ impl Yard {
         self.manager.deploy(&self.life.admin, self.id, new).await.expect("it is taken on").deployment_id
     }
 
-    async fn get(&self, id: DeploymentId) -> Deployment {
+    pub async fn get(&self, id: DeploymentId) -> Deployment {
         self.manager.get(&self.life.admin, id).await.expect("it is there")
     }
 
@@ -185,11 +185,11 @@ impl Yard {
         }
     }
 
-    async fn over(&self, id: DeploymentId) -> Deployment {
+    pub async fn over(&self, id: DeploymentId) -> Deployment {
         self.until(id, |deployment| deployment.status.is_over()).await
     }
 
-    async fn deployed(&self) -> Deployment {
+    pub async fn deployed(&self) -> Deployment {
         let done = self.over(self.deploy(NewDeployment::default()).await).await;
         assert_eq!(done.status, DeploymentStatus::Succeeded, "{done:#?}");
         done
