@@ -8,7 +8,7 @@ use api::{Role, Secret};
 use clap::{Parser, Subcommand};
 
 use crate::config::{Given, Settings};
-use crate::{accounts, demo_service, openapi, secrets, serve};
+use crate::{accounts, demo_service, deploy_command, openapi, secrets, serve};
 
 /// Pilothouse: an operations dashboard for microservices.
 #[derive(Debug, Parser)]
@@ -39,6 +39,8 @@ enum Command {
     /// Manage the keys of secrets while Pilothouse is stopped
     #[command(subcommand)]
     Secrets(SecretsCommand),
+    /// Deploy a service of a Pilothouse that runs, and follow that to its end
+    Deploy(deploy_command::Args),
     /// Serve the demonstration service that Pilothouse brings along
     DemoService(demo_service::Args),
     /// Print the OpenAPI document of the REST API
@@ -95,7 +97,11 @@ pub fn main() -> ExitCode {
 /// Everything but the supervisor. Never a part of `main`: all commands together take 66 kB of stack, and each supervisor would keep them.
 #[inline(never)]
 fn command() -> ExitCode {
-    match run(Cli::parse()) {
+    let cli = match Cli::parse() {
+        Cli { command: Some(Command::Deploy(args)), .. } => return deploy_command::main(args),
+        cli => cli,
+    };
+    match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("pilothouse: {error}");
@@ -119,6 +125,7 @@ fn run(cli: Cli) -> api::Result<()> {
             accounts::reset_password(settings, &name, password()?)
         }
         Command::Secrets(SecretsCommand::Rotate { new_key_file, given }) => secrets::rotate(Settings::load(given)?, new_key_file),
+        Command::Deploy(_) => Err(api::Error::internal()),
         Command::DemoService(args) => demo_service::main(&args),
         Command::Openapi => print(&openapi::pretty()),
     }

@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod cli;
 pub mod config;
 pub mod demo_service;
+mod deploy_command;
 mod docs;
 pub mod error;
 mod extract;

@@ -11,7 +11,7 @@ use crate::live::Socket;
 use crate::survival::Program;
 
 /// Says what `says`, and is well unless that is "ill".
-fn write(folder: &Path, says: &str) {
+pub fn write(folder: &Path, says: &str) {
     let text = format!(
         r#"
 import os, time
@@ -44,7 +44,7 @@ fn says(url: &Value) -> String {
     answer.rsplit("\r\n").next().unwrap().to_owned()
 }
 
-async fn service(client: &Client, name: &str) -> String {
+pub async fn service(client: &Client, name: &str) -> String {
     until("it is found", async || {
         client.post("/api/services/discover", json!({})).await;
         let all = client.get("/api/services").await.json();
@@ -54,7 +54,7 @@ async fn service(client: &Client, name: &str) -> String {
     .await
 }
 
-async fn over(client: &Client, id: &str) -> Value {
+pub async fn over(client: &Client, id: &str) -> Value {
     until("it is over", async || {
         let now = client.get(&format!("/api/deploy/status/{id}")).await.json();
         (!["pending", "running"].contains(&now["status"].as_str().unwrap())).then_some(now)

@@ -6,6 +6,7 @@ mod app;
 mod compose;
 mod configuration;
 mod dependencies;
+mod deploy_command;
 mod deployments;
 mod doors;
 mod full;

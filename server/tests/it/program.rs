@@ -36,6 +36,7 @@ fn every_subcommand_explains_itself() {
         "user reset-password",
         "secrets",
         "secrets rotate",
+        "deploy",
         "demo-service",
         "openapi",
     ];

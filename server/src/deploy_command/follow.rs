@@ -1,0 +1,111 @@
+//! Following a deployment to its end, over restarts of Pilothouse.
+
+use std::time::{Duration, Instant};
+
+use api::{Deployment, DeploymentId, DeploymentLine, DeploymentStatus, Page, StageReport, StageStatus, Timestamp};
+
+use super::Outcome;
+use super::client::{Client, Trouble};
+use super::say::{Say, Told};
+
+/// How often it is asked.
+const EVERY: Duration = Duration::from_millis(500);
+/// How long nobody may answer.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// The longest wait between two questions while nobody answers.
+const MOST: Duration = Duration::from_secs(8);
+
+/// Asks until it is over, and says what happens.
+pub async fn follow(client: &Client, id: DeploymentId, say: &Say) -> Result<Outcome, Trouble> {
+    let (mut seen, mut heard, mut wait) = (Seen::default(), Instant::now(), EVERY);
+    loop {
+        match news(client, id, seen.after).await {
+            Ok((deployment, lines)) => {
+                (heard, wait) = (Instant::now(), EVERY);
+                seen.news(&deployment, lines).iter().for_each(|told| say.told(told));
+                if deployment.status.is_over() {
+                    say.over(&deployment);
+                    return Ok(outcome(deployment.status));
+                }
+            }
+            Err(trouble) if trouble.passes && heard.elapsed() < PATIENCE => {
+                if wait == EVERY {
+                    say.aside(&format!("{}; the deployment goes on, asking again", trouble.message));
+                }
+                wait = (wait * 2).min(MOST).min(PATIENCE.saturating_sub(heard.elapsed()).max(EVERY));
+            }
+            Err(trouble) => {
+                let message = format!("{}; the deployment goes on without being followed", trouble.message);
+                return Err(Trouble { message, ..trouble });
+            }
+        }
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// Where it is, and the lines after that number: read in this order, so that none is missing when it is over.
+async fn news(client: &Client, id: DeploymentId, mut after: u64) -> Result<(Deployment, Vec<DeploymentLine>), Trouble> {
+    let deployment = client.get(&format!("/api/deploy/status/{id}")).await?;
+    let mut lines = Vec::new();
+    loop {
+        let page: Page<DeploymentLine> = client.get(&format!("/api/deploy/status/{id}/lines?limit=1000&after={after}")).await?;
+        let is_last = page.next_cursor.is_none() || page.items.is_empty();
+        after = page.items.last().map_or(after, |line| line.seq);
+        lines.extend(page.items);
+        if is_last {
+            return Ok((deployment, lines));
+        }
+    }
+}
+
+fn outcome(status: DeploymentStatus) -> Outcome {
+    match status {
+        DeploymentStatus::Succeeded => Outcome::Good,
+        DeploymentStatus::Cancelled => Outcome::Cancelled,
+        DeploymentStatus::Pending | DeploymentStatus::Running | DeploymentStatus::Failed | DeploymentStatus::RolledBack => Outcome::Failed,
+    }
+}
+
+/// What was said of it so far.
+#[derive(Default)]
+struct Seen {
+    /// The number of the last line.
+    after: u64,
+    /// How often each stage has begun, and what it has come to.
+    stages: Vec<(u32, StageStatus)>,
+    is_undoing: bool,
+}
+
+impl Seen {
+    /// What is new, in the order in which it happened.
+    fn news(&mut self, deployment: &Deployment, lines: Vec<DeploymentLine>) -> Vec<Told> {
+        self.after = lines.last().map_or(self.after, |line| line.seq);
+        self.stages.resize(deployment.stages.len(), (0, StageStatus::Pending));
+        let mut news: Vec<(Timestamp, u8, Told)> = lines.into_iter().map(|line| (line.ts, 1, Told::Line(line))).collect();
+        for (report, (attempts, status)) in deployment.stages.iter().zip(&mut self.stages) {
+            let begun = report.started_at.filter(|_| report.attempts > *attempts && report.status != StageStatus::Skipped);
+            news.extend(begun.map(|at| (at, 0, Told::Begun(report.clone()))));
+            if report.status != *status && is_end(report) {
+                let at = report.finished_at.or(report.started_at).or(deployment.finished_at).unwrap_or_default();
+                news.push((at, 2, Told::Ended(report.clone())));
+            }
+            (*attempts, *status) = (report.attempts, report.status);
+        }
+        news.sort_by_key(|(at, order, _)| (*at, *order));
+        let mut news: Vec<_> = news.into_iter().map(|(_, _, told)| told).collect();
+        if deployment.is_undoing && !self.is_undoing {
+            self.is_undoing = true;
+            news.push(Told::Undoing);
+        }
+        news
+    }
+}
+
+/// Stages that never began aren't told of when the deployment ends.
+fn is_end(report: &StageReport) -> bool {
+    match report.status {
+        StageStatus::Pending | StageStatus::Running => false,
+        StageStatus::Skipped => true,
+        StageStatus::Succeeded | StageStatus::Failed | StageStatus::Cancelled | StageStatus::Undone => report.started_at.is_some(),
+    }
+}

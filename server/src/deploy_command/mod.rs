@@ -1,0 +1,212 @@
+//! `pilothouse deploy`: asks a Pilothouse that runs to deploy a service, and follows that to its end. It is a client: nothing of a server is set up.
+
+mod client;
+mod follow;
+mod plan;
+mod say;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use api::{DeploymentAccepted, DeploymentConfiguration, DeploymentPlan, NewDeployment, Page, Queueing, Secret, Service, ServiceId};
+use serde_json::Value;
+
+use client::{Client, Trouble};
+use say::Say;
+
+const EXIT_CODES: &str =
+    "The API key is read from the variable PILOTHOUSE_API_KEY unless --api-key-file is given; it is sent as a bearer token.
+
+Exit codes:
+  0  the service runs the release and is well; with --no-wait, the deployment was taken on; with --dry-run, nothing is in its way
+  1  the deployment failed or was rolled back; with --dry-run, it would
+  2  wrong use, or refused: not signed in, no such service, something that can't be, a service that is held
+  3  somebody cancelled the deployment
+  4  Pilothouse can't be reached, or not any more for two minutes
+  130  interrupted: the deployment goes on";
+
+/// The arguments.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
+pub struct Args {
+    /// The service: its id, or its name as it is
+    service: String,
+    /// Where Pilothouse is
+    #[arg(long, env = "PILOTHOUSE_URL", default_value = "http://127.0.0.1:7700")]
+    url: String,
+    /// A file with the API key, in place of PILOTHOUSE_API_KEY
+    #[arg(long, value_name = "FILE")]
+    api_key_file: Option<PathBuf>,
+    /// A file with the certificates (PEM) that sign that of Pilothouse, in place of those of the system
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// Another image, of a service that is made of one
+    #[arg(long)]
+    image: Option<String>,
+    /// A value of its configuration: JSON, or else a text; null takes it out. May be given more than once
+    #[arg(long, value_name = "NAME=VALUE", value_parser = value)]
+    set: Vec<(String, Value)>,
+    /// How: recreate, rolling, blue_green or canary; what goes without a break unless given
+    #[arg(long)]
+    strategy: Option<String>,
+    /// Why
+    #[arg(long, default_value = "")]
+    message: String,
+    /// For how long it is watched when it is healthy, and gone back when it isn't well: 0 to 3600 seconds
+    #[arg(long, value_name = "SECONDS")]
+    watch: Option<u32>,
+    /// Cancel deployments of the service that wait
+    #[arg(long)]
+    replace_waiting: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Don't wait for its end
+    #[arg(long, conflicts_with = "dry_run")]
+    no_wait: bool,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// As it should.
+    Good = 0,
+    /// The deployment failed, or would.
+    Failed = 1,
+    /// It was refused.
+    Refused = 2,
+    /// Somebody cancelled it.
+    Cancelled = 3,
+    /// Nobody answers.
+    Unreachable = 4,
+    /// Somebody pressed Ctrl-C.
+    Interrupted = 130,
+}
+
+/// Runs it.
+pub fn main(args: Args) -> ExitCode {
+    let say = Say::new(args.json);
+    let outcome = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => {
+            let outcome = runtime.block_on(run(args, &say)).unwrap_or_else(|trouble| say.trouble(&trouble));
+            // A name that is still being looked up holds nobody up.
+            runtime.shutdown_timeout(Duration::ZERO);
+            outcome
+        }
+        Err(error) => say.trouble(&Trouble::silent(format!("nothing can be run: {error}"))),
+    };
+    ExitCode::from(outcome as u8)
+}
+
+async fn run(args: Args, say: &Say) -> Result<Outcome, Trouble> {
+    let client = Client::new(&args.url, key(args.api_key_file.as_ref())?, args.ca_file.as_deref())?;
+    if client.tells_all() {
+        say.aside("the key is sent unencrypted to another machine; use an address with https");
+    }
+    let new = NewDeployment {
+        deployment_type: args.strategy,
+        configuration: DeploymentConfiguration { image: args.image, values: args.set.into_iter().collect() },
+        message: args.message,
+        watch_seconds: args.watch,
+        queue: args.replace_waiting.then_some(Queueing::Replace),
+        ..NewDeployment::default()
+    };
+    let id = service(&client, &args.service).await?;
+    if args.dry_run {
+        let plan: DeploymentPlan = client.post(&format!("/api/deploy/services/{id}/plan"), &new).await?;
+        return Ok(plan::show(say, &plan));
+    }
+    let DeploymentAccepted { deployment_id } = client.post(&format!("/api/deploy/services/{id}"), &new).await?;
+    say.taken(deployment_id, &client.address(&format!("/deployments/{deployment_id}")));
+    if args.no_wait {
+        return Ok(Outcome::Good);
+    }
+    tokio::select! {
+        outcome = follow::follow(&client, deployment_id, say) => outcome,
+        _ = tokio::signal::ctrl_c() => {
+            let cancel = client.address(&format!("/api/deploy/{deployment_id}/cancel"));
+            say.aside(&format!(
+                "the deployment goes on; cancel it on its page, or with: curl -X POST -H \"Authorization: Bearer $PILOTHOUSE_API_KEY\" {cancel}"
+            ));
+            Ok(Outcome::Interrupted)
+        }
+    }
+}
+
+/// The service of that id or name.
+async fn service(client: &Client, text: &str) -> Result<ServiceId, Trouble> {
+    if let Ok(id) = text.parse::<ServiceId>() {
+        return Ok(id);
+    }
+    let query: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+    let (mut found, mut cursor): (Vec<Service>, _) = (Vec::new(), String::new());
+    loop {
+        let page: Page<Service> = client.get(&format!("/api/services?limit=1000&q={query}{cursor}")).await?;
+        found.extend(page.items.into_iter().filter(|service| service.name == text));
+        match page.next_cursor {
+            Some(next) => cursor = format!("&cursor={}", form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>()),
+            None => break,
+        }
+    }
+    match found.as_slice() {
+        [one] => Ok(one.id),
+        [] => Err(Trouble::wrong(format!("there is no service '{text}'"))),
+        more => {
+            let ids: Vec<_> = more.iter().map(|service| service.id.to_string()).collect();
+            Err(Trouble::wrong(format!("{} services are called '{text}'; give the id of one: {}", more.len(), ids.join(", "))))
+        }
+    }
+}
+
+/// The key of a file or of the environment; never of the arguments, which every user of the machine can see.
+fn key(file: Option<&PathBuf>) -> Result<Secret, Trouble> {
+    let text = match file {
+        Some(file) => std::fs::read_to_string(file)
+            .map_err(|error| Trouble::wrong(format!("the file {} with the API key can't be read: {error}", file.display())))?,
+        None => std::env::var("PILOTHOUSE_API_KEY").unwrap_or_default(),
+    };
+    let text = text.trim();
+    match text.is_empty() {
+        true => Err(Trouble::wrong("there is no API key; set PILOTHOUSE_API_KEY, or give a file with it by --api-key-file".into())),
+        false if text.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(Secret::new(text)),
+        false => Err(Trouble::wrong("the API key has characters that no key has".into())),
+    }
+}
+
+/// `NAME=VALUE`, where the value is JSON or else a text.
+fn value(text: &str) -> Result<(String, Value), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => {
+            Ok((name.to_owned(), serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()))))
+        }
+        _ => Err("it is NAME=VALUE".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::value;
+
+    #[test]
+    fn a_value_is_json_or_else_a_text() {
+        for (text, expected) in [
+            ("A=1", json!(1)),
+            ("A=true", json!(true)),
+            ("A=null", json!(null)),
+            ("A=", json!("")),
+            ("A=\"1\"", json!("1")),
+            ("A=a=b", json!("a=b")),
+            ("A={\"b\": [1]}", json!({"b": [1]})),
+            ("A={b", json!("{b")),
+        ] {
+            assert_eq!(value(text), Ok(("A".into(), expected)), "{text}");
+        }
+        assert!(value("A").is_err() && value("=1").is_err());
+    }
+}
