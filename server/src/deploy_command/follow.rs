@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use api::{Deployment, DeploymentId, DeploymentLine, DeploymentStatus, Page, StageReport, StageStatus, Timestamp};
+use api::{Deployment, DeploymentId, DeploymentLine, DeploymentStatus, DeploymentWait, Page, StageReport, StageStatus, Timestamp};
 
 use super::Outcome;
 use super::client::{Client, Trouble};
@@ -74,6 +74,8 @@ struct Seen {
     /// How often each stage has begun, and what it has come to.
     stages: Vec<(u32, StageStatus)>,
     is_undoing: bool,
+    /// What it waits for.
+    waits: Option<DeploymentWait>,
 }
 
 impl Seen {
@@ -93,6 +95,10 @@ impl Seen {
         }
         news.sort_by_key(|(at, order, _)| (*at, *order));
         let mut news: Vec<_> = news.into_iter().map(|(_, _, told)| told).collect();
+        if deployment.waits_for != self.waits {
+            self.waits.clone_from(&deployment.waits_for);
+            news.extend(self.waits.clone().map(Told::Waits));
+        }
         if deployment.is_undoing && !self.is_undoing {
             self.is_undoing = true;
             news.push(Told::Undoing);

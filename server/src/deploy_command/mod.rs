@@ -44,6 +44,9 @@ pub struct Args {
     /// Another image, of a service that is made of one
     #[arg(long)]
     image: Option<String>,
+    /// Another branch, tag or commit, of a service of a Git repository: it stays with that
+    #[arg(long)]
+    reference: Option<String>,
     /// A value of its configuration: JSON, or else a text; null takes it out. May be given more than once
     #[arg(long, value_name = "NAME=VALUE", value_parser = value)]
     set: Vec<(String, Value)>,
@@ -56,6 +59,9 @@ pub struct Args {
     /// For how long it is watched when it is healthy, and gone back when it isn't well: 0 to 3600 seconds
     #[arg(long, value_name = "SECONDS")]
     watch: Option<u32>,
+    /// Why it can't wait for a window, for the end of a freeze or for somebody to agree; for Admins
+    #[arg(long, value_name = "REASON")]
+    urgent: Option<String>,
     /// Cancel deployments of the service that wait
     #[arg(long)]
     replace_waiting: bool,
@@ -109,7 +115,8 @@ async fn run(args: Args, say: &Say) -> Result<Outcome, Trouble> {
     }
     let new = NewDeployment {
         deployment_type: args.strategy,
-        configuration: DeploymentConfiguration { image: args.image, values: args.set.into_iter().collect() },
+        configuration: DeploymentConfiguration { image: args.image, reference: args.reference, values: args.set.into_iter().collect() },
+        urgent: args.urgent,
         message: args.message,
         watch_seconds: args.watch,
         queue: args.replace_waiting.then_some(Queueing::Replace),

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use api::{Deployment, DeploymentId, DeploymentLine, DeploymentStatus, StageReport, StageStatus};
+use api::{Deployment, DeploymentId, DeploymentLine, DeploymentStatus, DeploymentWait, StageReport, StageStatus};
 use serde_json::{Value, json};
 
 use super::Outcome;
@@ -16,6 +16,8 @@ pub enum Told {
     Ended(StageReport),
     /// A line of its log.
     Line(DeploymentLine),
+    /// It waits for something.
+    Waits(DeploymentWait),
     /// It is being undone.
     Undoing,
 }
@@ -83,6 +85,9 @@ impl Say {
             return self.json(&match told {
                 Told::Begun(report) => stage(&StageReport { status: StageStatus::Running, finished_at: None, ..report.clone() }),
                 Told::Ended(report) => stage(report),
+                Told::Waits(wait) => {
+                    json!({ "type": "waits", "reason": wait.reason, "until": wait.until, "needs_approval": wait.needs_approval })
+                }
                 Told::Undoing => json!({ "type": "undoing" }),
                 Told::Line(DeploymentLine { seq, ts, stage, is_error, message }) => {
                     json!({ "type": "line", "seq": seq, "ts": ts, "stage": stage, "is_error": is_error, "message": message })
@@ -94,6 +99,8 @@ impl Say {
             Told::Begun(report) => report.name.label().to_owned(),
             Told::Ended(report) => ended(report),
             Told::Line(line) => format!("  {}{}", if line.is_error { "! " } else { "" }, line.message),
+            Told::Waits(DeploymentWait { reason, until: Some(until), .. }) => format!("It waits: {reason} (not before {until})"),
+            Told::Waits(DeploymentWait { reason, .. }) => format!("It waits: {reason}"),
             Told::Undoing => "It is being undone".into(),
         });
     }

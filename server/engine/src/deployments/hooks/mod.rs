@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use api::{
     Caller, DeployHook, DeployHookId, Error, ErrorCode, EventKind, HookAnswer, HookCall, HookCalled, HookOutcome, MadeDeployHook,
-    NewDeployHook, NewDeployment, Page, Permission, Queueing, Result, Secret, ServiceId,
+    NewDeployHook, NewDeployment, Page, Permission, Queueing, Result, Secret, ServiceId, Source,
 };
 use async_trait::async_trait;
 use zeroize::Zeroizing;
@@ -147,8 +147,10 @@ impl Manager {
         };
         let delivery = Delivery { hook, names: signature::names(sender, &heard), at: now };
         let (answer, message) = match push::told(sender, &heard) {
-            Ok(Told::Push(push)) if row.branch.is_some() && push.branch.is_some() && push.branch != row.branch => {
-                let reason = format!("only pushes to '{}' deploy", row.branch.as_deref().unwrap_or_default());
+            Ok(Told::Push(push))
+                if push.branch.is_some() && self.wanted(&row).is_some_and(|wanted| push.branch.as_ref() != Some(&wanted)) =>
+            {
+                let reason = format!("only pushes to '{}' deploy", self.wanted(&row).unwrap_or_default());
                 (Ok(HookAnswer::Ignored { reason }), push.reason())
             }
             Ok(Told::Push(push)) => (self.deploy_push(&row, &push, delivery).await, push.reason()),
@@ -157,6 +159,14 @@ impl Manager {
         };
         self.note_called(hook, &answer, message).await;
         answer
+    }
+
+    /// The branch that deploys: the one that was chosen, or the one that the service's repository is deployed from.
+    fn wanted(&self, row: &HookRow) -> Option<String> {
+        row.branch.clone().or_else(|| match self.services.row_of(row.service_id).ok()?.spec.source {
+            Source::Repository { repository } => repository.reference,
+            _ => None,
+        })
     }
 
     /// Deploys what was pushed, unless that delivery has deployed it already.

@@ -3,7 +3,7 @@
 use api::ports::{DeployHooks as _, Deployments as _, Services as _};
 use api::{
     Deployment, DeploymentId, DeploymentQuery, DeploymentStatus, ErrorCode, EventKind, HookAnswer, HookCall, HookOutcome, MadeDeployHook,
-    NewDeployHook, NewRollback, Role,
+    NewDeployHook, NewRollback, NewService, Repository, Role, Source,
 };
 
 use super::signature::tests::{call, signed};
@@ -84,6 +84,19 @@ on_each_store! {
         let late = deploying(yard.manager.receive(made.hook.id, github(secret, "1", GITHUB)).await);
         assert_ne!(late, first);
         yard.over(late).await;
+        yard.life.end().await;
+    }
+
+    async fn of_a_repository_only_pushes_to_what_is_deployed_of_it_count(test: TestStore) {
+        let mut test = test;
+        let mut yard = Yard::begin(&mut test).await;
+        let repository = Repository { url: "https://git.example/shop/orders".into(), reference: Some("release".into()), ..Repository::default() };
+        let source = Source::Repository { repository: Box::new(repository) };
+        let new = NewService { name: "shop".into(), source, ..crate::services::tests::command("shop", "/".into()) };
+        yard.id = yard.life.services.create(&yard.life.admin, new).await.expect("it is made").service.id;
+        let made = made(&yard, "GitHub", None).await;
+        let ignored = yard.manager.receive(made.hook.id, github(made.secret.reveal(), "1", GITHUB)).await;
+        assert_eq!(ignored, Ok(HookAnswer::Ignored { reason: "only pushes to 'release' deploy".into() }));
         yard.life.end().await;
     }
 

@@ -84,7 +84,7 @@ on_each_store! {
             assert_eq!(yard.manager.freeze(&admin, wrong).await.expect_err("it is refused").details[0].field, field);
         }
         let freeze = yard.manager.freeze(&admin, new).await.expect("it is set");
-        assert_eq!(yard.manager.freezes(&developer).await.expect("they are listed"), [freeze.clone()]);
+        assert_eq!(yard.manager.freezes(&developer).await.expect("they are listed"), std::slice::from_ref(&freeze));
         let id = yard.manager.deploy(&developer, yard.id, NewDeployment::default()).await.expect("it is taken on").deployment_id;
         let wait = waits(&yard, id).await.waits_for.expect("a reason");
         assert_eq!((wait.until, wait.reason.as_str()), (Some(later), "admin has frozen deployments: the year ends"));
