@@ -67,7 +67,7 @@ const where = (page: Page) => page.getByRole('region', { name: 'Where it is', ex
 /** Makes a service of the repository on the page of new ones, and has it deployed at once. */
 async function make(page: Page, name: string, url: string, branch: string) {
   await page.getByLabel('Name', { exact: true }).fill(name);
-  await page.getByText('Or a Git repository, for a process').click();
+  await page.getByText('Or a Git repository').click();
   await page.getByLabel('Git repository', { exact: true }).fill(url);
   await page.getByLabel('Branch or tag').fill(branch);
   await page.getByLabel('Start it at once').check();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Detail;
+use crate::{Detail, Repository};
 
 /// Arguments of a build.
 const ARGUMENTS: usize = 100;
@@ -18,8 +18,12 @@ const PATH: usize = 4096;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ImageBuild {
-    /// The absolute path of the folder: at most 1 GiB in 100,000 files, and nobody but its owner may write to it.
+    /// The absolute path of the folder: at most 1 GiB in 100,000 files, and nobody but its owner may write to it. Empty when it is of a repository.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub folder: String,
+    /// The Git repository, in place of a folder of this machine, of which each deployment builds a commit. It isn't run before it is deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<Box<Repository>>,
     /// The Dockerfile, by its path in the folder; none is `Dockerfile`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dockerfile: Option<String>,
@@ -37,11 +41,16 @@ impl ImageBuild {
         self.dockerfile.as_deref().unwrap_or("Dockerfile")
     }
 
+    /// What it is built of, in words.
+    pub fn origin(&self) -> String {
+        self.repository.as_ref().map_or_else(|| self.folder.clone(), |repository| repository.label())
+    }
+
     /// What it is, for people: what each is called, and what it is.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
         let arguments = self.arguments.keys().cloned().collect::<Vec<_>>().join(", ");
         let facts = [
-            ("Built from", Some(self.folder.clone())),
+            ("Built from", Some(self.origin())),
             ("Dockerfile", self.dockerfile.clone()),
             ("Stage", self.target.clone()),
             ("Build arguments", Some(arguments)),
@@ -57,6 +66,8 @@ impl ImageBuild {
                 faults.push(Detail { field: format!("{at}/{field}"), message: message.into() });
             }
         };
+        let is_one = self.repository.is_none() || self.folder.is_empty();
+        check("folder", is_one, "an image is built of a folder or of a repository, not both: name the folder in the repository in that");
         let inside = "the Dockerfile is a path in the folder, without '.' or '..': Dockerfile, or docker/web.Dockerfile";
         check("dockerfile", self.dockerfile.as_deref().is_none_or(is_below), inside);
         let stage = "a stage has letters, digits and . _ -, or is the number of one";
@@ -68,6 +79,7 @@ impl ImageBuild {
             let fits = value.len() <= VALUE && !value.contains('\0');
             check(&field, fits, "the value of an argument has at most 32 KiB and no zero byte");
         }
+        faults.extend(self.repository.iter().flat_map(|repository| repository.faults(&format!("{at}/repository"))));
         faults
     }
 }
@@ -97,6 +109,7 @@ mod tests {
     fn what_could_lead_out_of_the_folder_or_be_something_else_is_refused_field_by_field() {
         let right = ImageBuild {
             folder: "/srv/shop/web".into(),
+            repository: None,
             dockerfile: Some("docker/web.Dockerfile".into()),
             arguments: [("VERSION".to_owned(), "1.2 beta".to_owned())].into(),
             target: Some("production".into()),

@@ -60,6 +60,9 @@ pub enum Artifact {
     Image {
         /// The name that it was asked for by; of one that Pilothouse builds, what it was built of.
         image: String,
+        /// The commit that it was built of, when it was of a repository.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        commit: Option<Box<Commit>>,
         /// What it is pinned by: the digest of its repository (`name@sha256:..`), or its id (`sha256:..`) when it has none.
         digest: String,
     },
@@ -68,10 +71,18 @@ pub enum Artifact {
 }
 
 impl Artifact {
+    /// The commit that it is of, when it is of a repository.
+    pub fn commit(&self) -> Option<&Commit> {
+        match self {
+            Artifact::Files { commit, .. } | Artifact::Image { commit, .. } => commit.as_deref(),
+            Artifact::Command => None,
+        }
+    }
+
     /// What names it, in short: the first seven digits of its commit, or the first twelve of its digest.
     pub fn short(&self) -> Option<&str> {
         let digest = match self {
-            Artifact::Files { commit: Some(commit), .. } => return Some(commit.short()),
+            Artifact::Files { commit: Some(commit), .. } | Artifact::Image { commit: Some(commit), .. } => return Some(commit.short()),
             Artifact::Files { digest, .. } => digest,
             Artifact::Image { digest, .. } => digest.rsplit("sha256:").next()?,
             Artifact::Command => return None,

@@ -174,6 +174,25 @@ impl Source {
         }
     }
 
+    /// The Git repository that its releases are made of, when they are of one.
+    pub fn repository(&self) -> Option<&Repository> {
+        match self {
+            Source::Repository { repository } => Some(repository),
+            Source::Build { build, .. } => build.repository.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The same with another repository; as it is when it is of none.
+    pub fn with_repository(mut self, other: Repository) -> Self {
+        match &mut self {
+            Source::Repository { repository } => **repository = other,
+            Source::Build { build, .. } if build.repository.is_some() => build.repository = Some(Box::new(other)),
+            _ => {}
+        }
+        self
+    }
+
     /// Whether its services can run as a user of the system.
     pub const fn can_run_as(&self) -> Result<(), Blocked> {
         match self {

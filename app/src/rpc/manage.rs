@@ -241,7 +241,7 @@ impl NewServiceForm {
         }
         let repository = self.repository.repository();
         let is_repository = !repository.url.is_empty();
-        if is_repository && (has_folder || !image.is_empty() || !self.dockerfile.trim().is_empty()) {
+        if is_repository && (has_folder || !image.is_empty()) {
             let message = "a service has a repository, a folder or an image: leave the others empty";
             numbers.fault("/source/repository/url", message.into());
         }
@@ -253,7 +253,7 @@ impl NewServiceForm {
             let message = "the command of a service with a Dockerfile is one in the container: empty one of the two";
             numbers.fault("/source/build/dockerfile", message.into());
         }
-        if !dockerfile.is_empty() && folder.is_empty() {
+        if !dockerfile.is_empty() && folder.is_empty() && !is_repository {
             numbers.fault("/source/build/dockerfile", "give the folder that this Dockerfile is in, or empty it".into());
         }
         if image.is_empty() && folder.is_empty() && !is_repository {
@@ -264,7 +264,11 @@ impl NewServiceForm {
             numbers.fault("/source/image", message.into());
         }
         numbers.refuse()?;
-        let source = if is_repository {
+        let source = if is_repository && !dockerfile.is_empty() {
+            let dockerfile = Some(dockerfile).filter(|path| path != "Dockerfile");
+            let build = api::ImageBuild { dockerfile, repository: Some(Box::new(repository)), ..api::ImageBuild::default() };
+            api::Source::Build { build: Box::new(build), container_port, options: Box::new(options) }
+        } else if is_repository {
             api::Source::Repository { repository: Box::new(repository) }
         } else if !image.is_empty() {
             api::Source::Image { image, container_port, options: Box::new(options) }

@@ -82,10 +82,7 @@ impl ServiceForm {
             Source::Build { container_port, options, .. } => (String::new(), *container_port, Some(OptionsForm::of(options))),
             _ => Default::default(),
         };
-        let repository = match &spec.source {
-            Source::Repository { repository } => Some(RepositoryForm::of(repository)),
-            _ => None,
-        };
+        let repository = spec.source.repository().map(RepositoryForm::of);
         Self {
             name: service.name.clone(),
             description: service.description.clone().unwrap_or_default(),

@@ -97,7 +97,7 @@ fn row(item: ComposeItem) -> Erased {
 fn facts(service: &api::NewService) -> Vec<String> {
     let (made, container_port, options) = match &service.source {
         Source::Image { image, container_port, options } => (format!("image {image}"), container_port, options),
-        Source::Build { build, container_port, options } => (format!("built of {}", build.folder), container_port, options),
+        Source::Build { build, container_port, options } => (format!("built of {}", build.origin()), container_port, options),
         _ => return Vec::new(),
     };
     let port = match (service.port, container_port) {

@@ -92,10 +92,7 @@ fn facts(deployment: RwSignal<Deployment>) -> Erased {
             let href = path::release_difference(service_id, Some(before), Some(release.number));
             view! { ", in place of release "{before.to_string()}": "<a href=href>"what is different"</a> }.erase()
         });
-        let commit = match &release.artifact {
-            api::Artifact::Files { commit: Some(commit), .. } => Some(format!(" {} by {}", commit.subject, commit.author)),
-            _ => None,
-        };
+        let commit = release.artifact.commit().map(|commit| format!(" {} by {}", commit.subject, commit.author));
         view! { <p>{release.number.to_string()}{digest}{commit}{current}{before}</p> }.erase()
     });
     let fact = |name: &'static str, value: Erased| view! { <div class="fact"><dt>{name}</dt><dd>{value}</dd></div> }.erase();

@@ -75,10 +75,10 @@ fn NewServiceForm(
                 <Field name="form[folder]" label="Folder" takes=Takes::Line(4096, false) value=form.folder example="/srv/orders" hint=folder />
                 <Field name="form[command]" label="Command" takes=Takes::Line(4096, false) value=form.command example="python -m http.server $PORT" hint=command />
                 <RunAsField value=form.user is_free=may_command />
-                <Field name="form[dockerfile]" label="Dockerfile" takes=Takes::Line(4096, false) value=form.dockerfile example="Dockerfile" hint="To have Docker build and run that folder: the path of its Dockerfile in it. Empty runs the folder as a process." />
+                <Field name="form[dockerfile]" label="Dockerfile" takes=Takes::Line(4096, false) value=form.dockerfile example="Dockerfile" hint="To have Docker build and run that folder, or the repository: the path of its Dockerfile in it. Empty runs it as a process." />
                 <ImageFields image=form.image container_port=form.container_port is_required=false label="Or an image, for Docker" hint="In place of a folder. It is pulled when it isn't there; its container gets no privileges and none of this machine's folders." />
                 <details class="form-part" open=is_of_repository>
-                    <summary>"Or a Git repository, for a process"</summary>
+                    <summary>"Or a Git repository"</summary>
                     <div class="form-part"><RepositoryFields form=form.repository is_required=false place="/source/repository" /></div>
                 </details>
                 <Field name="form[port]" label="Port" takes=Takes::NumberOrNothing(1, 65_535) value=form.port example="automatic" hint="It is told by the variable PORT. Empty lets Pilothouse read or choose one." />

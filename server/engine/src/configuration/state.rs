@@ -177,7 +177,7 @@ fn is_secret_unsaid(schema: &Value, pointer: &str, value: &Value) -> bool {
 
 fn folder(source: &Source) -> Option<PathBuf> {
     match source {
-        Source::Build { build, .. } => Some(PathBuf::from(&build.folder)),
+        Source::Build { build, .. } => Some(PathBuf::from(&build.folder)).filter(|_| build.repository.is_none()),
         source => source.folder().map(PathBuf::from),
     }
 }

@@ -348,16 +348,12 @@ fn with_image(source: &Source, image: &str) -> Result<Source> {
 
 /// That source with another branch, tag or commit.
 pub(super) fn with_reference(source: &Source, reference: &str) -> Result<Source> {
-    match source {
-        Source::Repository { repository } => {
-            let reference = Some(reference.trim().to_owned());
-            Ok(Source::Repository { repository: Box::new(Repository { reference, ..(**repository).clone() }) })
-        }
-        _ => {
-            let message = "only a service that is made of a Git repository has branches, tags and commits";
-            Err(Error::invalid("/configuration/reference", message))
-        }
-    }
+    let Some(repository) = source.repository() else {
+        let message = "only a service that is made of a Git repository has branches, tags and commits";
+        return Err(Error::invalid("/configuration/reference", message));
+    };
+    let other = Repository { reference: Some(reference.trim().to_owned()), ..repository.clone() };
+    Ok(source.clone().with_repository(other))
 }
 
 /// Why a service that is held can't be deployed.

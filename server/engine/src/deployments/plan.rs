@@ -17,6 +17,16 @@ impl Manager {
         let current = self.services.pinned(id).ok().flatten();
         let mut obstacle = self.placement(id).await?.and_then(|placement| placement.hold).map(|hold| held(&row.name, &hold));
         let mut steps = Vec::new();
+        if let Some(repository) = content.spec.source.repository() {
+            match self.git.find(repository).await {
+                Ok((commit, reference)) => {
+                    let is = reference.map_or_else(String::new, |name| format!("{name} is "));
+                    steps.push(format!("fetch {} ({is}{commit})", repository.url));
+                }
+                Err(Stop::Failed(failure)) => obstacle = obstacle.or(Some(failure.error)),
+                Err(Stop::Again(error)) => obstacle = obstacle.or(Some(error.message)),
+            }
+        }
         match &content.spec.source {
             Source::Folder { folder } => {
                 let (path, user) = (std::path::PathBuf::from(folder), Self::user(&content.spec)?);
@@ -34,18 +44,12 @@ impl Manager {
                     Err(why) => obstacle = obstacle.or(Some(format!("'{folder}' can't be run from: {why}"))),
                 }
             }
-            Source::Repository { repository } => match self.git.find(repository).await {
-                Ok((commit, reference)) => {
-                    let is = reference.map_or_else(String::new, |name| format!("{name} is "));
-                    steps.push(format!("fetch {} ({is}{commit})", repository.url));
-                    steps.push("keep its files as a release, and unpack them into a folder of their own".into());
-                    steps.push("install its requirements, if it has some".into());
-                }
-                Err(Stop::Failed(failure)) => obstacle = obstacle.or(Some(failure.error)),
-                Err(Stop::Again(error)) => obstacle = obstacle.or(Some(error.message)),
-            },
+            Source::Repository { .. } => {
+                steps.push("keep its files as a release, and unpack them into a folder of their own".into());
+                steps.push("install its requirements, if it has some".into());
+            }
             Source::Image { image, .. } => steps.push(format!("pull {image} as its registry has it now, and pin it")),
-            Source::Build { build, .. } => steps.push(format!("build the image of {} and pin it", build.folder)),
+            Source::Build { build, .. } => steps.push(format!("build the image of {} and pin it", build.origin())),
             _ => {}
         }
         let asked = Asked { service_id: id, created_by: &caller.name, is_free: new.urgent.is_some(), is_approved: false };

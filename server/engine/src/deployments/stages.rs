@@ -47,7 +47,7 @@ impl Manager {
                 if let Some(hold) = self.placement(id).await?.and_then(|placement| placement.hold) {
                     return Err(Failure::new(super::ask::held(&row.name, &hold)).into());
                 }
-                if let Source::Repository { repository } = &row.spec.source {
+                if let Some(repository) = row.spec.source.repository() {
                     self.find_commit(live, repository).await?;
                 }
                 if let Source::Folder { folder } = &row.spec.source {
@@ -158,18 +158,19 @@ impl Manager {
 
     /// Fetches the files of the commit; answers where those of the service are.
     async fn fetch_commit(&self, live: &Live, repository: &Repository) -> Result<(std::path::PathBuf, Commit), Stop> {
-        let order = live.record().order;
+        let record = live.record();
+        let (stage, order) = (record.shown.stage, record.order);
         let (id, reference) = order.commit.ok_or_else(api::Error::internal)?;
         let mut told = |line: String| {
             // So much of it is there; the last of these lines says all.
             let is_progress = line.contains("% (") && !line.ends_with("done.");
             live.doing(&self.core, line.clone());
             if !is_progress {
-                live.line(&self.core, Stage::Prepare, line, false);
+                live.line(&self.core, stage, line, false);
             }
         };
         let commit = self.git.fetch(repository, &id, reference.as_deref(), order.release, &mut told).await?;
-        live.line(&self.core, Stage::Prepare, format!("{} {} by {}", commit.short(), commit.subject, commit.author), false);
+        live.line(&self.core, stage, format!("{} {} by {}", commit.short(), commit.subject, commit.author), false);
         let mut path = self.git.tree(order.release);
         if let Some(folder) = &repository.folder {
             path.push(folder);
@@ -205,9 +206,17 @@ impl Manager {
                 Done::with("the image is here")
             }
             (_, source @ (Source::Image { .. } | Source::Build { .. })) => {
+                let mut commit = None;
                 let (new, name) = match source {
                     Source::Build { build, .. } => {
-                        (NewContainer { build: Some((**build).clone()), ..NewContainer::default() }, build.folder.clone())
+                        let mut build = (**build).clone();
+                        let name = build.origin();
+                        if let Some(repository) = build.repository.take() {
+                            let (path, of) = self.fetch_commit(live, &repository).await?;
+                            build.folder = path.display().to_string();
+                            commit = Some(Box::new(of));
+                        }
+                        (NewContainer { build: Some(build), ..NewContainer::default() }, name)
                     }
                     Source::Image { image, .. } => (NewContainer { image: image.clone(), ..NewContainer::default() }, image.clone()),
                     _ => return Err(api::Error::internal().into()),
@@ -215,7 +224,8 @@ impl Manager {
                 let tell = live.tell(&self.core, Stage::Build);
                 let digest = self.runtimes.release_image(id, &new, release, &tell).await?.ok_or_else(api::Error::internal)?;
                 let note = format!("the image is {digest}");
-                content.artifact = Artifact::Image { image: name, digest };
+                content.artifact = Artifact::Image { image: name, commit, digest };
+                self.git.remove(release).await;
                 Done::with(note)
             }
             (Artifact::Command | Artifact::Image { .. }, _) => Done::skipped("the files of a command aren't kept: it runs what is there"),

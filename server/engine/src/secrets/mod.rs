@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use api::{
     Caller, Error, EventKind, KeyRotation, NamedSecret, NewSecret, Permission, Result, Secret, SecretImport, SecretImportReport,
-    SecretName, SecretReveal, SecretUse, SecretValue, Source, Timestamp, secret_references,
+    SecretName, SecretReveal, SecretUse, SecretValue, Timestamp, secret_references,
 };
 use async_trait::async_trait;
 use serde_json::json;
@@ -181,9 +181,8 @@ impl Manager {
             for (variable, text) in &entry.spec.environment {
                 secret_references(text).for_each(|name| add(name, variable));
             }
-            if let Source::Repository { repository } = &entry.spec.source {
-                repository.secret.iter().for_each(|name| add(name, "its Git repository"));
-            }
+            let repository = entry.spec.source.repository();
+            repository.and_then(|repository| repository.secret.as_ref()).into_iter().for_each(|name| add(name, "its Git repository"));
         }
         for uses in uses.values_mut() {
             uses.sort_by(|one, other| {

@@ -123,12 +123,12 @@ impl Services {
             image::may_open(caller, &row.spec.source, Some(&before.spec.source))?;
         }
         if let Some(repository) = patch.repository {
-            if !matches!(before.spec.source, Source::Repository { .. }) {
+            if before.spec.source.repository().is_none() {
                 let message = "only a service that is made of a Git repository has one; make another service of it";
                 return Err(Error::invalid("/repository", message));
             }
             Error::invalid_fields(repository.faults("/repository"))?;
-            row.spec.source = Source::Repository { repository: Box::new(repository) };
+            row.spec.source = row.spec.source.with_repository(repository);
         }
         if let Some(name) = patch.name {
             if self.is_name_taken(&name, Some(id)) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::{Caller, NewService, Result, RuntimeKind, ServicePlan, Source};
+use api::{Caller, NewService, Result, RuntimeKind, ServicePlan};
 
 use super::launch::Plan;
 use super::{Services, entry};
@@ -26,7 +26,7 @@ impl Services {
             notes: Vec::new(),
             obstacle: None,
         };
-        if let Source::Repository { repository } = &row.spec.source {
+        if let Some(repository) = row.spec.source.repository() {
             // What its first start does is known once there is something to be started.
             plan.preparation = vec![format!("its first deployment fetches {} and reads how that is run", repository.label())];
             plan.notes.push("nothing of the repository runs before it is deployed".into());

@@ -33,8 +33,9 @@ impl Services {
         if matches!(spec.source, Source::Command { .. }) && same.is_none() {
             return Err(self.refused(caller, ""));
         }
-        if matches!(spec.source, Source::Repository { .. }) && same.is_none_or(|before| before.source != spec.source) {
-            return Err(self.refused(caller, "whatever is in the repository runs as Pilothouse's user, and "));
+        let repository = spec.source.repository();
+        if repository.is_some() && same.is_none_or(|before| before.source.repository() != repository) {
+            return Err(self.refused(caller, "whatever is in the repository is run, and "));
         }
         Ok(user)
     }
@@ -111,7 +112,7 @@ mod tests;
 fn runs_from(source: &Source) -> Option<&str> {
     match source {
         Source::Folder { folder } => Some(folder),
-        Source::Build { build, .. } => Some(&build.folder),
+        Source::Build { build, .. } => Some(build.folder.as_str()).filter(|folder| !folder.is_empty()),
         Source::Command { .. } | Source::Image { .. } | Source::Container { .. } => None,
         Source::Repository { .. } | Source::Demonstration { .. } => None,
     }

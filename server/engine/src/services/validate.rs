@@ -219,6 +219,9 @@ pub(super) async fn source(source: Source, user: Option<&SystemUser>) -> Result<
         }
         Source::Build { build, container_port, options } => {
             image::checked_build(&build, container_port, &options)?;
+            if build.repository.is_some() {
+                return Ok(Source::Build { build, container_port, options });
+            }
             let path = folder_at("/source/build/folder", &build.folder, None).await?;
             let build = ImageBuild { folder: text(&path, "/source/build/folder")?, ..*build };
             Ok(Source::Build { build: Box::new(build), container_port, options })
@@ -257,6 +260,10 @@ pub(super) async fn found(source: &Source, user: Option<&SystemUser>) -> Result<
 
 /// Fails when the Dockerfile of a build can't be read.
 async fn dockerfile(build: &ImageBuild) -> Result<()> {
+    if build.repository.is_some() {
+        // What is in it is seen when it is deployed.
+        return Ok(());
+    }
     let (folder, name) = (PathBuf::from(&build.folder), build.dockerfile().to_owned());
     let read = blocking(move || read_below(&folder, &name)).await?;
     read.map(drop).map_err(|reason| {

@@ -1,7 +1,9 @@
 //! Deployments of containers: an image is pulled or built before the container that runs is touched, pinned, and gone back to.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use api::{
@@ -159,4 +161,53 @@ async fn an_image_is_pinned_by_what_it_is_and_one_that_is_not_there_touches_noth
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     yard.end(id).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_image_is_built_of_a_commit_of_a_repository() {
+    let yard = Yard::new().await;
+    let root = tempfile::tempdir().unwrap();
+    let place = root.path().join("shop/web");
+    fs::create_dir_all(&place).unwrap();
+    let git = |args: &[&str]| {
+        let names = ["-c", "user.name=Ann Other", "-c", "user.email=ann@example.org", "-c", "commit.gpgsign=false"];
+        let ran = Command::new("git").current_dir(root.path().join("shop")).args(names).args(args).output().unwrap();
+        assert!(ran.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&ran.stderr));
+        String::from_utf8(ran.stdout).unwrap().trim().to_owned()
+    };
+    let commit = |said: &str, is_broken| {
+        write(&place, said, is_broken);
+        git(&["add", "--all"]);
+        git(&["commit", "--quiet", "--message", said]);
+        git(&["rev-parse", "HEAD"])
+    };
+    git(&["init", "--quiet", "--initial-branch=main"]);
+    let one = commit("one", false);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/deployments/tests/git_server.py");
+    let mut server = Command::new("python3").arg(script).arg(root.path()).arg("no-token").stdout(Stdio::piped()).spawn().unwrap();
+    let mut port = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut port).unwrap();
+    let url = format!("http://127.0.0.1:{}/shop/.git", port.trim());
+    let name = format!("of-git-{}", Clock::System.new_uuid().simple());
+    let build = json!({"repository": {"url": url, "reference": "main", "folder": "web"}});
+    let id = yard.make(json!({"name": name, "source": {"build": build}, "health": {"kind": "none"}})).await;
+
+    let first = yard.deploy(id, NewDeployment::default()).await;
+    assert_eq!(first.status, DeploymentStatus::Succeeded, "{first:#?}");
+    let of = |deployment: &Deployment| deployment.release.as_ref().and_then(|release| release.artifact.commit()).unwrap().id.clone();
+    assert_eq!((of(&first), runs(id)), (one, digest(&first)));
+    commit("broken", true);
+    let failed = yard.deploy(id, NewDeployment::default()).await;
+    assert_eq!((failed.status, failed.stage), (DeploymentStatus::Failed, Stage::Build));
+    assert_eq!(runs(id), digest(&first), "what runs wasn't touched");
+    let two = commit("two", false);
+    let second = yard.deploy(id, NewDeployment::default()).await;
+    assert_eq!((of(&second), runs(id)), (two, digest(&second)));
+    assert_eq!(yard.back(first.id).await.status, DeploymentStatus::Succeeded);
+    assert_eq!(runs(id), digest(&first));
+    let left = fs::read_dir(yard._store.folder().join("data/releases/commits")).unwrap().count();
+    assert_eq!(left, 0, "nothing that was fetched is left over");
+    yard.end(id).await;
+    server.kill().unwrap();
+    server.wait().unwrap();
 }

@@ -67,7 +67,7 @@ fn DeployFields(watched: Watched, loads: Loads) -> impl IntoView {
         let hint = "Another one, such as shop/orders:2. Empty takes the one that it has, as its registry has it now.";
         view! { <Field name="form[image]" label="Image" takes=Takes::Line(512, false) value=form.image.clone() hint /> }.erase()
     });
-    let reference = matches!(spec.source, Source::Repository { .. }).then_some(()).filter(|()| may_name).map(|()| {
+    let reference = spec.source.repository().filter(|_| may_name).map(|_| {
         let hint = "Another branch or tag, or all digits of a commit: the service stays with it. Empty takes the newest commit of the one that it has.";
         view! { <Field name="form[reference]" label="Branch, tag or commit" takes=Takes::Line(250, false) value=form.reference.clone() hint /> }.erase()
     });

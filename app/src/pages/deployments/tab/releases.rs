@@ -86,7 +86,7 @@ fn commit_words(commit: &api::Commit) -> String {
 
 fn artifact(artifact: &Artifact) -> String {
     match artifact {
-        Artifact::Files { commit: Some(commit), .. } => commit_words(commit),
+        Artifact::Files { commit: Some(commit), .. } | Artifact::Image { commit: Some(commit), .. } => commit_words(commit),
         Artifact::Files { files: 1, bytes, .. } => format!("1 file, {}", Unit::Bytes.write(*bytes as f64)),
         Artifact::Files { files, bytes, .. } => format!("{files} files, {}", Unit::Bytes.write(*bytes as f64)),
         Artifact::Image { image, .. } => image.clone(),

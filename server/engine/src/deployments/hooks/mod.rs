@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use api::{
     Caller, DeployHook, DeployHookId, Error, ErrorCode, EventKind, HookAnswer, HookCall, HookCalled, HookOutcome, MadeDeployHook,
-    NewDeployHook, NewDeployment, Page, Permission, Queueing, Result, Secret, ServiceId, Source,
+    NewDeployHook, NewDeployment, Page, Permission, Queueing, Result, Secret, ServiceId,
 };
 use async_trait::async_trait;
 use zeroize::Zeroizing;
@@ -163,10 +163,7 @@ impl Manager {
 
     /// The branch that deploys: the one that was chosen, or the one that the service's repository is deployed from.
     fn wanted(&self, row: &HookRow) -> Option<String> {
-        row.branch.clone().or_else(|| match self.services.row_of(row.service_id).ok()?.spec.source {
-            Source::Repository { repository } => repository.reference,
-            _ => None,
-        })
+        row.branch.clone().or_else(|| self.services.row_of(row.service_id).ok()?.spec.source.repository()?.reference.clone())
     }
 
     /// Deploys what was pushed, unless that delivery has deployed it already.

@@ -112,7 +112,10 @@ impl Planner {
             Source::Build { build, container_port, options } => {
                 let container = match plan.pinned.and_then(|pinned| pinned.image.clone()) {
                     Some(image) => NewContainer { image, ..NewContainer::default() },
-                    None => NewContainer { build: Some((**build).clone()), ..NewContainer::default() },
+                    None => match &build.repository {
+                        Some(repository) => return Err(never_deployed(repository)),
+                        None => NewContainer { build: Some((**build).clone()), ..NewContainer::default() },
+                    },
                 };
                 return self.container(&plan, container, *container_port, options).await;
             }
@@ -319,7 +322,7 @@ impl Planner {
             Source::Command { working_dir, .. } => (PathBuf::from(working_dir), false),
             Source::Repository { repository } => match released {
                 Some(released) => (released.to_owned(), true),
-                None => return Err(Error::service(format!("it was never deployed, so nothing of {} is here: deploy it", repository.url))),
+                None => return Err(never_deployed(repository)),
             },
         };
         let looked = path.clone();
@@ -409,6 +412,11 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
 pub(crate) async fn blocking_as<T: Send + 'static>(user: Option<&SystemUser>, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     let Some(user) = user.cloned() else { return blocking(work).await };
     blocking(move || user.act(work).map_err(|error| Error::service(not_as(&user.name, &error.to_string())))).await?
+}
+
+/// Why a service of a repository isn't run before its first deployment.
+fn never_deployed(repository: &api::Repository) -> Error {
+    Error::service(format!("it was never deployed, so nothing of {} is here: deploy it", repository.url))
 }
 
 #[cfg(test)]
