@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use api::{Deployment, DeploymentId, DeploymentLine, DeploymentStatus, DeploymentWait, Page, StageReport, StageStatus, Timestamp};
+use api::{Deployment, DeploymentId, DeploymentLine, DeploymentStatus, DeploymentWait, Page, Stage, StageReport, StageStatus, Timestamp};
 
 use super::Outcome;
 use super::client::{Client, Trouble};
@@ -83,18 +83,20 @@ impl Seen {
     fn news(&mut self, deployment: &Deployment, lines: Vec<DeploymentLine>) -> Vec<Told> {
         self.after = lines.last().map_or(self.after, |line| line.seq);
         self.stages.resize(deployment.stages.len(), (0, StageStatus::Pending));
-        let mut news: Vec<(Timestamp, u8, Told)> = lines.into_iter().map(|line| (line.ts, 1, Told::Line(line))).collect();
+        // A stage begins in the moment in which the one before it ends.
+        let mut news: Vec<(Timestamp, Stage, u8, Told)> =
+            lines.into_iter().map(|line| (line.ts, line.stage, 1, Told::Line(line))).collect();
         for (report, (attempts, status)) in deployment.stages.iter().zip(&mut self.stages) {
             let begun = report.started_at.filter(|_| report.attempts > *attempts && report.status != StageStatus::Skipped);
-            news.extend(begun.map(|at| (at, 0, Told::Begun(report.clone()))));
+            news.extend(begun.map(|at| (at, report.name, 0, Told::Begun(report.clone()))));
             if report.status != *status && is_end(report) {
                 let at = report.finished_at.or(report.started_at).or(deployment.finished_at).unwrap_or_default();
-                news.push((at, 2, Told::Ended(report.clone())));
+                news.push((at, report.name, 2, Told::Ended(report.clone())));
             }
             (*attempts, *status) = (report.attempts, report.status);
         }
-        news.sort_by_key(|(at, order, _)| (*at, *order));
-        let mut news: Vec<_> = news.into_iter().map(|(_, _, told)| told).collect();
+        news.sort_by_key(|(at, stage, order, _)| (*at, *stage, *order));
+        let mut news: Vec<_> = news.into_iter().map(|(_, _, _, told)| told).collect();
         if deployment.waits_for != self.waits {
             self.waits.clone_from(&deployment.waits_for);
             news.extend(self.waits.clone().map(Told::Waits));

@@ -83,7 +83,8 @@ async fn a_deployment_is_followed_to_its_end_and_the_exit_code_says_which() {
     let at = |text: &str| out.find(text).unwrap_or_else(|| panic!("{text} is missing: {out}"));
     assert!(
         at("Validate\n") < at("Validate: done")
-            && at("Validate: done") < at("Prepare: done")
+            && at("Validate: done") < at("Prepare\n")
+            && at("Push: ") < at("Deploy\n")
             && at("Health check: done") < at("Finalise: done"),
         "{out}"
     );
