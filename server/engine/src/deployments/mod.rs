@@ -107,9 +107,13 @@ impl Manager {
         Ok(row.map(|row| self.shown_release(row)))
     }
 
+    /// Whether a service runs that release, or would at its next start.
+    fn is_current(&self, service: ServiceId, release: ReleaseId) -> bool {
+        self.services.pinned(service).ok().flatten().is_some_and(|pinned| pinned.release == release)
+    }
+
     fn shown_release(&self, row: ReleaseRow) -> Release {
-        let pinned = self.services.pinned(row.service_id).ok().flatten();
-        let is_current = pinned.is_some_and(|pinned| pinned.release == row.id);
+        let is_current = self.is_current(row.service_id, row.id);
         let ReleaseRow { id, service_id, number, deployment_id, artifact, configuration_version, created_at, created_by, .. } = row;
         Release { id, service_id, number, artifact, configuration_version, created_at, created_by, deployment_id, is_current }
     }
@@ -171,13 +175,16 @@ impl Manager {
         let more = rows.len() > limit;
         rows.truncate(limit);
         let next_cursor = rows.last().filter(|_| more).map(|row| row.seq.to_string());
-        let releases = crate::store::releases::release_of_deployments(&mut db, &rows).await?;
         drop(db);
-        let releases: HashMap<ReleaseId, ReleaseRow> = releases.into_iter().map(|row| (row.id, row)).collect();
         let shown = rows.into_iter().map(|row| {
-            let release = row.release_id.and_then(|id| releases.get(&id)).cloned().map(|row| self.shown_release(row));
-            let urls = if row.shown.status == api::DeploymentStatus::Succeeded { self.urls(row.shown.service_id) } else { Vec::new() };
-            Deployment { release, urls, ..row.shown }
+            let mut shown = row.shown;
+            if let Some(release) = &mut shown.release {
+                release.is_current = self.is_current(shown.service_id, release.id);
+            }
+            if shown.status == api::DeploymentStatus::Succeeded {
+                shown.urls = self.urls(shown.service_id);
+            }
+            shown
         });
         Ok(Page { items: shown.collect(), next_cursor, total: None })
     }

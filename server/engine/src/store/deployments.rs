@@ -1,6 +1,6 @@
 //! The tables of deployments and of what is told of them.
 
-use api::{Deployment, DeploymentId, DeploymentStatus, ReleaseId, ServiceId};
+use api::{Deployment, DeploymentId, DeploymentStatus, Release, ReleaseId, ServiceId, Timestamp};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
@@ -45,6 +45,29 @@ pub struct DeploymentFilter {
     pub before: Option<i64>,
     /// At most so many.
     pub limit: i64,
+}
+
+/// A deployment as it is listed: nothing that is sealed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ListedDeployment {
+    /// What is shown of it, with its release, of which isn't known here whether it is run.
+    pub shown: Deployment,
+    /// Its place among all deployments, from 1.
+    pub seq: u64,
+}
+
+#[derive(sqlx::FromRow)]
+struct RawListed {
+    seq: i64,
+    revision: i64,
+    shown: String,
+    release_id: Option<Uuid>,
+    number: Option<i64>,
+    artifact: Option<String>,
+    configuration_version: Option<i64>,
+    made_at: Option<i64>,
+    made_by: Option<String>,
+    made_of: Option<Uuid>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -108,9 +131,12 @@ pub async fn deployment_find(db: &mut Conn, id: DeploymentId) -> Result<Option<D
     raw.map(DeploymentRow::try_from).transpose()
 }
 
-/// Deployments, newest first.
-pub async fn deployment_list(db: &mut Conn, filter: &DeploymentFilter) -> Result<Vec<DeploymentRow>> {
-    let mut statement = "SELECT seq, release_id, revision, shown, sealed FROM deployments WHERE seq < $1".to_owned();
+/// Deployments, newest first, each with its release.
+pub async fn deployment_list(db: &mut Conn, filter: &DeploymentFilter) -> Result<Vec<ListedDeployment>> {
+    let mut statement = "SELECT d.seq, d.revision, d.shown, r.id AS release_id, r.number, r.artifact, r.configuration_version,
+        r.created_at AS made_at, r.created_by AS made_by, r.deployment_id AS made_of
+        FROM deployments d LEFT JOIN releases r ON r.id = d.release_id WHERE d.seq < $1"
+        .to_owned();
     let mut place = 1;
     let mut add = |wanted: bool, condition: &str| {
         if wanted {
@@ -118,10 +144,10 @@ pub async fn deployment_list(db: &mut Conn, filter: &DeploymentFilter) -> Result
             statement.push_str(&format!(" AND {condition} ${place}"));
         }
     };
-    add(filter.service_id.is_some(), "service_id =");
-    add(filter.status.is_some(), "status =");
-    statement.push_str(&format!(" ORDER BY seq DESC LIMIT ${}", place + 1));
-    let rows: Vec<Raw> = on!(db, |db| {
+    add(filter.service_id.is_some(), "d.service_id =");
+    add(filter.status.is_some(), "d.status =");
+    statement.push_str(&format!(" ORDER BY d.seq DESC LIMIT ${}", place + 1));
+    let rows: Vec<RawListed> = on!(db, |db| {
         let mut query = sqlx::query_as(AssertSqlSafe(statement)).bind(filter.before.unwrap_or(i64::MAX));
         if let Some(service_id) = filter.service_id {
             query = query.bind(service_id.0);
@@ -131,7 +157,7 @@ pub async fn deployment_list(db: &mut Conn, filter: &DeploymentFilter) -> Result
         }
         query.bind(filter.limit).fetch_all(db).await
     })?;
-    rows.into_iter().map(DeploymentRow::try_from).collect()
+    rows.into_iter().map(ListedDeployment::try_from).collect()
 }
 
 /// The deployments that aren't over, oldest first.
@@ -197,12 +223,37 @@ impl TryFrom<Raw> for DeploymentRow {
     }
 }
 
+impl TryFrom<RawListed> for ListedDeployment {
+    type Error = Error;
+
+    fn try_from(raw: RawListed) -> Result<Self> {
+        let mut shown: Deployment = parse(&raw.shown)?;
+        shown.revision = raw.revision.unsigned_abs();
+        let parts = (raw.release_id, raw.number, raw.artifact, raw.made_at, raw.made_by, raw.made_of);
+        if let (Some(id), Some(number), Some(artifact), Some(at), Some(created_by), Some(deployment_id)) = parts {
+            shown.release = Some(Release {
+                id: ReleaseId(id),
+                service_id: shown.service_id,
+                number: number.unsigned_abs(),
+                artifact: parse(&artifact)?,
+                configuration_version: raw.configuration_version.map(i64::unsigned_abs),
+                created_at: Timestamp::from_micros(at),
+                created_by,
+                deployment_id: DeploymentId(deployment_id),
+                is_current: false,
+            });
+        }
+        Ok(Self { shown, seq: raw.seq.unsigned_abs() })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use api::{DeploymentStatus, ReleaseId};
 
     use super::{
-        DeploymentFilter, DeploymentRow, FrameRow, deployment_add, deployment_find, deployment_list, deployment_open, deployment_update,
+        DeploymentFilter, DeploymentRow, FrameRow, ListedDeployment, deployment_add, deployment_find, deployment_list, deployment_open,
+        deployment_update,
     };
     use super::{frame_add, frame_keep, frame_list, frame_newest};
     use crate::deployments::tests::shown;
@@ -249,6 +300,7 @@ mod tests {
             let found = deployment_find(&mut db, id).await.expect("it is read").expect("it is there");
             assert_eq!((found.shown.status, found.shown.revision, found.seq, found.release_id), (DeploymentStatus::Failed, 2, 2, all[1].release_id));
             let ids = |rows: Vec<DeploymentRow>| rows.into_iter().map(|row| row.shown.id.0.as_u128()).collect::<Vec<_>>();
+            let listed = |rows: Vec<ListedDeployment>| rows.into_iter().map(|row| row.shown.id.0.as_u128()).collect::<Vec<_>>();
             let filter = DeploymentFilter { limit: 10, ..DeploymentFilter::default() };
             let of = all[0].shown.service_id;
             for (filter, expected) in [
@@ -258,7 +310,7 @@ mod tests {
                 (DeploymentFilter { service_id: Some(of), ..filter }, vec![2, 1]),
                 (DeploymentFilter { status: Some(DeploymentStatus::Succeeded), service_id: Some(of), before: Some(9), ..filter }, vec![1]),
             ] {
-                assert_eq!(ids(deployment_list(&mut db, &filter).await.expect("they are listed")), expected, "{filter:?}");
+                assert_eq!(listed(deployment_list(&mut db, &filter).await.expect("they are listed")), expected, "{filter:?}");
             }
             assert_eq!(ids(deployment_open(&mut db).await.expect("they are listed")), [3]);
             assert_eq!(frame_newest(&mut db, id).await.expect("it is counted"), (3, 2));

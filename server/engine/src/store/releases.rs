@@ -3,10 +3,8 @@
 use std::collections::HashSet;
 
 use api::{Artifact, DeploymentId, Hold, ReleaseId, ServiceId, Timestamp};
-use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use super::deployments::DeploymentRow;
 use super::{Conn, Error, Result, execute, on};
 
 /// A release as it is kept.
@@ -105,26 +103,6 @@ pub async fn release_list(db: &mut Conn, id: ServiceId) -> Result<Vec<ReleaseRow
 pub async fn release_placed(db: &mut Conn) -> Result<Vec<ReleaseRow>> {
     let statement = "SELECT r.* FROM releases r JOIN placements p ON p.release_id = r.id";
     let rows: Vec<Raw> = on!(db, |db| sqlx::query_as(statement).fetch_all(db).await)?;
-    rows.into_iter().map(ReleaseRow::try_from).collect()
-}
-
-/// The releases of these deployments.
-pub async fn release_of_deployments(db: &mut Conn, of: &[DeploymentRow]) -> Result<Vec<ReleaseRow>> {
-    let mut ids: Vec<Uuid> = of.iter().filter_map(|row| row.release_id.map(|id| id.0)).collect();
-    ids.sort();
-    ids.dedup();
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let places: Vec<_> = (1..=ids.len()).map(|place| format!("${place}")).collect();
-    let statement = format!("SELECT * FROM releases WHERE id IN ({})", places.join(", "));
-    let rows: Vec<Raw> = on!(db, |db| {
-        let mut query = sqlx::query_as(AssertSqlSafe(statement));
-        for id in ids {
-            query = query.bind(id);
-        }
-        query.fetch_all(db).await
-    })?;
     rows.into_iter().map(ReleaseRow::try_from).collect()
 }
 

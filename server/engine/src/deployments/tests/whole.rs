@@ -71,7 +71,8 @@ on_each_store! {
 
         let all = yard.manager.list(&yard.life.admin, DeploymentQuery { limit: api::Limit::new(2).expect("a limit"), ..Default::default() }).await;
         let all = all.expect("they are listed");
-        assert_eq!(all.items.len(), 2);
+        let listed: Vec<_> = all.items.iter().filter_map(|one| one.release.as_ref()).map(|release| (release.number, release.is_current)).collect();
+        assert_eq!(listed, [(3, true), (1, false)], "each with its release");
         let rest = DeploymentQuery { cursor: all.next_cursor, service_id: Some(yard.id), ..Default::default() };
         let rest = yard.manager.list(&yard.life.admin, rest).await.expect("they are listed");
         assert_eq!(rest.items.iter().map(|one| one.id).collect::<Vec<_>>(), [second.id, first.id]);
