@@ -17,16 +17,25 @@ use crate::store::releases::{ReleaseRow, release_delete, release_digests, releas
 const FAILED: usize = 20;
 
 impl Manager {
+    /// Removes what a deployment has begun to fetch, to take or to unpack: whatever goes on with it begins anew.
+    pub(super) async fn remove_begun(&self, record: &Record) {
+        let release = record.order.release;
+        self.git.remove(release).await;
+        let archives = self.archives.clone();
+        let _ = blocking(move || archives.drop_begun(release)).await;
+        if let Some(content) = &record.order.content
+            && let Some(folder) = &content.folder
+        {
+            self.remove_folder(&content.spec, folder.with_extension("new")).await;
+        }
+    }
+
     /// Removes what a deployment has made that was undone: nobody can go back to its release. Also of one that was ended before its release was there.
     pub(super) async fn remove_made(&self, record: &Record) {
         let (id, release) = (record.shown.service_id, record.order.release);
         self.runtimes.forget_image(id, release).await;
-        self.git.remove(release).await;
-        let Some(content) = &record.order.content else {
-            let archives = self.archives.clone();
-            let _ = blocking(move || archives.drop_begun(release)).await;
-            return;
-        };
+        self.remove_begun(record).await;
+        let Some(content) = &record.order.content else { return };
         if let Some(folder) = &content.folder {
             self.remove_folder(&content.spec, folder.clone()).await;
         }

@@ -319,6 +319,14 @@ impl Manager {
             record.shown.is_undoing = true;
             record.order.undoing = Some(Undoing { status, holds, back_at: None });
         };
-        self.save(live, change, Vec::new(), None).await
+        // What was begun may be what has filled the disk; nothing could be written as long as it is there.
+        self.remove_begun(&record).await;
+        let written = self.save(live, change.clone(), Vec::new(), None).await;
+        match written {
+            Err(error) if error.code == ErrorCode::StorageFull && self.services.give_room() => {
+                self.save(live, change, Vec::new(), None).await
+            }
+            written => written,
+        }
     }
 }

@@ -44,9 +44,8 @@ impl Services {
         };
         let mut written = write().await;
         let is_full = written.as_ref().is_err_and(|error| error.code == ErrorCode::StorageFull);
-        if is_full && action == Action::Stop && self.core.store.reserve.release() {
+        if is_full && action == Action::Stop && self.give_room() {
             // What fills the disk may be the service itself.
-            self.keep_reserve();
             written = write().await;
         }
         written?;
@@ -70,7 +69,15 @@ impl Services {
         shown.map(|entry| entry.service.clone()).ok_or_else(|| Error::not_found("service", id))
     }
 
-    /// Takes the room for stops on a full disk again, as soon as there is some.
+    /// Gives up the room that is kept for a full disk, and takes it again as soon as there is some; answers whether there was any.
+    pub(crate) fn give_room(&self) -> bool {
+        let is_given = self.core.store.reserve.release();
+        if is_given {
+            self.keep_reserve();
+        }
+        is_given
+    }
+
     fn keep_reserve(&self) {
         let (store, shutdown) = (self.core.store.clone(), self.core.shutdown.clone());
         self.core.tasks.spawn(async move {
