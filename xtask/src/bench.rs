@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::docker::Docker;
 use crate::site::Size;
 use crate::step::{self, Result, Steps};
 use crate::{place, serve, site, tools};
@@ -11,9 +12,11 @@ pub fn run(steps: &Steps, name: Option<&str>) -> Result {
     site::build(steps, Size::Optimised)?;
     steps.take("Build Pilothouse", || step::build(place::cargo().args(["build", "--release", "--package", "server"])))?;
     let rivals = if name.is_none_or(|name| "restart".contains(name)) { rivals(steps) } else { Vec::new() };
+    let docker = if name.is_none_or(|name| "deploy".contains(name)) { docker(steps) } else { None };
     steps.take("Measure", || {
         let mut bench = place::cargo();
         bench.args(["bench", "--package", "server", "--bench", "figures", "--"]).args(name).envs(rivals);
+        bench.envs(docker.as_ref().map(|docker| ("PILOTHOUSE_BENCH_DOCKER_HOST", docker.host())));
         step::run(bench.env("PILOTHOUSE_BENCH_PROGRAM", serve::target().join("release/pilothouse")))
     })?;
     steps.summary();
@@ -30,4 +33,9 @@ fn rivals(steps: &Steps) -> Vec<(&'static str, PathBuf)> {
         }
     }
     found
+}
+
+/// A Docker Engine for `deploy`; containers are left out where none can be had.
+fn docker(steps: &Steps) -> Option<Docker> {
+    Docker::start(steps).inspect_err(|problem| eprintln!("    without containers: {problem}")).ok()
 }

@@ -59,6 +59,11 @@ impl Client {
         self.send(Method::PATCH, path, body.to_string().into(), "identity").await
     }
 
+    /// DELETE.
+    pub async fn delete(&mut self, path: &str) -> Result<Answer, Failure> {
+        self.send(Method::DELETE, path, Bytes::new(), "identity").await
+    }
+
     async fn send(&mut self, method: Method, path: &str, body: Bytes, encoding: &str) -> Result<Answer, Failure> {
         let mut request = Request::builder().method(method).uri(path).header("host", &self.host).header("accept-encoding", encoding);
         if !body.is_empty() {

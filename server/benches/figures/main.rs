@@ -9,6 +9,7 @@ mod baseline;
 mod boot;
 mod client;
 mod configuration;
+mod deploy;
 mod fanout;
 mod idle;
 mod list;
@@ -59,6 +60,9 @@ fn main() -> ExitCode {
                 }
                 if wanted("configuration") {
                     configuration::measure(&mut table).await;
+                }
+                if wanted("deploy") {
+                    deploy::measure(&mut table).await;
                 }
                 if wanted("idle") {
                     idle::measure(&mut table).await;

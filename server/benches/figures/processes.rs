@@ -23,11 +23,16 @@ pub struct Spent {
 
 impl Spent {
     /// Reads it; the services are the processes with the command line `service`.
+    pub fn by(program: u32, service: &str) -> Self {
+        Self::by_those(program, |command| command == service)
+    }
+
+    /// Reads it; the services are the processes with such a command line.
     ///
     /// Of living descendants it is read to the nanosecond, because many of them live shorter than a hundredth of a second; of
     /// the program itself and of what it has waited for in steps of a hundredth.
-    pub fn by(program: u32, service: &str) -> Self {
-        let (services, helpers): (Vec<_>, Vec<_>) = descendants(program).into_iter().partition(|process| process.command == service);
+    pub fn by_those(program: u32, is_service: impl Fn(&str) -> bool) -> Self {
+        let (services, helpers): (Vec<_>, Vec<_>) = descendants(program).into_iter().partition(|process| is_service(&process.command));
         let sum = |processes: Vec<Process>| 0.0 + processes.iter().map(|process| cpu_seconds_of_threads(process.pid)).sum::<f64>();
         let (services, helpers): (f64, f64) = (sum(services), sum(helpers));
         Self { all: own_and_waited_for(program) + services + helpers, services, helpers }

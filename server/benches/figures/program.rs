@@ -23,10 +23,16 @@ pub struct Program {
 impl Program {
     /// Pilothouse with its data in `data`; limits of requests are off.
     pub fn pilothouse(data: &Path) -> Self {
+        Self::pilothouse_with(data, |_| {})
+    }
+
+    /// The same with what `change` does to its command.
+    pub fn pilothouse_with(data: &Path, change: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new(pilothouse_path());
         command.args(["serve", "--listen", "127.0.0.1:0"]).arg("--data-dir").arg(data);
         command.env("PILOTHOUSE_ADMIN_PASSWORD", PASSWORD).env("PILOTHOUSE_RATE_LIMIT", "0").env("PILOTHOUSE_LOGIN_LIMIT", "0");
         command.env("PILOTHOUSE_DEMONSTRATION", "false");
+        change(&mut command);
         Self::start(command)
     }
 
