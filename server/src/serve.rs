@@ -100,6 +100,7 @@ pub fn router(server: &Arc<Server>) -> Router {
 
 /// What the engine is told.
 pub fn engine_config(settings: &Settings) -> EngineConfig {
+    let is_an_address = settings.listen.port() != 0 && !settings.listen.ip().is_unspecified();
     EngineConfig {
         data_dir: settings.data_dir.clone(),
         database_url: settings.database_url.clone(),
@@ -112,7 +113,7 @@ pub fn engine_config(settings: &Settings) -> EngineConfig {
         login_limit: settings.login_limit,
         retention_days: settings.retention_days,
         secrets_key: settings.secrets_key.clone(),
-        site: settings.public_url.clone().or_else(|| (settings.listen.port() != 0).then(|| format!("http://{}", settings.listen))),
+        site: settings.public_url.clone().or_else(|| is_an_address.then(|| format!("http://{}", settings.listen))),
     }
 }
 

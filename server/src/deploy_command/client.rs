@@ -198,7 +198,7 @@ mod tests {
             ("http://[::1]:7700", "http://[::1]:7700/x", false),
             ("http://pilot.example", "http://pilot.example/x", true),
         ] {
-            let Ok(client) = client(url) else { panic!("{url}") };
+            let Ok(client) = client(url) else { panic!("{url} is an address") };
             assert_eq!((client.address("/x").as_str(), client.tells_all()), (address, tells_all));
         }
         for url in ["", "pilot.example", "ftp://a", "http://", "http://a/b", "http://a?b", "http://me@a", "unix:/x"] {

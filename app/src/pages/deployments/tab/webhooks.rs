@@ -30,7 +30,7 @@ pub fn Webhooks(
         <section class="panel" aria-labelledby="webhooks-title">
             <header class="panel-head">
                 <h2 class="panel-title" id="webhooks-title">"Webhooks"</h2>
-                <span class="panel-note">{format!("at most {}; each deploys the service when it is called", DeployHook::MOST)}</span>
+                <span class="panel-note">{format!("at most {}", DeployHook::MOST)}</span>
             </header>
             <Transition fallback=|| view! { <Skeleton lines=3 /> }.erase()>
                 {move || Suspend::new(async move {

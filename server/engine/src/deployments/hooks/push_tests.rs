@@ -5,7 +5,7 @@ use api::{ErrorCode, NewDeployment};
 use super::Heard;
 use super::push::{Push, Told, told};
 use super::signature::Sender;
-use super::signature::tests::call;
+use super::signature::tests::{Headers, call};
 
 const GITHUB: &str = include_str!("bodies/github.json");
 const GITLAB: &str = include_str!("bodies/gitlab.json");
@@ -32,7 +32,7 @@ fn pushes_are_read_of_every_sender() {
     let (form, json) = (("content-type", "application/x-www-form-urlencoded"), ("content-type", "application/json"));
     let (event, gitea) = (("x-github-event", "push"), [("x-gitea-event", "push"), ("x-github-event", "push")]);
     let long = "7638417db6d59f3c431d3e1f261cc637155684cd7638417db6d59f3c431d3e1f";
-    let table: Vec<(Sender, Vec<(&str, &str)>, String, Told)> = vec![
+    let table: Vec<(Sender, Headers<'_>, String, Told)> = vec![
         (Sender::Git, vec![json, event], GITHUB.into(), of_github()),
         (Sender::Git, vec![form, event], in_a_form, of_github()),
         (
@@ -89,19 +89,19 @@ fn what_can_not_be_read_is_malformed() {
     let event = ("x-github-event", "push");
     let short = GITHUB.replace("7638417db6d59f3c431d3e1f261cc637155684cd", "7638417");
     let hostile = GITHUB.replace("7638417db6d59f3c431d3e1f261cc637155684cd", "--upload-pack=touch /tmp/x; 0123456789ab");
-    let table: [(Sender, &[(&str, &str)], &str); 9] = [
-        (Sender::Git, &[event], "{"),
-        (Sender::Git, &[event], "[]"),
-        (Sender::Git, &[event], &short),
-        (Sender::Git, &[event], &hostile),
-        (Sender::Git, &[event, ("content-type", "application/x-www-form-urlencoded")], "a=b"),
-        (Sender::GitLab, &[], ""),
-        (Sender::Plain, &[], "{\"branch\": 1}"),
-        (Sender::Plain, &[], "{\"ref\": \"refs/heads/main\"}"),
-        (Sender::Plain, &[], "{\"commit\": \"HEAD\"}"),
+    let table: [(Sender, Headers<'_>, &str); 9] = [
+        (Sender::Git, vec![event], "{"),
+        (Sender::Git, vec![event], "[]"),
+        (Sender::Git, vec![event], &short),
+        (Sender::Git, vec![event], &hostile),
+        (Sender::Git, vec![event, ("content-type", "application/x-www-form-urlencoded")], "a=b"),
+        (Sender::GitLab, vec![], ""),
+        (Sender::Plain, vec![], "{\"branch\": 1}"),
+        (Sender::Plain, vec![], "{\"ref\": \"refs/heads/main\"}"),
+        (Sender::Plain, vec![], "{\"commit\": \"HEAD\"}"),
     ];
     for (sender, headers, body) in table {
-        assert_eq!(read(sender, headers, body).expect_err(body).code, ErrorCode::MalformedRequest, "{body}");
+        assert_eq!(read(sender, &headers, body).expect_err(body).code, ErrorCode::MalformedRequest, "{body}");
     }
 }
 

@@ -106,6 +106,9 @@ pub(super) mod tests {
 
     pub const SECRET: &str = "2f1c9d0b7a3e5f80112233445566778899aabbccddeeff00112233445566778a";
 
+    /// Headers of a call by name.
+    pub type Headers<'a> = Vec<(&'a str, &'a str)>;
+
     /// The signature of these bytes, as hexadecimal digits.
     pub fn signed(secret: &str, parts: &[&[u8]]) -> String {
         hex(&keyed(secret, parts).expect("a key").finalize().into_bytes())
@@ -128,7 +131,7 @@ pub(super) mod tests {
         let (edge, plain_edge, late, plain_late, early, plain_early) =
             (time(-300), plain(-300), time(-301), plain(-301), time(301), plain(301));
         let (cut, padded) = (&hub[..hub.len() - 2], format!(" {hub}"));
-        let table: Vec<(Vec<(&str, &str)>, Option<Sender>)> = vec![
+        let table: Vec<(Headers<'_>, Option<Sender>)> = vec![
             (vec![("x-hub-signature-256", &hub)], Some(Sender::Git)),
             (vec![("x-hub-signature-256", &upper)], Some(Sender::Git)),
             (vec![("x-gitea-signature", &right)], Some(Sender::Git)),
