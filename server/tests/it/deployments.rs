@@ -34,7 +34,7 @@ if __name__ == "__main__":
     std::fs::write(folder.join(".env"), "GREETING=hello\nAPI_TOKEN=planted-hunter2-token\n").unwrap();
 }
 
-fn says(url: &Value) -> String {
+pub fn says(url: &Value) -> String {
     let address = url.as_str().unwrap().strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
@@ -62,7 +62,7 @@ pub async fn over(client: &Client, id: &str) -> Value {
     .await
 }
 
-async fn deploy(client: &Client, service: &str, body: Value) -> String {
+pub async fn deploy(client: &Client, service: &str, body: Value) -> String {
     let taken = client.post(&format!("/api/deploy/services/{service}"), body).await;
     assert_eq!(taken.status, 202, "{taken:?}");
     taken.json()["deployment_id"].as_str().unwrap().to_owned()

@@ -12,10 +12,10 @@ use crate::app::{Client, Reply, until};
 use crate::survival::{Program, pid};
 
 /// A small disk; goes with the test.
-struct SmallDisk(PathBuf);
+pub struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    fn at(path: PathBuf) -> Self {
+    pub fn at(path: PathBuf) -> Self {
         fs::create_dir_all(&path).unwrap();
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=24m,mode=0700", "tmpfs"]).arg(&path).status();
         assert!(mounted.is_ok_and(|status| status.success()), "this test mounts a small file system, which takes root");
@@ -47,7 +47,8 @@ async fn save(admin: &Client, path: &str, version: u64) -> Reply {
     admin.send(Method::PUT, path, Some(body)).await
 }
 
-fn says_full(error: &Value) {
+/// That the disk is full is said, in words that help.
+pub fn says_full(error: &Value) {
     let message = error["message"].as_str().unwrap();
     assert!(message.contains("is full") && message.contains("free some space"), "{error}");
     for inner in ["os error", "No space left", "database or disk", "SQL", "code"] {

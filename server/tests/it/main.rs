@@ -7,6 +7,7 @@ mod compose;
 mod configuration;
 mod dependencies;
 mod deploy_command;
+mod deployment_faults;
 mod deployments;
 mod doors;
 mod full;
