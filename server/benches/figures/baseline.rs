@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{Query, State};
+use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use serde::Deserialize;
@@ -26,6 +26,7 @@ pub async fn serve() {
         .route("/body", post(|State(shared): State<Shared>, body: Bytes| async move { *shared.0.lock().unwrap() = body }))
         .route("/ws", get(upgrade))
         .route("/broadcast", post(send))
+        .layer(DefaultBodyLimit::disable())
         .with_state(shared);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     println!("http://{}", listener.local_addr().unwrap());

@@ -15,6 +15,10 @@ use crate::table::Table;
 /// Copies the folder to one of the version, lets a link lead there, ends what runs, starts the new one, and asks until it is well.
 const SCRIPT: &str = r#"
 set -eu
+runs() {
+    # What nobody has waited for yet has ended all the same.
+    { read -r stat <"/proc/$1/stat"; } 2>/dev/null && [[ $stat != *") Z "* ]]
+}
 cd "$1"
 cp -r source "releases/$2"
 ln -s "releases/$2" new
@@ -22,7 +26,7 @@ mv -T new current
 if [ -e pid ]; then
     old=$(cat pid)
     kill "$old"
-    while kill -0 "$old" 2>/dev/null; do sleep 0.02; done
+    while runs "$old"; do sleep 0.02; done
 fi
 (cd current/ && PORT=$3 exec setsid python3 main.py </dev/null >>../../log 2>&1) &
 echo $! >pid
