@@ -259,7 +259,13 @@ impl Manager {
             }
             if to.is_dir() { Ok(false) } else { unpack(packed, &manifest, &origin, &to).map(|()| true) }
         });
-        let failed = |error| Failure::new(format!("its files can't be unpacked into {}: {error}", folder.display()));
+        let failed = |error: std::io::Error| match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Failure::new(format!(
+                "the disk with {} is full, so its files can't be unpacked: free some space there, then deploy it again",
+                folder.display()
+            )),
+            _ => Failure::new(format!("its files can't be unpacked into {}: {error}", folder.display())),
+        };
         unpacked.await.map_err(said)?.map_err(failed)
     }
 
