@@ -300,6 +300,7 @@ fn order(release: ReleaseId, content: Option<Content>) -> Order {
 /// Ends one that hasn't begun.
 pub(super) fn cancel_waiting(record: &mut Record, by: &str, now: api::Timestamp, why: Option<&str>) {
     let shown = &mut record.shown;
+    shown.waits_for = None;
     (shown.status, shown.cancelled_by, shown.finished_at) = (DeploymentStatus::Cancelled, Some(by.to_owned()), Some(now));
     shown.error =
         Some(why.map_or_else(|| format!("{by} cancelled it before it began"), |why| format!("it was cancelled before it began: {why}")));

@@ -22,13 +22,13 @@ pub fn Rules(
         true => "At any time".to_owned(),
         false => format!("{} ({zone})", windows.join(", ")),
     };
-    let who = if rules.needs_approval { "Somebody else than who has asked has to agree" } else { "Who asks" };
+    let who = if rules.needs_approval { "Somebody else than who has asked has to agree" } else { "Not needed" };
     view! {
         <section class="panel" aria-labelledby="rules-title">
             <header class="panel-head"><h2 class="panel-title" id="rules-title">"When it may be deployed"</h2></header>
             <dl class="fact-list">
                 <div class="fact"><dt>"Begins"</dt><dd>{when}</dd></div>
-                <div class="fact"><dt>"Says so"</dt><dd>{who}</dd></div>
+                <div class="fact"><dt>"Approval"</dt><dd>{who}</dd></div>
             </dl>
             {may.then(|| form(id, windows.join("\n"), rules))}
         </section>

@@ -141,6 +141,7 @@ on_each_store! {
         let id = asked(&yard).await;
         waits(&yard, id).await;
         let rejected = yard.manager.reject(&admin, id, Verdict { message: "not today".into() }).await.expect("it is rejected");
+        assert_eq!(rejected.waits_for, None);
         assert_eq!((rejected.status, rejected.error.as_deref()), (DeploymentStatus::Cancelled, Some("admin rejected it: not today")));
         assert_eq!(yard.manager.reject(&admin, id, Verdict::default()).await.expect_err("it is over").code, ErrorCode::Conflict);
         let events = yard.life.events(yard.id, EventKind::DeploymentCancelled).await;
