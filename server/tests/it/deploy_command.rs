@@ -111,7 +111,7 @@ async fn a_deployment_is_followed_to_its_end_and_the_exit_code_says_which() {
 
     write(&folder, "broken");
     let (code, out, _) = run(&developer, &["orders"]).await;
-    assert!(code == 1 && out.contains("orders: Rolled back: ") && out.contains("It is being undone"), "{code} {out}");
+    assert!(code == 1 && out.contains("orders: Rolled back: ") && out.contains("going back to what was before"), "{code} {out}");
     assert!(out.contains("No module named 'nowhere'") && out.contains("What to do: "), "{out}");
 
     write(&folder, "slow two");
