@@ -314,7 +314,6 @@ test('a deployment waits for its window, in a freeze, and until somebody else ag
     await expect(freezes.getByRole('listitem')).toContainText('the year ends');
     await page.goto(address);
     await expect(waits).toContainText('the year ends');
-    await waits.getByLabel('Why').fill('looks good');
     await waits.getByRole('button', { name: 'Agree' }).click();
     await expect(waits).toContainText('Admin has frozen deployments: the year ends');
     await expect(waits).toContainText(/It may begin at \d{4}-\d\d-\d\d \d\d:\d\d UTC/);
@@ -326,5 +325,13 @@ test('a deployment waits for its window, in a freeze, and until somebody else ag
     await page.goto(address);
     await expect(where(page)).toHaveText('Succeeded', { timeout: WHOLE });
     expect(await word()).toBe('two');
+
+    await signIn('developer');
+    await open(page, tab(id));
+    await deploy(page, 'once more');
+    await waits.getByText('Reject it…').click();
+    await waits.getByLabel('Why').fill('changed my mind');
+    await waits.getByRole('button', { name: 'Reject' }).click();
+    await expect(page.getByRole('main')).toContainText('developer rejected it: changed my mind');
   });
 });

@@ -95,12 +95,12 @@ pub async fn end_freeze(id: FreezeId, #[server(default)] form_token: String) -> 
     Ok(())
 }
 
-/// Agrees to a deployment, or ends it: the button says which.
+/// Agrees to a deployment, or ends it: the form says which.
 #[server(prefix = "/rpc", output = Json, endpoint = "judge_deployment")]
 pub async fn judge_deployment(
     id: DeploymentId,
+    agrees: bool,
     #[server(default)] message: String,
-    #[server(default)] agrees: bool,
     #[server(default)] form_token: String,
 ) -> RpcResult<()> {
     let context = RequestContext::current();

@@ -40,17 +40,27 @@ fn judge(deployment: &Deployment) -> Erased {
     let id = deployment.id.to_string();
     let is_own = viewer.user.as_ref().is_some_and(|user| user.name == deployment.created_by);
     let agree = (!is_own).then(|| {
-        view! { <button type="submit" class="button" data-kind="primary" name="agrees" value="true"><Icon symbol=Symbol::Up />"Agree"</button> }.erase()
+        let id = id.clone();
+        view! {
+            <LiveForm action="/rpc/judge_deployment">
+                <input type="hidden" name="id" value=id />
+                <input type="hidden" name="agrees" value="true" />
+                <button type="submit" class="button" data-kind="primary"><Icon symbol=Symbol::Up />"Agree"</button>
+            </LiveForm>
+        }
+        .erase()
     });
     view! {
-        <LiveForm action="/rpc/judge_deployment">
-            <input type="hidden" name="id" value=id />
-            <Field name="message" label="Why" takes=Takes::Line(500, false) value="" />
-            <div class="form-actions">
-                {agree}
-                <button type="submit" class="button" data-kind="danger" name="agrees" value="false">"Reject"</button>
-            </div>
-        </LiveForm>
+        {agree}
+        <details class="form-part">
+            <summary>"Reject it…"</summary>
+            <LiveForm action="/rpc/judge_deployment">
+                <input type="hidden" name="id" value=id />
+                <input type="hidden" name="agrees" value="false" />
+                <Field name="message" label="Why" takes=Takes::Line(500, false) value="" />
+                <button type="submit" class="button" data-kind="danger">"Reject"</button>
+            </LiveForm>
+        </details>
     }
     .erase()
 }
