@@ -144,7 +144,7 @@ test.describe('without JavaScript', () => {
       await expect(page.getByRole('alert').first()).toContainText('named as Git names it');
       await page.getByLabel('Branch or tag').fill('feature/x');
       await page.getByRole('button', { name: 'Save' }).first().click();
-      await expect(page.getByRole('main')).toContainText('saved');
+      await expect(page.getByRole('main')).toContainText('Saved.');
       await expect(page.getByLabel('Branch or tag')).toHaveValue('feature/x');
       await remove(pilothouse, 'from-git-plain');
     });
