@@ -35,10 +35,10 @@ fn found(all: RpcResult<Vec<NamedFreeze>>) -> Erased {
     let list = if items.is_empty() {
         view! { <p class="panel-empty">"No time is frozen: what is asked for begins as its service's windows say."</p> }.erase()
     } else {
-        view! { <ul class="fact-list">{items}</ul> }.erase()
+        view! { <dl class="fact-list">{items}</dl> }.erase()
     };
     view! {
-        <section class="panel" aria-labelledby="freezes-title">
+        <section class="panel freezes" aria-labelledby="freezes-title">
             <header class="panel-head"><h2 class="panel-title" id="freezes-title">"Freezes"</h2></header>
             {list}
             {may.then(form)}
@@ -50,7 +50,7 @@ fn found(all: RpcResult<Vec<NamedFreeze>>) -> Erased {
 fn item(named: NamedFreeze, may: bool) -> Erased {
     let NamedFreeze { freeze, service } = named;
     let of = service.unwrap_or_else(|| "All services".into());
-    let text = format!("{of}, {} to {}: {} ({})", utc(freeze.from), utc(freeze.to), freeze.reason, freeze.created_by);
+    let text = format!("{} to {}: {} ({})", utc(freeze.from), utc(freeze.to), freeze.reason, freeze.created_by);
     let end = may.then(|| {
         view! {
             <details class="form-part">
@@ -64,7 +64,7 @@ fn item(named: NamedFreeze, may: bool) -> Erased {
         }
         .erase()
     });
-    view! { <li>{text}{end}</li> }.erase()
+    view! { <div class="fact"><dt>{of}</dt><dd>{text}{end}</dd></div> }.erase()
 }
 
 fn form() -> Erased {

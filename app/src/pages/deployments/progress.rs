@@ -49,7 +49,10 @@ pub fn Progress(
 /// What it is at, and how long that may take.
 fn far(one: &Deployment, now: Timestamp) -> String {
     if one.status == DeploymentStatus::Pending {
-        return "It waits for a deployment of the service before it.".into();
+        return match one.waits_for {
+            Some(_) => "It begins by itself when nothing is in its way any more.".into(),
+            None => "It waits for a deployment of the service before it.".into(),
+        };
     }
     let at = match (&one.cancelled_by, one.is_undoing) {
         (Some(who), _) => format!("Cancelled by {who}: it is being undone"),

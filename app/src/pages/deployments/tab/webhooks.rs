@@ -100,10 +100,10 @@ fn row(id: ServiceId, hook: DeployHook, may: bool) -> Erased {
     let branch = branch.unwrap_or_else(|| "every branch".into());
     view! {
         <tr>
-            <th scope="row" class="wrap">{name.clone()}<p><code>{address}</code></p></th>
+            <th scope="row" class="wrap">{name.clone()}<p class="panel-note">{address}</p></th>
             <td>{branch}</td>
             <td class="wrap">{call}{refused}</td>
-            <td><Ago at=created_at />", by "{created_by}</td>
+            <td class="wrap"><Ago at=created_at />", by "{created_by}</td>
             <td class="cell-end">{remove}</td>
         </tr>
     }
