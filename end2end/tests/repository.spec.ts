@@ -75,7 +75,6 @@ async function make(page: Page, name: string, url: string, branch: string) {
 
 async function remove(pilothouse: Pilothouse, name: string) {
   const { id } = await pilothouse.running(name);
-  await pilothouse.call('POST', `/api/services/${id}/stop`);
   await pilothouse.stopped(name);
   await pilothouse.call('DELETE', `/api/services/${id}`);
 }
