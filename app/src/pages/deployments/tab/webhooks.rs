@@ -104,7 +104,7 @@ fn row(id: ServiceId, hook: DeployHook, may: bool) -> Erased {
             <td>{branch}</td>
             <td class="wrap">{call}{refused}</td>
             <td class="wrap"><Ago at=created_at />", by "{created_by}</td>
-            <td class="cell-end">{remove}</td>
+            <td class="cell-end wrap">{remove}</td>
         </tr>
     }
     .erase()
