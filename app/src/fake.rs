@@ -4,6 +4,7 @@ mod accounts;
 mod configurations;
 mod deploy_hooks;
 mod deployments;
+mod environments;
 mod secrets;
 
 use std::sync::Arc;
@@ -58,6 +59,8 @@ pub struct Fake {
     pub releases: Releases,
     /// The webhooks of every service.
     pub hooks: Vec<DeployHook>,
+    /// Whether there are more environments than development.
+    pub has_environments: bool,
     /// What would keep every deployment from succeeding.
     pub obstacle: Option<String>,
     /// Whether there is no user yet.
@@ -104,6 +107,7 @@ impl Fake {
             configurations: port.clone(),
             deployments: port.clone(),
             deploy_hooks: port.clone(),
+            environments: port.clone(),
             monitoring: port.clone(),
             logs: port.clone(),
             activity: port.clone(),

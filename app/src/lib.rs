@@ -24,6 +24,8 @@ mod deleted_page_tests;
 mod dependency_page_tests;
 #[cfg(all(test, feature = "ssr"))]
 mod deployment_page_tests;
+#[cfg(all(test, feature = "ssr"))]
+mod environment_page_tests;
 mod erase;
 #[cfg(all(test, feature = "ssr"))]
 mod fake;

@@ -18,6 +18,8 @@ pub const DELETED: &str = "/services/deleted";
 pub const CONFIGURATION: &str = "configuration";
 /// The deployments of all services, each with a page of its own below it; takes `status`, `service` and `cursor`.
 pub const DEPLOYMENTS: &str = "/deployments";
+/// What runs where: services by environments; takes `q` and `cursor`.
+pub const ENVIRONMENTS: &str = "/deployments/environments";
 /// The name of the tab of a service with its releases.
 pub const DEPLOYMENTS_TAB: &str = "deployments";
 /// Which services need which; takes `service`, to show only the part of that one.
@@ -104,6 +106,16 @@ pub fn roll_back(id: ServiceId, to: u64) -> String {
 /// The webhooks that deploy it.
 pub fn webhooks_of(id: ServiceId) -> String {
     format!("{}/webhooks", deployments_of(id))
+}
+
+/// Where it is set up in an environment; takes `environment`.
+pub fn set_up(id: ServiceId, environment: &str) -> String {
+    format!("{}/set-up?environment={environment}", deployments_of(id))
+}
+
+/// Where a release is taken to it from another environment.
+pub fn promote(id: ServiceId, release: api::ReleaseId) -> String {
+    format!("{}?release={release}#deploy", deployments_of(id))
 }
 
 /// What one service needs and what needs it, in the graph.

@@ -7,8 +7,8 @@ use app::context::RequestContext;
 use app::path::{CHANGE_CONFIGURATIONS, COMPOSE, IMPORT_CONFIGURATIONS, IMPORT_SECRETS, NEW_SERVICE, SECRETS};
 use app::rpc::{
     DrawnUp, PlanCompose, PlannedCompose, PostedChange, PostedConfiguration, PostedDeployment, PostedHook, PostedImport, PostedImportAll,
-    PostedReveal, PostedSecret, PostedService, PostedSettings, RpcError, Tried, TriedChange, TriedConfiguration, TriedDeployment,
-    TriedHook, TriedImport, TriedImportAll, TriedReveal, TriedSecret,
+    PostedReveal, PostedSecret, PostedService, PostedSettings, PostedTarget, RpcError, Tried, TriedChange, TriedConfiguration,
+    TriedDeployment, TriedHook, TriedImport, TriedImportAll, TriedReveal, TriedSecret, TriedTarget,
 };
 use axum::Router;
 use axum::body::Body;
@@ -38,7 +38,7 @@ pub fn routes() -> Router<Arc<Server>> {
         .route("/services/{id}/configuration", post(configured))
         .route("/services/{id}/configuration/{part}", post(revealed))
         .route("/services/{id}/deployments", post(deployed))
-        .route("/services/{id}/deployments/{part}", post(hooked))
+        .route("/services/{id}/deployments/{part}", post(hooked_or_set_up))
         .route(COMPOSE, post(planned))
         .route(NEW_SERVICE, post(made))
         .route("/configuration/{part}", post(configurations))
@@ -83,8 +83,12 @@ async fn deployed(request: Request) -> Response {
     come_back(request, async |posted: PostedDeployment, context| TriedDeployment::posted(posted, &context).await).await
 }
 
-/// A webhook, made without JavaScript: its secret is in the page that answers, and in no other.
-async fn hooked(request: Request) -> Response {
+/// A webhook, made without JavaScript: its secret is in the page that answers, and in no other. Or a service that is set up in an environment, which comes
+/// back as it was typed unless it is.
+async fn hooked_or_set_up(request: Request) -> Response {
+    if request.uri().path().ends_with("/set-up") {
+        return come_back(request, async |posted: PostedTarget, context| TriedTarget::posted(posted, &context).await).await;
+    }
     if !request.uri().path().ends_with("/webhooks") {
         return method_not_allowed().await.into_response();
     }

@@ -71,6 +71,9 @@ event_kinds! {
     DeploymentRulesSet = "deployment.rules_set", "Rules of deployments set";
     DeploymentFreezeSet = "deployment.freeze_set", "Deployments frozen";
     DeploymentFreezeEnded = "deployment.freeze_ended", "Freeze ended";
+    EnvironmentMade = "deployment.environment_made", "Environment made";
+    EnvironmentChanged = "deployment.environment_changed", "Environment changed";
+    EnvironmentRemoved = "deployment.environment_removed", "Environment removed";
     DeployHookMade = "deployment.hook_made", "Webhook made";
     DeployHookRemoved = "deployment.hook_removed", "Webhook removed";
     DeployHookRefused = "deployment.hook_refused", "Webhook refused";

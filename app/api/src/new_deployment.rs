@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{DeploymentId, Detail, Limits, Queueing, RuntimeKind, ServiceId, Strategy, is_image_name, is_reference};
+use crate::{
+    DeploymentId, Detail, Limits, Queueing, ReleaseId, RuntimeKind, ServiceId, Strategy, is_environment_name, is_image_name, is_reference,
+};
 
 /// The environment that is there from the start: the service itself, as it runs here.
 pub const DEVELOPMENT: &str = "development";
@@ -17,8 +19,12 @@ pub const DEVELOPMENT: &str = "development";
 pub struct NewDeployment {
     /// The service, for those who say it here too: the one of the address.
     pub service_id: Option<ServiceId>,
-    /// Where to: `development`, which is also meant when it is left out, is the service itself.
+    /// Where to: an environment that the service is set up in; `development` is the service as it runs by itself. None is where the service of the
+    /// address is.
     pub target_environment: Option<String>,
+    /// The release whose files or image are deployed, of the same service, in this environment or another one; settings and configuration are those of
+    /// where it goes to. None makes a release of what the source is now.
+    pub release_id: Option<ReleaseId>,
     /// How: `recreate`, `rolling`, `blue_green` or `canary`. The name of the service's runtime (`process`, `docker`), or none, takes what goes without
     /// a break if that is possible.
     pub deployment_type: Option<String>,
@@ -65,10 +71,10 @@ impl NewDeployment {
                 faults.push(Detail { field: field.into(), message });
             }
         };
-        let environment = self.target_environment.as_deref().unwrap_or(DEVELOPMENT);
-        let cut: String = environment.chars().take(80).collect();
-        let message = format!("there is no environment '{cut}'; '{DEVELOPMENT}' is the service as it runs here");
-        check("/target_environment", environment == DEVELOPMENT, message);
+        let is_named = self.target_environment.as_deref().is_none_or(is_environment_name);
+        check("/target_environment", is_named, "an environment is named by 1 to 24 of a-z 0-9 -, and begins with a letter".into());
+        let is_one = self.release_id.is_none() || self.configuration.image.is_none() && self.configuration.reference.is_none();
+        check("/release_id", is_one, "a release has its image or its commit; leave 'image' and 'reference' out".into());
         if let Some(text) = self.deployment_type.as_deref() {
             let is_known = Strategy::named(text).is_some() || RuntimeKind::ALL.iter().any(|runtime| runtime.as_str() == text);
             let message = "a deployment is 'recreate', 'rolling', 'blue_green' or 'canary'; the name of the service's runtime takes what is best for it";

@@ -14,12 +14,13 @@ use crate::{
     ConfigurationVerdict, ConfigurationVersion, ConfigurationsApply, ConfigurationsChange, ConfigurationsChanged, ConfigurationsImport,
     ConfigurationsQuery, Credentials, DeletedService, DependencyGraph, DependencyQuery, DeployHook, DeployHookId, Deployment,
     DeploymentAccepted, DeploymentId, DeploymentLine, DeploymentLinesQuery, DeploymentPlan, DeploymentQuery, DeploymentRules,
-    DifferenceQuery, DiscoveryReport, Error, Event, EventQuery, Freeze, FreezeId, HealthCheck, HealthReport, HealthTest, HookAnswer,
-    HookCall, Incident, IncidentId, IncidentSummary, KeyRotation, LogLine, LogQuery, MadeDeployHook, Me, MetricsQuery, MetricsSeries,
-    NamedSecret, NewConfiguration, NewDeployHook, NewDeployment, NewFreeze, NewRollback, NewSchema, NewSecret, NewService, NewUser, Origin,
-    Page, ReleaseDifference, ReleaseDifferenceQuery, Releases, Restoration, Result, Secret, SecretImport, SecretImportReport, SecretName,
-    SecretReveal, SecretValue, Service, ServiceDetail, ServiceId, ServicePatch, ServicePlan, ServiceQuery, Session, SessionId, Setup,
-    SystemReport, SystemSeries, Tokens, User, UserId, UserPatch, Verdict,
+    DifferenceQuery, DiscoveryReport, Environment, Error, Event, EventQuery, Freeze, FreezeId, HealthCheck, HealthReport, HealthTest,
+    HookAnswer, HookCall, Incident, IncidentId, IncidentSummary, KeyRotation, LogLine, LogQuery, MadeDeployHook, Me, MetricsQuery,
+    MetricsSeries, NamedSecret, NewConfiguration, NewDeployHook, NewDeployment, NewEnvironment, NewFreeze, NewRollback, NewSchema,
+    NewSecret, NewService, NewTarget, NewUser, Origin, Page, Places, PlacesQuery, ReleaseDifference, ReleaseDifferenceQuery, Releases,
+    Restoration, Result, Secret, SecretImport, SecretImportReport, SecretName, SecretReveal, SecretValue, Service, ServiceDetail,
+    ServiceId, ServicePatch, ServicePlan, ServiceQuery, Session, SessionId, Setup, SystemReport, SystemSeries, Tokens, User, UserId,
+    UserPatch, Verdict,
 };
 
 /// All ports together: what pages and handlers take from their context.
@@ -33,6 +34,8 @@ pub struct Backend {
     pub deployments: Arc<dyn Deployments>,
     /// Webhooks that deploy services.
     pub deploy_hooks: Arc<dyn DeployHooks>,
+    /// Where services run besides development.
+    pub environments: Arc<dyn Environments>,
     /// Figures over time.
     pub monitoring: Arc<dyn Monitoring>,
     /// Log lines.
@@ -252,6 +255,29 @@ pub trait Deployments: Send + Sync {
 
     /// Ends a deployment that waits for somebody to agree. Needs `deployments:run`. Fails with `conflict` when it doesn't wait for that.
     async fn reject(&self, caller: &Caller, id: DeploymentId, verdict: Verdict) -> Result<Deployment>;
+}
+
+/// Environments: where services run besides development, and what runs where.
+#[async_trait]
+pub trait Environments: Send + Sync {
+    /// All of them in their order, `development` first. Needs `deployments:read`.
+    async fn all(&self, caller: &Caller) -> Result<Vec<Environment>>;
+
+    /// Makes one. Needs `deployments:rules`. Fails with `conflict` when there is one of that name, or [`Environment::MOST`].
+    async fn create(&self, caller: &Caller, new: NewEnvironment) -> Result<Environment>;
+
+    /// Says what one is for and which one comes after it; its name stays. Needs `deployments:rules`.
+    async fn change(&self, caller: &Caller, name: String, new: NewEnvironment) -> Result<Environment>;
+
+    /// Removes one. Needs `deployments:rules`. Fails with `conflict` while a service is set up in it.
+    async fn remove(&self, caller: &Caller, name: String) -> Result<()>;
+
+    /// Which release each service runs in each environment. Needs `deployments:read`.
+    async fn places(&self, caller: &Caller, query: PlacesQuery) -> Result<Places>;
+
+    /// Sets a service up in an environment: as a service of its own, at rest until it is deployed there. Needs `services:create`, and `config:change`
+    /// for variables. Fails with `conflict` when it is set up there already, or its name is taken.
+    async fn set_up(&self, caller: &Caller, id: ServiceId, new: NewTarget) -> Result<ServiceDetail>;
 }
 
 /// Webhooks: how others say that there is something new to deploy.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Blocked, ContainerOptions, HealthCheck, ImageBuild, Limits, Repository, RestartPolicy, RuntimeKind, ServiceId};
+use crate::{
+    Blocked, ContainerOptions, DEVELOPMENT, HealthCheck, ImageBuild, Limits, Repository, RestartPolicy, RuntimeKind, ServiceId, Target,
+};
 
 /// What a service is, independent of the runtime that runs it. Each runtime renders it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,6 +60,10 @@ pub struct ServiceSpec {
     /// What it is grouped by, at most 20.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// The service that it is in an environment, when it was set up for one: it runs nothing but what is deployed there, and shares no data with
+    /// others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
 }
 
 /// The policy of services that have none set.
@@ -99,7 +105,13 @@ impl ServiceSpec {
             handover: false,
             limits: Limits::default(),
             labels: BTreeMap::new(),
+            target: None,
         }
+    }
+
+    /// The environment that it is in.
+    pub fn in_environment(&self) -> &str {
+        self.target.as_ref().map_or(DEVELOPMENT, |target| &target.environment)
     }
 }
 
@@ -191,6 +203,19 @@ impl Source {
             _ => {}
         }
         self
+    }
+
+    /// Whether its services can be set up in further environments.
+    pub const fn can_have_environments(&self) -> Result<(), Blocked> {
+        match self {
+            Source::Folder { .. } | Source::Image { .. } | Source::Build { .. } | Source::Repository { .. } => Ok(()),
+            Source::Command { .. } => Err(Blocked(
+                "the files of a command aren't Pilothouse's to keep, so it can't run another version of them elsewhere: make a service of a folder, \
+                 a repository or an image",
+            )),
+            Source::Container { .. } => Err(Blocked("others have made its container: make a service of its image")),
+            Source::Demonstration { .. } => Err(Blocked("the demonstration is a part of Pilothouse")),
+        }
     }
 
     /// Whether its services can run as a user of the system.

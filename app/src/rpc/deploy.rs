@@ -16,6 +16,8 @@ use super::{Json, RpcResult};
 #[serde(default)]
 pub struct DeployForm {
     pub message: String,
+    /// The release of another environment that is taken along; empty makes one of what the source is now.
+    pub release: String,
     /// Another image; empty takes the one that the service has.
     pub image: String,
     /// Another branch, tag or commit; empty takes the one that the service has.
@@ -120,7 +122,11 @@ impl DeployForm {
     fn new_deployment(&self) -> api::Result<api::NewDeployment> {
         let text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let mut numbers = Numbers::default();
+        let release_id = text(&self.release).map(|text| text.parse::<api::ReleaseId>()).transpose();
+        let release_id =
+            release_id.map_err(|_| api::Error::invalid("/release_id", "choose one of the releases, or what the source is now"))?;
         let new = api::NewDeployment {
+            release_id,
             deployment_type: text(&self.strategy),
             configuration: api::DeploymentConfiguration {
                 image: text(&self.image),

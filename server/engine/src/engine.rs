@@ -93,6 +93,7 @@ impl Engine {
             configurations: configurations.clone(),
             deployments: deployments.clone(),
             deploy_hooks: deployments.clone(),
+            environments: deployments.clone(),
             monitoring: monitoring.clone(),
             logs: logs.clone(),
             activity: core.events.clone(),

@@ -9,7 +9,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use api::{DeploymentAccepted, DeploymentConfiguration, DeploymentPlan, NewDeployment, Page, Queueing, Secret, Service, ServiceId};
+use api::{
+    DeploymentAccepted, DeploymentConfiguration, DeploymentPlan, NewDeployment, Page, Places, Queueing, ReleaseId, Secret, Service,
+    ServiceId,
+};
 use serde_json::Value;
 
 use client::{Client, Trouble};
@@ -41,6 +44,12 @@ pub struct Args {
     /// A file with the certificates (PEM) that sign that of Pilothouse, in place of those of the system
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
+    /// The environment that it goes to, in which it has to be set up; where the service itself is unless given
+    #[arg(long)]
+    environment: Option<String>,
+    /// The environment whose release is taken along, with its files or its image; unless given a release is made of what the source is now
+    #[arg(long, conflicts_with_all = ["image", "reference"])]
+    from: Option<String>,
     /// Another image, of a service that is made of one
     #[arg(long)]
     image: Option<String>,
@@ -113,7 +122,14 @@ async fn run(args: Args, say: &Say) -> Result<Outcome, Trouble> {
     if client.tells_all() {
         say.aside("the key is sent unencrypted to another machine; use an address with https");
     }
+    let id = service(&client, &args.service).await?;
+    let release_id = match &args.from {
+        Some(environment) => Some(running(&client, id, environment).await?),
+        None => None,
+    };
     let new = NewDeployment {
+        target_environment: args.environment,
+        release_id,
         deployment_type: args.strategy,
         configuration: DeploymentConfiguration { image: args.image, reference: args.reference, values: args.set.into_iter().collect() },
         urgent: args.urgent,
@@ -122,7 +138,6 @@ async fn run(args: Args, say: &Say) -> Result<Outcome, Trouble> {
         queue: args.replace_waiting.then_some(Queueing::Replace),
         ..NewDeployment::default()
     };
-    let id = service(&client, &args.service).await?;
     if args.dry_run {
         let plan: DeploymentPlan = client.post(&format!("/api/deploy/services/{id}/plan"), &new).await?;
         return Ok(plan::show(say, &plan));
@@ -142,6 +157,15 @@ async fn run(args: Args, say: &Say) -> Result<Outcome, Trouble> {
             Ok(Outcome::Interrupted)
         }
     }
+}
+
+/// The release that a service runs in an environment.
+async fn running(client: &Client, id: ServiceId, environment: &str) -> Result<ReleaseId, Trouble> {
+    let places: Places = client.get(&format!("/api/deploy/places?service_id={id}")).await?;
+    let row = places.items.into_iter().next().ok_or_else(|| Trouble::wrong("there is no such service".into()))?;
+    let place = row.at(environment).ok_or_else(|| Trouble::wrong(format!("{} isn't set up in '{environment}'", row.name)))?;
+    let release = place.release.as_ref().ok_or_else(|| Trouble::wrong(format!("{} was never deployed to '{environment}'", row.name)))?;
+    Ok(release.id)
 }
 
 /// The service of that id or name.

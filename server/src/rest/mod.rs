@@ -6,6 +6,7 @@ mod configurations;
 mod deployment_rules;
 mod deployments;
 mod documents;
+mod environments;
 mod hooks;
 mod logs;
 mod metrics;
@@ -40,6 +41,7 @@ pub fn routes() -> OpenApiRouter<Arc<Server>> {
         .merge(configurations::routes())
         .merge(deployments::routes())
         .merge(deployment_rules::routes())
+        .merge(environments::routes())
         .merge(hooks::routes())
         .merge(metrics::routes())
         .merge(logs::routes())

@@ -30,7 +30,7 @@ fn command(client: &Client, args: &[&str]) -> Command {
     command
 }
 
-async fn run(client: &Client, args: &[&str]) -> (i32, String, String) {
+pub async fn run(client: &Client, args: &[&str]) -> (i32, String, String) {
     said(command(client, args).output().await.unwrap())
 }
 

@@ -10,6 +10,7 @@ mod deploy_command;
 mod deployment_faults;
 mod deployments;
 mod doors;
+mod environments;
 mod full;
 mod handover;
 mod headers;

@@ -52,6 +52,7 @@ pub fn body_of(path: &str) -> serde_json::Value {
         path if path.ends_with("/restore") && path.starts_with("/api/config") => json!({"version": 1}),
         path if path.ends_with("/import") && path.starts_with("/api/config") => json!({"format": "json", "text": "{}"}),
         "/api/deploy/freezes" => json!({"to": "2000-01-01T00:00:00Z", "reason": "-"}),
+        "/api/deploy/environments" => json!({"name": "-"}),
         "/api/config/change" => json!({"services": [NO_ID], "set": {"A": 1}}),
         path if path.ends_with("/reset") => json!({"version": 1}),
         path if path.ends_with("/schema") => json!({"schema": {}}),

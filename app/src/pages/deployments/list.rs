@@ -26,7 +26,7 @@ pub fn ListView() -> impl IntoView {
     let page = Resource::new_blocking(move || query.get(), list_deployments);
     let about = "What was taken to where it runs, by whom, and what became of it.";
     view! {
-        <PageHead title="Deployments" about=about.erase() />
+        <PageHead title="Deployments" about=about.erase() actions=view! { <a class="button" href=path::ENVIRONMENTS>"What runs where"</a> }.erase() />
         <Filter query />
         <Transition fallback=|| view! { <Skeleton lines=8 /> }.erase()>
             {move || Suspend::new(async move {

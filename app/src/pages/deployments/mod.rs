@@ -1,6 +1,7 @@
 //! Deployments: all of them, one of them as it happens, and the releases of a service.
 
 mod difference;
+mod environments;
 mod follow;
 mod freezes;
 mod list;
@@ -18,19 +19,21 @@ use api::{Deployment, DeploymentKind, Timestamp};
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
+use self::environments::EnvironmentsView;
 use self::list::ListView;
 use self::one::OneView;
 pub use self::tab::ServiceDeploymentsPage;
 use crate::components::{Icon, Symbol};
 use crate::erase::{Erase, Erased, shown};
 
-/// The page: `/deployments` is the list, `/deployments/{id}` one of them.
+/// The page: `/deployments` is the list, `/deployments/environments` what runs where, `/deployments/{id}` one of them.
 #[component]
 pub fn DeploymentsPage() -> impl IntoView {
     let params = use_params_map();
     let id = Memo::new(move |_| params.with(|params| params.get_str("id").unwrap_or_default().to_owned()));
     shown(move || match id.get().as_str() {
         "" => view! { <ListView /> }.erase(),
+        "environments" => view! { <EnvironmentsView /> }.erase(),
         id => view! { <OneView id=id.to_owned() /> }.erase(),
     })
     .erase()

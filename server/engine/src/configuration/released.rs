@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::{Caller, Detail, Error, Result, ServiceId, VersionKind, secret_references, variables_of};
+use api::{Caller, Detail, Error, Result, ServiceId, VersionKind, pointer_part, secret_references, variables_of};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Manager;
 use super::save::Draft;
+use super::schema::typed;
 use crate::store::secrets::secret_list;
 
 /// The configuration that belongs to a release, secrets in clear: only to be kept sealed.
@@ -49,6 +50,35 @@ impl Manager {
         self.core.mask.learn(super::kept::secret_texts(&values, &state.secrets_of(&values)));
         let named = self.named(&values).await?;
         Ok(Released { version: state.saved.as_ref().map(|kept| kept.version), secrets: state.secrets_of(&values), values, named })
+    }
+
+    /// What the configuration of a service would be in another environment: that of `id`, with these variables in it, or out of it. Its port is left out.
+    ///
+    /// # Errors
+    /// `validation_failed` below `/variables` at each one that can't be, `forbidden` for one that the caller may not set.
+    pub(crate) async fn for_target(&self, caller: &Caller, id: ServiceId, changes: &BTreeMap<String, Option<String>>) -> Result<Released> {
+        let state = self.state(id).await?;
+        let mut values = state.values.clone();
+        values.remove("PORT");
+        for (name, text) in changes {
+            match text {
+                Some(text) => drop(values.insert(name.clone(), typed(&state.schema.schema, name, text))),
+                None => drop(values.remove(name)),
+            }
+        }
+        let below = |Detail { field, message }| Detail { field: field.replacen("/values", "/variables", 1), message };
+        let mut faults: Vec<Detail> = if changes.is_empty() { Vec::new() } else { state.faults(&values)?.into_iter().map(below).collect() };
+        // What is wrong already in development isn't said of the environment.
+        faults.retain(|fault| changes.keys().any(|name| fault.field.starts_with(&format!("/variables/{}", pointer_part(name)))));
+        if changes.contains_key("PORT") {
+            let message = "PORT is set by Pilothouse; set the field 'port' instead".into();
+            faults.push(Detail { field: "/variables/PORT".into(), message });
+        }
+        Error::invalid_fields(faults)?;
+        self.core.mask.learn(super::kept::secret_texts(&values, &state.secrets_of(&values)));
+        let released = Released { version: None, secrets: state.secrets_of(&values), named: self.named(&values).await?, values };
+        self.may_release(caller, id, &released).await?;
+        Ok(released)
     }
 
     /// Fails unless the caller may let the service be told these values in place of what it is told now.

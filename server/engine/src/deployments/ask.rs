@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::{
-    Artifact, Caller, DEVELOPMENT, Deployment, DeploymentAccepted, DeploymentId, DeploymentKind, DeploymentStatus, Error, EventKind, Hold,
+    Artifact, Caller, Deployment, DeploymentAccepted, DeploymentId, DeploymentKind, DeploymentStatus, Error, EventKind, Hold,
     NewDeployment, NewRollback, Permission, Queueing, ReleaseId, Repository, Result, RuntimeKind, ServiceId, ServiceSpec, Source, Stage,
     StageStatus, Strategy,
 };
@@ -35,9 +35,6 @@ pub(super) struct Drawn {
 impl Manager {
     /// Looks whether a deployment can be, and what it would be made of.
     pub(super) async fn drawn_up(&self, caller: &Caller, id: ServiceId, new: &NewDeployment) -> Result<Drawn> {
-        if new.service_id.is_some_and(|other| other != id) {
-            return Err(Error::invalid("/service_id", "this is another service than the one of the address; leave it out"));
-        }
         Error::invalid_fields(new.faults())?;
         if new.urgent.is_some() {
             caller.require_on(Permission::DeploymentsRules, id)?;
@@ -65,7 +62,11 @@ impl Manager {
         self.services.may_release(caller, &spec, &row.spec).await?;
         let configuration = self.configurations.released(id, &new.configuration.values).await?;
         self.configurations.may_release(caller, id, &configuration).await?;
-        let content = Content { spec, of_files: BTreeMap::new(), configuration, artifact: Artifact::Command, folder: None };
+        let artifact = match new.release_id {
+            Some(release) => self.promoted(caller, id, &spec, release).await?.artifact,
+            None => Artifact::Command,
+        };
+        let content = Content { spec, of_files: BTreeMap::new(), configuration, artifact, folder: None };
         Ok(Drawn { row, strategy, content })
     }
 
@@ -143,7 +144,7 @@ impl Manager {
             id: deployment_id,
             service_id: service,
             service_name: row.name.clone(),
-            target_environment: DEVELOPMENT.into(),
+            target_environment: row.spec.in_environment().to_owned(),
             deployment_type: strategy,
             kind,
             release: None,

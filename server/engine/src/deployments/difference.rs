@@ -119,7 +119,7 @@ fn settings(spec: &ServiceSpec) -> Map<String, Value> {
         Ok(Value::Object(map)) => map,
         _ => Map::new(),
     };
-    for other in ["environment", "environment_files", "labels", "depends_on", "runtime"] {
+    for other in ["environment", "environment_files", "labels", "depends_on", "runtime", "target"] {
         map.remove(other);
     }
     map

@@ -117,6 +117,26 @@ impl Manifest {
         &self.linked
     }
 
+    /// The same with [`DATA`] linked too, unless it has that.
+    pub fn with_data(mut self) -> Self {
+        if !self.entries.contains_key(DATA) && !self.linked.iter().any(|path| path == DATA) {
+            self.linked.push(DATA.into());
+        }
+        self
+    }
+
+    /// Makes the folders below `origin` that services write into, where links lead. May block.
+    pub fn make_shared(&self, origin: &Path) -> io::Result<()> {
+        for path in &self.linked {
+            let place = origin.join(path);
+            match WRITTEN.contains(&path.as_str()) {
+                true => fs::create_dir_all(place)?,
+                false => place.parent().map_or(Ok(()), fs::create_dir_all)?,
+            }
+        }
+        Ok(())
+    }
+
     /// Each file that is different from `before`, by path; folders aren't told.
     pub fn changes_since(&self, before: &Self) -> Vec<FileChange> {
         let is_told = |entry: &Entry| entry.kind != Kind::Folder;
@@ -143,7 +163,7 @@ pub(super) enum Origin {
 }
 
 /// The folder that releases of commits share.
-pub(super) const DATA: &str = WRITTEN[0];
+const DATA: &str = WRITTEN[0];
 
 /// Takes the files of `folder`; `left_out` are names of files of its first level that aren't a part of it. What it has is written to `out` as an
 /// archive. May block. Fails with why it can't be taken.

@@ -8,6 +8,7 @@ mod archives;
 mod ask;
 mod clean;
 mod difference;
+mod environments;
 mod feed;
 mod files;
 mod gate;
@@ -68,6 +69,8 @@ pub struct Manager {
     busy: Mutex<HashMap<ServiceId, bool>>,
     /// Services with deployments that wait for a time, and when that is.
     due: Mutex<HashMap<ServiceId, Timestamp>>,
+    /// Held while environments change, or a service is set up in one: what is used isn't removed.
+    environments: tokio::sync::Mutex<()>,
     #[cfg(test)]
     faults: tests::Faults,
 }
@@ -96,6 +99,7 @@ impl Manager {
             live,
             busy,
             due,
+            environments: tokio::sync::Mutex::default(),
             #[cfg(test)]
             faults: Default::default(),
         })
@@ -162,6 +166,18 @@ impl Manager {
             .await?
             .map_err(|error| Error::service(format!("the folder {} for its releases can't be made: {error}", folder.display())))?;
         Ok(folder)
+    }
+
+    /// The service that a deployment goes to, when the caller may deploy that.
+    async fn going_to(&self, caller: &Caller, id: ServiceId, new: &NewDeployment) -> Result<ServiceId> {
+        caller.require_on(Permission::DeploymentsRun, id)?;
+        Error::invalid_fields(new.faults())?;
+        if new.service_id.is_some_and(|other| other != id) {
+            return Err(Error::invalid("/service_id", "this is another service than the one of the address; leave it out"));
+        }
+        let there = self.destination(id, new).await?;
+        caller.require_on(Permission::DeploymentsRun, there)?;
+        Ok(there)
     }
 
     async fn page(&self, query: DeploymentQuery) -> Result<Page<Deployment>> {
@@ -273,12 +289,12 @@ impl api::ports::Deployments for Manager {
     }
 
     async fn plan(&self, caller: &Caller, id: ServiceId, new: NewDeployment) -> Result<DeploymentPlan> {
-        caller.require_on(Permission::DeploymentsRun, id)?;
+        let id = self.going_to(caller, id, &new).await?;
         self.plan_one(caller, id, new).await
     }
 
     async fn deploy(&self, caller: &Caller, id: ServiceId, new: NewDeployment) -> Result<DeploymentAccepted> {
-        caller.require_on(Permission::DeploymentsRun, id)?;
+        let id = self.going_to(caller, id, &new).await?;
         self.take_on(caller, id, new).await
     }
 

@@ -17,7 +17,12 @@ impl Manager {
         let current = self.services.pinned(id).ok().flatten();
         let mut obstacle = self.placement(id).await?.and_then(|placement| placement.hold).map(|hold| held(&row.name, &hold));
         let mut steps = Vec::new();
-        if let Some(repository) = content.spec.source.repository() {
+        let is_promoted = new.release_id.is_some();
+        if is_promoted {
+            let what = content.artifact.short().unwrap_or("it");
+            steps.push(format!("take what the release has ({what}), with the settings and the configuration of this environment"));
+        }
+        if let Some(repository) = content.spec.source.repository().filter(|_| !is_promoted) {
             match self.git.find(repository).await {
                 Ok((commit, reference)) => {
                     let is = reference.map_or_else(String::new, |name| format!("{name} is "));
@@ -28,6 +33,7 @@ impl Manager {
             }
         }
         match &content.spec.source {
+            _ if is_promoted => {}
             Source::Folder { folder } => {
                 let (path, user) = (std::path::PathBuf::from(folder), Self::user(&content.spec)?);
                 match blocking_as(user.as_ref(), move || crate::services::discovery::read_folder(&path)).await? {
@@ -99,7 +105,7 @@ impl Manager {
         if difference.as_ref().is_some_and(api::ReleaseDifference::is_empty) && matches!(content.spec.source, Source::Folder { .. }) {
             warnings.push("nothing is different from what runs".to_owned());
         }
-        if current.is_none() && matches!(content.spec.source, Source::Folder { .. }) {
+        if current.is_none() && matches!(content.spec.source, Source::Folder { .. }) && content.spec.target.is_none() {
             warnings.push(
                 "from its first deployment on it runs in a folder of its own for each release: it writes into 'data', databases and logs where they \
                  were, and what else it writes stays with its release"

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use api::{Artifact, Commit, DeploymentKind, ErrorCode, Repository, Result, Source, Stage};
+use api::{Artifact, Commit, DeploymentKind, ErrorCode, ReleaseId, Repository, Result, Source, Stage};
 
 use super::Manager;
-use super::files::{DATA, Origin, take, unpack};
-use super::kept::{Content, Record, release_context, seal};
+use super::files::{Origin, take, unpack};
+use super::kept::{Content, Record, content, release_context, seal};
 use super::live::Live;
 use super::run::{Done, Failure, Stop};
 use crate::runtime::NewContainer;
 use crate::runtime::process::prepared;
 use crate::secrets::keyring::require_key;
 use crate::services::{blocking, blocking_as};
-use crate::store::releases::{ReleaseRow, release_add};
+use crate::store::releases::{ReleaseRow, release_add, release_find};
 
 impl Manager {
     /// Does one stage.
@@ -47,6 +47,10 @@ impl Manager {
                 if let Some(hold) = self.placement(id).await?.and_then(|placement| placement.hold) {
                     return Err(Failure::new(super::ask::held(&row.name, &hold)).into());
                 }
+                if let Some(release) = record.order.new.release_id {
+                    self.release_is_kept(release).await?;
+                    return Ok(Done::with("the release is kept"));
+                }
                 if let Some(repository) = row.spec.source.repository() {
                     self.find_commit(live, repository).await?;
                 }
@@ -65,16 +69,29 @@ impl Manager {
                 }
             }
             DeploymentKind::Rollback => {
-                let content = record.order.content.as_ref();
-                if let Some(Artifact::Files { digest, .. }) = content.map(|content| &content.artifact) {
-                    let (archives, digest) = (self.archives.clone(), digest.clone());
-                    if !matches!(blocking(move || archives.manifest(&digest)).await?, Ok(Some(_))) {
-                        return Err(Failure::new("the files of that release aren't kept any more").into());
-                    }
+                if let Some(content) = &record.order.content {
+                    self.files_are_kept(&content.artifact).await?;
                 }
             }
         }
         Ok(Done::with("all that it needs is there"))
+    }
+
+    /// Fails when a release that shall be deployed elsewhere has gone meanwhile; answers what is in it.
+    async fn release_is_kept(&self, release: ReleaseId) -> Result<Content, Stop> {
+        let row = release_find(&mut self.core.store.main.read().await?, release).await.map_err(api::Error::from)?;
+        let row = row.ok_or_else(|| Failure::new("that release isn't kept any more"))?;
+        self.files_are_kept(&row.artifact).await?;
+        Ok(content(&self.core, &row).await?)
+    }
+
+    async fn files_are_kept(&self, artifact: &Artifact) -> Result<(), Stop> {
+        let Artifact::Files { digest, .. } = artifact else { return Ok(()) };
+        let (archives, digest) = (self.archives.clone(), digest.clone());
+        match blocking(move || archives.manifest(&digest)).await? {
+            Ok(Some(_)) => Ok(()),
+            _ => Err(Failure::new("the files of that release aren't kept any more").into()),
+        }
     }
 
     /// Writes down what the release is made of, and takes its files.
@@ -98,6 +115,18 @@ impl Manager {
         let configuration = self.configurations.released(id, &new.configuration.values).await?;
         let (mut of_files, mut artifact, mut folder) = (Default::default(), Artifact::Command, None);
         let mut note = "settings and configuration are written down".to_owned();
+        if let Some(release) = new.release_id {
+            let from = self.release_is_kept(release).await?;
+            if let (Source::Image { image, .. }, Artifact::Image { image: name, .. }) = (&mut spec.source, &from.artifact) {
+                image.clone_from(name);
+            }
+            if matches!(from.artifact, Artifact::Files { .. }) {
+                folder = Some(self.versions(id, Self::user(&spec)?.as_ref()).await?.join(record.order.release.to_string()));
+            }
+            let content = Content { spec, of_files: from.of_files, configuration, artifact: from.artifact, folder };
+            self.save(live, move |record| record.order.content = Some(content), Vec::new(), None).await?;
+            return Ok(Done::with("it is made of the release; settings and configuration are written down"));
+        }
         let (path, origin, commit) = match &spec.source {
             Source::Folder { folder } => (Some(std::path::PathBuf::from(folder)), Origin::Folder, None),
             Source::Repository { repository } => {
@@ -243,11 +272,14 @@ impl Manager {
             return Ok(false);
         };
         let user = Self::user(&content.spec).map_err(said)?;
-        let origin = content.spec.source.folder().map_or_else(|| super::shared(&folder), std::path::PathBuf::from);
-        let is_shared = content.spec.source.folder().is_none();
+        // Only in development it writes where its source is.
+        let own = content.spec.source.folder().filter(|_| content.spec.target.is_none());
+        let origin = own.map_or_else(|| super::shared(&folder), std::path::PathBuf::from);
+        let is_shared = own.is_none();
         let (archives, named) = (self.archives.clone(), digest.clone());
         let opened = blocking(move || Ok::<_, std::io::Error>((archives.manifest(&named)?, archives.open(&named)?))).await.map_err(said)?;
         let (manifest, packed) = match opened {
+            Ok((Some(manifest), packed)) if is_shared => (manifest.with_data(), packed),
             Ok((Some(manifest), packed)) => (manifest, packed),
             Ok((None, _)) => return Err(Failure::new("the files of that release aren't kept any more")),
             Err(error) => return Err(Failure::new(format!("the files of that release can't be read: {error}"))),
@@ -255,7 +287,7 @@ impl Manager {
         let to = folder.clone();
         let unpacked = blocking_as(user.as_ref(), move || {
             if is_shared {
-                std::fs::create_dir_all(origin.join(DATA))?;
+                manifest.make_shared(&origin)?;
             }
             if to.is_dir() { Ok(false) } else { unpack(packed, &manifest, &origin, &to).map(|()| true) }
         });

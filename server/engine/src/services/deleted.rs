@@ -25,6 +25,9 @@ impl Services {
             return Err(Error::conflict(format!("'{name}' can't be deleted: it is being started or stopped; wait a moment")));
         }
         let row = self.row(id)?;
+        if let Some((environment, there)) = self.targets_of(id).into_iter().next() {
+            return Err(Error::conflict(format!("'{name}' can't be deleted: it is in {environment} too, as '{there}'; delete that first")));
+        }
         let event = NewEvent::new(EventKind::ServiceDeleted, format!("{} deleted {name}", caller.name)).on(id, &name).by(caller);
         if matches!(row.spec.source, Source::Container { .. }) {
             self.remove(row, event).await?;
@@ -58,6 +61,12 @@ impl Services {
         let _gate = self.gate(id).await;
         let row = self.deleted_row(id)?;
         let name = how.name.unwrap_or_else(|| row.name.clone());
+        if let Some(there) = row.spec.target.as_ref().and_then(|target| self.find_target(target.service_id, &target.environment)) {
+            let (environment, there) = (row.spec.in_environment(), self.row(there)?.name);
+            return Err(Error::conflict(format!(
+                "'{name}' can't be put back: '{there}' is its service in {environment} by now; delete that first"
+            )));
+        }
         if self.is_name_taken(&name, Some(id)) {
             return Err(taken(&name));
         }

@@ -31,6 +31,7 @@ mod restart;
 mod rights;
 mod sync;
 mod tail;
+mod targets;
 mod told;
 mod turn;
 mod validate;

@@ -39,6 +39,7 @@ mod database;
 pub mod deploy_hooks;
 pub mod deployment_rules;
 pub mod deployments;
+pub mod environments;
 mod error;
 pub mod events;
 pub mod incidents;

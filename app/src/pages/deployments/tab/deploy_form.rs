@@ -1,9 +1,10 @@
 //! The form that deploys a service: what would be done is shown first.
 
-use api::{DeploymentPlan, Permission, Releases, Source, Strategy};
+use api::{DeploymentPlan, Permission, Places, Releases, Source, Strategy};
 use leptos::prelude::*;
 
 use super::loads::Loads;
+use super::places::release_field;
 use super::plan::plan_view;
 #[cfg(feature = "hydrate")]
 use crate::components::ask;
@@ -25,13 +26,15 @@ pub fn DeployPanel(
     loads: Loads,
     /// Its releases.
     releases: RwSignal<Releases>,
+    /// Where it runs.
+    places: Places,
 ) -> impl IntoView {
     let may = expect_context::<Viewer>().may(Permission::DeploymentsRun);
     let is_held = Memo::new(move |_| releases.with(|releases| releases.held.is_some()));
     let content = shown(move || match (may, is_held.get()) {
         (false, _) => note("Your role may not deploy services. Ask somebody who is a Developer or an Admin."),
         (true, true) => note("It is held at a release. Let it go above to deploy it."),
-        (true, false) => view! { <DeployFields watched loads /> }.erase(),
+        (true, false) => view! { <DeployFields watched loads places=places.clone() /> }.erase(),
     });
     view! {
         <section class="panel" id="deploy" aria-labelledby="deploy-title">
@@ -47,10 +50,13 @@ fn note(text: &'static str) -> Erased {
 }
 
 #[component]
-fn DeployFields(watched: Watched, loads: Loads) -> impl IntoView {
+fn DeployFields(watched: Watched, loads: Loads, places: Places) -> impl IntoView {
     let tried = loads.tried.try_get_value().flatten();
     let (form, plan, refused) = match tried.map(|tried| (tried.form, tried.plan)) {
-        None => (DeployForm::default(), None, Vec::new()),
+        None => {
+            let release = loads.promoted.get_untracked().unwrap_or_default();
+            (DeployForm { release, ..DeployForm::default() }, None, Vec::new())
+        }
         Some((form, Ok(plan))) => (form, Some(Ok(plan)), Vec::new()),
         Some((form, Err(error))) => (form, None, faults(error.0)),
     };
@@ -76,8 +82,10 @@ fn DeployFields(watched: Watched, loads: Loads) -> impl IntoView {
         view! { <Field name="form[urgent]" label="Why it can't wait" takes=Takes::Line(500, false) value=form.urgent.clone() hint /> }
             .erase()
     });
-    let is_plain =
-        DeployForm { message: String::new(), image: String::new(), reference: String::new(), ..form.clone() } == DeployForm::default();
+    let release = release_field(watched.id, &places, &form.release);
+    let plain =
+        DeployForm { message: String::new(), image: String::new(), reference: String::new(), release: String::new(), ..form.clone() };
+    let is_plain = plain == DeployForm::default();
     let hands_over = spec.handover && spec.source.can_hand_over().is_ok();
     let strategy = strategy_field(spec.source.runtime(), hands_over, &form.strategy);
     let here = path::deployments_of(watched.id);
@@ -86,6 +94,7 @@ fn DeployFields(watched: Watched, loads: Loads) -> impl IntoView {
             <input type="hidden" name="id" value=watched.id.to_string() />
             <div class="form-part" on:input=forget>
                 <Field name="form[message]" label="Why" takes=Takes::Line(500, false) value=form.message />
+                {release}
                 {image}
                 {reference}
                 <details class="form-part" open=!is_plain>

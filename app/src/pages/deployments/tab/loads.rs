@@ -1,16 +1,16 @@
 //! What the page loads: asked for where it begins, and side by side.
 
 use api::{
-    DeployHook, Deployment, DeploymentQuery, DeploymentRules, Limit, Page, ReleaseDifference, ReleaseDifferenceQuery, Releases,
-    ServiceDetail, ServiceId,
+    DeployHook, Deployment, DeploymentQuery, DeploymentRules, Limit, Page, Places, PlacesQuery, ReleaseDifference, ReleaseDifferenceQuery,
+    Releases, ServiceDetail, ServiceId,
 };
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
 use crate::pages::service::Wanted;
 use crate::rpc::{
-    RpcError, RpcResult, TriedDeployment, TriedHook, get_deployment_rules, get_release_difference, get_service, list_deploy_hooks,
-    list_deployments, list_releases,
+    RpcError, RpcResult, TriedDeployment, TriedHook, TriedTarget, get_deployment_rules, get_release_difference, get_service,
+    list_deploy_hooks, list_deployments, list_places, list_releases,
 };
 
 /// Deployments that the tab shows.
@@ -25,6 +25,8 @@ pub enum Part {
     Difference,
     /// The question before one is gone back to.
     RollBack,
+    /// Setting it up in an environment.
+    SetUp,
     /// The webhooks that deploy it.
     Webhooks,
 }
@@ -40,6 +42,10 @@ pub struct Loads {
     pub done: Memo<Option<String>>,
     /// A form that was posted to this page, when it was.
     pub tried: StoredValue<Option<TriedDeployment>>,
+    /// The release of another environment that the address says is to be deployed.
+    pub promoted: Memo<Option<String>>,
+    /// A form that was to set it up in an environment and was posted to this page, when it was.
+    pub tried_target: StoredValue<Option<TriedTarget>>,
     /// A form that was to make a webhook and was posted to this page, when it was.
     pub tried_hook: StoredValue<Option<TriedHook>>,
     /// The service.
@@ -50,6 +56,8 @@ pub struct Loads {
     pub history: Wanted<Page<Deployment>>,
     /// When it may be deployed.
     pub rules: Wanted<DeploymentRules>,
+    /// Where it runs.
+    pub places: Wanted<Places>,
     /// Its webhooks.
     pub hooks: Wanted<Page<DeployHook>>,
     /// What is different between the releases that the address names.
@@ -66,6 +74,7 @@ impl Loads {
                 "" => Some(Part::All),
                 "difference" => Some(Part::Difference),
                 "roll-back" => Some(Part::RollBack),
+                "set-up" => Some(Part::SetUp),
                 "webhooks" => Some(Part::Webhooks),
                 _ => None,
             })
@@ -83,6 +92,8 @@ impl Loads {
                 query.with(|query| query.get_str("done").filter(|_| query.get_str("__err").is_none()).map(str::to_owned))
             }),
             tried: StoredValue::new(SharedValue::new(use_context::<TriedDeployment>).into_inner()),
+            promoted: Memo::new(move |_| query.with(|query| query.get_str("release").map(str::to_owned))),
+            tried_target: StoredValue::new(SharedValue::new(use_context::<TriedTarget>).into_inner()),
             tried_hook: StoredValue::new(SharedValue::new(use_context::<TriedHook>).into_inner()),
             detail: Resource::new(move || id.get(), |id| async move { get_service(id.map_err(RpcError)?).await }),
             releases: Resource::new(move || (on(with_releases), at.get()), |(id, _)| async move { Some(list_releases(id?).await) }),
@@ -96,6 +107,10 @@ impl Loads {
             rules: Resource::new(
                 move || (on(|part| part == Part::All), at.get()),
                 |(id, _)| async move { Some(get_deployment_rules(id?).await) },
+            ),
+            places: Resource::new(
+                move || (on(|part| matches!(part, Part::All | Part::SetUp)), at.get()),
+                |(id, _)| async move { Some(list_places(PlacesQuery { service_id: Some(id?), ..PlacesQuery::default() }).await) },
             ),
             hooks: Resource::new(
                 move || (on(|part| part == Part::Webhooks), at.get()),

@@ -3,21 +3,25 @@
 mod compare;
 mod deploy_form;
 mod loads;
+mod places;
 mod plan;
 mod releases;
 mod rules;
+mod set_up;
 mod standing;
 mod webhooks;
 
-use api::{Deployment, DeploymentQuery, DeploymentRules, Limit, Page, Releases, ServiceDetail};
+use api::{Deployment, DeploymentQuery, DeploymentRules, Limit, Page, Places, Releases, ServiceDetail};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use self::compare::{Difference, RollBack};
 use self::deploy_form::DeployPanel;
 use self::loads::{HISTORY, Loads, Part};
+use self::places::places_panel;
 use self::releases::ReleaseTable;
 use self::rules::Rules;
+use self::set_up::SetUp;
 use self::standing::{Current, Standing};
 use self::webhooks::Webhooks;
 use super::done;
@@ -30,8 +34,8 @@ use crate::pages::wait::wait;
 use crate::path;
 use crate::rpc::list_releases;
 
-/// The page: `/services/{id}/deployments` is the tab, and below it are the difference between two releases, the question before one is gone back to, and
-/// its webhooks.
+/// The page: `/services/{id}/deployments` is the tab, and below it are the difference between two releases, the question before one is gone back to,
+/// setting it up in an environment, and its webhooks.
 #[component]
 pub fn ServiceDeploymentsPage() -> impl IntoView {
     let loads = Loads::new();
@@ -57,6 +61,7 @@ fn Frame(detail: ServiceDetail, loads: Loads) -> impl IntoView {
         Some(Part::All) => all(watched, loads),
         Some(Part::Difference) => view! { <Difference id loads /> }.erase(),
         Some(Part::RollBack) => view! { <RollBack watched loads /> }.erase(),
+        Some(Part::SetUp) => view! { <SetUp watched loads /> }.erase(),
         Some(Part::Webhooks) => view! { <Webhooks id loads /> }.erase(),
         None => view! { <NotFoundPage /> }.erase(),
     });
@@ -66,6 +71,7 @@ fn Frame(detail: ServiceDetail, loads: Loads) -> impl IntoView {
         <TabLinks id tab=Memo::new(|_| Some(Tab::Deployments)) />
         {shown(move || match loads.done.get().as_deref() {
             Some("let-go") => Some(done("It is held no more and can be deployed.")),
+            Some("set-up") => Some(done("It is set up, and at rest until it is deployed here.")),
             Some("rules-set") => Some(done("Saved. What waits is looked at anew.")),
             Some("removed") => Some(done("The webhook is removed: who calls it is refused.")),
             _ => None,
@@ -79,11 +85,13 @@ fn all(watched: Watched, loads: Loads) -> Erased {
     view! {
         <Transition fallback=|| view! { <Skeleton lines=8 /> }.erase()>
             {move || Suspend::new(async move {
-                match (wait(loads.releases).await, wait(loads.history).await, wait(loads.rules).await) {
-                    (Some(Ok(releases)), Some(Ok(history)), Some(Ok(rules))) => {
-                        view! { <All watched loads releases history rules /> }.erase()
+                let (releases, history) = (wait(loads.releases).await, wait(loads.history).await);
+                let (rules, places) = (wait(loads.rules).await, wait(loads.places).await);
+                match (releases, history, rules, places) {
+                    (Some(Ok(releases)), Some(Ok(history)), Some(Ok(rules)), Some(Ok(places))) => {
+                        view! { <All watched loads releases history rules places /> }.erase()
                     }
-                    (Some(Err(error)), ..) | (_, Some(Err(error)), _) | (_, _, Some(Err(error))) => {
+                    (Some(Err(error)), ..) | (_, Some(Err(error)), ..) | (_, _, Some(Err(error)), _) | (.., Some(Err(error))) => {
                         view! { <Failure error=error.0 /> }.erase()
                     }
                     _ => ().erase(),
@@ -95,7 +103,14 @@ fn all(watched: Watched, loads: Loads) -> Erased {
 }
 
 #[component]
-fn All(watched: Watched, loads: Loads, releases: Releases, history: Page<Deployment>, rules: DeploymentRules) -> impl IntoView {
+fn All(
+    watched: Watched,
+    loads: Loads,
+    releases: Releases,
+    history: Page<Deployment>,
+    rules: DeploymentRules,
+    places: Places,
+) -> impl IntoView {
     let id = watched.id;
     let current = RwSignal::new(Current::of(&releases, &history.items));
     let releases = RwSignal::new(releases);
@@ -115,7 +130,8 @@ fn All(watched: Watched, loads: Loads, releases: Releases, history: Page<Deploym
     let query = DeploymentQuery { service_id: Some(id), limit: Limit::new(HISTORY).unwrap_or_default(), ..DeploymentQuery::default() };
     view! {
         <Standing id releases current />
-        <DeployPanel watched loads releases />
+        {places_panel(id, &places)}
+        <DeployPanel watched loads releases places />
         <Rules id rules />
         <p><a href=path::webhooks_of(id)>"Webhooks"</a>" deploy it when something is pushed."</p>
         <ReleaseTable id releases />

@@ -1,5 +1,6 @@
 //! Deployments with a runtime that a test controls, on both databases: what becomes of them, of what fails, and of what is killed.
 
+mod environments;
 mod fate;
 mod git;
 mod rules;

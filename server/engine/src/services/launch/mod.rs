@@ -99,6 +99,11 @@ impl Planner {
     /// Plans the launch of one service. Reads its folder anew; fails with `service_failed` or `conflict`, saying what is in the way:
     /// a folder that is gone or that others may write, no Python, a port that is taken.
     pub async fn plan(&self, plan: Plan<'_>) -> Result<Planned> {
+        if plan.pinned.is_none()
+            && let Some(target) = &plan.spec.target
+        {
+            return Err(Error::service(format!("it was never deployed to {}: deploy it there first", target.environment)));
+        }
         let (source, user) = match &plan.spec.source {
             Source::Container { .. } => {
                 let port = plan.spec.port.or(plan.last_port);
