@@ -304,3 +304,15 @@ async fn ten_thousand_fields_are_read_whole_and_shown_as_json() {
             && !page.contains(r#"name="form[values]"#)
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_value_that_looks_like_the_end_of_its_field_stays_in_it() {
+    let evil = "</textarea><b id=x>&amp;";
+    let values = json!({"HOSTS": [evil], "EXTRA": evil, "LOG_LEVEL": "DEBUG"});
+    for view in ["", "?view=raw", "?view=raw&format=toml", "?view=raw&format=env"] {
+        let configuration = Some(Configuration { values: values.clone(), ..configuration() });
+        let page = get(Fake { configuration, ..one() }, Some(Role::Developer), &format!("{PAGE}{view}")).await.text;
+        assert!(!page.contains("<b id=x>"), "{view}: {page}");
+        assert!(page.contains("&lt;/textarea>&lt;b id=x>&amp;amp;"), "{view}: {page}");
+    }
+}

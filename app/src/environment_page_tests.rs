@@ -106,10 +106,7 @@ async fn a_service_is_set_up_by_a_form_that_keeps_what_was_typed() {
     has(&page(some(), Role::Admin, &address).await, &["form[needs_approval]"]);
     has(&page(some(), Role::Viewer, &address).await, &["Your role may not set services up"]);
     let two = address.replace(ONE, "00000000-0000-0000-0000-000000000002");
-    has(
-        &page(some(), Role::Developer, &two).await,
-        &["It can't be set up elsewhere", "Others have made its container."],
-    );
+    has(&page(some(), Role::Developer, &two).await, &["It can't be set up elsewhere", "Others have made its container."]);
 
     let posted = async |form: &str| {
         let form = format!(r#"{{"id": "{ONE}", "form": {form}, "form_token": "form-token"}}"#);
@@ -120,7 +117,7 @@ async fn a_service_is_set_up_by_a_form_that_keeps_what_was_typed() {
     assert_eq!(made, "/services/00000000-0000-0000-0000-00000000000a/deployments?done=set-up");
     let tried = posted(r#"{"environment": "production", "port": "http", "variables": "A=<1>"}"#).await.expect_err("a port is a number");
     let back = get_with(some(), Some(Role::Developer), &address, tried).await.text.replace("<!>", "");
-    has(&back, &["A port is a number from 1 to 65535", "A=&lt;1&gt;", "value=\"production\" selected"]);
+    has(&back, &["A port is a number from 1 to 65535", "A=&lt;1>", "value=\"production\" selected"]);
     assert!(posted(r#"{"environment": "staging"}"#).await.is_err());
 }
 

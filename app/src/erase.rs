@@ -22,6 +22,16 @@ pub fn text<T: Into<Cow<'static, str>>>(read: impl Fn() -> T + Send + 'static) -
     Box::new(move || read().into())
 }
 
+/// What is in a `<textarea>` at first. Leptos writes that into the page as it is, and text that looks like the end of the field would end it; a
+/// browser leaves out a first line that is empty.
+pub fn area(text: String) -> String {
+    if !cfg!(feature = "ssr") {
+        return text;
+    }
+    let first = if text.starts_with('\n') { "\n" } else { "" };
+    format!("{first}{}", text.replace('&', "&amp;").replace('<', "&lt;"))
+}
+
 /// A part of a page that is made anew when it changes: every one is of the same type.
 pub fn shown<V: IntoView + 'static>(make: impl Fn() -> V + Send + 'static) -> Box<dyn FnMut() -> Erased + Send> {
     Box::new(move || make().into_view().erase())

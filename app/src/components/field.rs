@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::erase::Erase;
+use crate::erase::{Erase, area};
 
 /// What an input takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub fn Field(
     let described = (!hint.is_empty()).then(|| hint_id.clone());
     let input = match takes {
         Takes::Lines => view! {
-            <textarea id=name name=name rows="5" spellcheck="false" autocapitalize="none" placeholder=example aria-describedby=described>{value}</textarea>
+            <textarea id=name name=name rows="5" spellcheck="false" autocapitalize="none" placeholder=example aria-describedby=described>{area(value)}</textarea>
         }
         .erase(),
         Takes::Line(most, is_required) => view! {

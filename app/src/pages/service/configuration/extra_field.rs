@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::check::Sheet;
 use crate::components::reason_list;
-use crate::erase::{Erase, Erased, shown, text};
+use crate::erase::{Erase, Erased, area, shown, text};
 
 /// One field for all of them, a line for each: it takes what is pasted from a `.env` file, and taking a line out takes the variable out.
 pub fn extra_field(lines: String, is_only: bool, sheet: Sheet) -> Erased {
@@ -30,7 +30,7 @@ pub fn extra_field(lines: String, is_only: bool, sheet: Sheet) -> Erased {
         <div class="form-part">
             <div class="field configuration-field">
                 <div class="configuration-label"><label for="form[extra]">{label}</label> <span class="settings-actions">{changed}</span></div>
-                <textarea id="form[extra]" name="form[extra]" rows=rows spellcheck="false" autocapitalize="none" placeholder="NAME=value" aria-describedby="form[extra]-hint form[extra]-faults" aria-invalid=invalid on:input=take>{lines}</textarea>
+                <textarea id="form[extra]" name="form[extra]" rows=rows spellcheck="false" autocapitalize="none" placeholder="NAME=value" aria-describedby="form[extra]-hint form[extra]-faults" aria-invalid=invalid on:input=take>{area(lines)}</textarea>
                 <p class="field-hint" id="form[extra]-hint">{hint}</p>
                 <div id="form[extra]-faults">{shown(move || Some(wrong.get()).filter(|wrong| !wrong.is_empty()).map(reason_list))}</div>
             </div>

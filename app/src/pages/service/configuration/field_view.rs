@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use super::check::Sheet;
 use crate::components::reason_list;
 use crate::configuration::{Choice, Field, Kind};
-use crate::erase::{Erase, Erased, shown, text};
+use crate::erase::{Erase, Erased, area, shown, text};
 use crate::path;
 use crate::viewer::Viewer;
 
@@ -162,7 +162,7 @@ fn input(field: &Field, id: &str, described: String, typed: Typed, wrong: Memo<V
         Kind::Lines | Kind::Json => {
             let rows = first.lines().count().clamp(3, 16).to_string();
             let default = field.default.clone().unwrap_or_default();
-            view! { <textarea id=id name=name rows=rows spellcheck="false" autocapitalize="none" placeholder=default aria-describedby=described aria-required=is_required aria-invalid=invalid on:input=take>{first}</textarea> }
+            view! { <textarea id=id name=name rows=rows spellcheck="false" autocapitalize="none" placeholder=default aria-describedby=described aria-required=is_required aria-invalid=invalid on:input=take>{area(first)}</textarea> }
                 .erase()
         }
         kind => {

@@ -7,7 +7,7 @@ use super::check::Sheet;
 use super::suggestions::Suggestions;
 use crate::components::{reason_list, sentence};
 use crate::configuration::{Known, json_fault, marked, marked_lines, places};
-use crate::erase::{Erase, Erased, shown, text};
+use crate::erase::{Erase, Erased, area, shown, text};
 
 /// The editor. What is wrong is said with its line while it is typed.
 pub fn raw_field(first: ConfigurationText, known: Vec<Known>, sheet: Sheet) -> Erased {
@@ -69,7 +69,7 @@ pub fn raw_field(first: ConfigurationText, known: Vec<Known>, sheet: Sheet) -> E
                     <pre class="code-lines" aria-hidden="true" inner_html=lines></pre>
                     <div class="code-text">
                         <pre aria-hidden="true" inner_html=colours></pre>
-                        <textarea id="form[raw]" name="form[raw]" wrap="off" spellcheck="false" autocapitalize="none" aria-describedby="raw-hint raw-faults" aria-invalid=invalid on:input=take on:click=move |_| suggestions.look() on:keyup=move |_| suggestions.look() on:keydown=keys(sheet, suggestions)>{first}</textarea>
+                        <textarea id="form[raw]" name="form[raw]" wrap="off" spellcheck="false" autocapitalize="none" aria-describedby="raw-hint raw-faults" aria-invalid=invalid on:input=take on:click=move |_| suggestions.look() on:keyup=move |_| suggestions.look() on:keydown=keys(sheet, suggestions)>{area(first)}</textarea>
                     </div>
                 </div>
                 {suggestions.view()}
