@@ -6,6 +6,8 @@ use api::{
 };
 use axum::Json;
 use axum::extract::State;
+use axum::response::IntoResponse;
+use http::header;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -34,8 +36,9 @@ pub fn routes() -> OpenApiRouter<std::sync::Arc<Server>> {
 #[utoipa::path(get, path = "/api/deploy", tag = "deployments", params(DeploymentQuery),
     responses((status = 200, body = Page<Deployment>, description = "One page of them.")),
     extensions(("x-permission" = json!("deployments:read"))))]
-async fn list(State(server): Ports, SignedIn(caller): SignedIn, Params(query): Params<DeploymentQuery>) -> Answer<Json<Page<Deployment>>> {
-    json(server.backend.deployments.list(&caller, query).await?)
+async fn list(State(server): Ports, SignedIn(caller): SignedIn, Params(query): Params<DeploymentQuery>) -> Answer<impl IntoResponse> {
+    let page = server.backend.deployments.list_json(&caller, query).await?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], page))
 }
 
 /// Takes on a deployment, and answers at once.
@@ -84,8 +87,9 @@ async fn history(
     SignedIn(caller): SignedIn,
     Id(id): Id<ServiceId>,
     Params(query): Params<DeploymentQuery>,
-) -> Answer<Json<Page<Deployment>>> {
-    json(server.backend.deployments.list(&caller, DeploymentQuery { service_id: Some(id), ..query }).await?)
+) -> Answer<impl IntoResponse> {
+    let page = server.backend.deployments.list_json(&caller, DeploymentQuery { service_id: Some(id), ..query }).await?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], page))
 }
 
 /// Lists the releases of a service that can be gone back to, newest first, and says whether it is held at one.

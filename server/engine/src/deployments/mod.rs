@@ -15,6 +15,7 @@ mod gate;
 mod git;
 mod hooks;
 mod kept;
+mod list;
 mod live;
 mod plan;
 mod progress;
@@ -40,7 +41,7 @@ use crate::events::NewEvent;
 use crate::runtime::Runtimes;
 use crate::secrets::Vault;
 use crate::services::{Services, blocking_as};
-use crate::store::deployments::{DeploymentFilter, deployment_find, deployment_list, frame_list};
+use crate::store::deployments::{deployment_find, frame_list};
 use crate::store::releases::{Placement, ReleaseRow, placement_find, placement_put, release_find, release_list};
 use crate::user::SystemUser;
 use crate::{Core, configuration};
@@ -71,6 +72,7 @@ pub struct Manager {
     due: Mutex<HashMap<ServiceId, Timestamp>>,
     /// Held while environments change, or a service is set up in one: what is used isn't removed.
     environments: tokio::sync::Mutex<()>,
+    texts: list::Texts,
     #[cfg(test)]
     faults: tests::Faults,
 }
@@ -100,6 +102,7 @@ impl Manager {
             busy,
             due,
             environments: tokio::sync::Mutex::default(),
+            texts: list::Texts::default(),
             #[cfg(test)]
             faults: Default::default(),
         })
@@ -180,29 +183,13 @@ impl Manager {
         Ok(there)
     }
 
-    async fn page(&self, query: DeploymentQuery) -> Result<Page<Deployment>> {
-        let limit = query.limit.get();
-        let before = query.cursor.as_deref().map(str::parse::<i64>).transpose();
-        let before = before.map_err(|_| Error::invalid("cursor", "cursor isn't one that a page of deployments has given"))?;
-        let limit_and_one = i64::try_from(limit).unwrap_or(i64::MAX - 1) + 1;
-        let filter = DeploymentFilter { service_id: query.service_id, status: query.status, before, limit: limit_and_one };
-        let mut db = self.core.store.main.read().await?;
-        let mut rows = deployment_list(&mut db, &filter).await?;
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let next_cursor = rows.last().filter(|_| more).map(|row| row.seq.to_string());
-        drop(db);
-        let shown = rows.into_iter().map(|row| {
-            let mut shown = row.shown;
-            if let Some(release) = &mut shown.release {
-                release.is_current = self.is_current(shown.service_id, release.id);
-            }
-            if shown.status == api::DeploymentStatus::Succeeded {
-                shown.urls = self.urls(shown.service_id);
-            }
-            shown
-        });
-        Ok(Page { items: shown.collect(), next_cursor, total: None })
+    fn may_list(&self, caller: &Caller, query: &DeploymentQuery) -> Result<()> {
+        caller.require(Permission::DeploymentsRead)?;
+        if let Some(id) = query.service_id {
+            caller.require_on(Permission::DeploymentsRead, id)?;
+            self.core.catalog.get(id)?;
+        }
+        Ok(())
     }
 
     async fn all_releases(&self, id: ServiceId) -> Result<Releases> {
@@ -252,12 +239,13 @@ fn releases_folder(core: &Core) -> PathBuf {
 #[async_trait]
 impl api::ports::Deployments for Manager {
     async fn list(&self, caller: &Caller, query: DeploymentQuery) -> Result<Page<Deployment>> {
-        caller.require(Permission::DeploymentsRead)?;
-        if let Some(id) = query.service_id {
-            caller.require_on(Permission::DeploymentsRead, id)?;
-            self.core.catalog.get(id)?;
-        }
-        self.page(query).await
+        self.may_list(caller, &query)?;
+        self.page(&query).await
+    }
+
+    async fn list_json(&self, caller: &Caller, query: DeploymentQuery) -> Result<String> {
+        self.may_list(caller, &query)?;
+        self.page_json(&query).await
     }
 
     async fn get(&self, caller: &Caller, id: DeploymentId) -> Result<Deployment> {

@@ -56,6 +56,23 @@ pub struct ListedDeployment {
     pub seq: u64,
 }
 
+/// What a listed deployment is known by, without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeploymentMark {
+    /// Its id.
+    pub id: DeploymentId,
+    /// Its place among all deployments, from 1.
+    pub seq: u64,
+    /// The number of its state.
+    pub revision: u64,
+    /// Its service.
+    pub service_id: ServiceId,
+    /// Whether it has succeeded.
+    pub has_succeeded: bool,
+    /// Its release, when that is kept.
+    pub release_id: Option<ReleaseId>,
+}
+
 #[derive(sqlx::FromRow)]
 struct RawListed {
     seq: i64,
@@ -133,10 +150,32 @@ pub async fn deployment_find(db: &mut Conn, id: DeploymentId) -> Result<Option<D
 
 /// Deployments, newest first, each with its release.
 pub async fn deployment_list(db: &mut Conn, filter: &DeploymentFilter) -> Result<Vec<ListedDeployment>> {
-    let mut statement = "SELECT d.seq, d.revision, d.shown, r.id AS release_id, r.number, r.artifact, r.configuration_version,
-        r.created_at AS made_at, r.created_by AS made_by, r.deployment_id AS made_of
-        FROM deployments d LEFT JOIN releases r ON r.id = d.release_id WHERE d.seq < $1"
-        .to_owned();
+    let columns = "d.seq, d.revision, d.shown, r.id AS release_id, r.number, r.artifact, r.configuration_version,
+        r.created_at AS made_at, r.created_by AS made_by, r.deployment_id AS made_of";
+    let rows: Vec<RawListed> = listed(db, columns, filter).await?;
+    rows.into_iter().map(ListedDeployment::try_from).collect()
+}
+
+/// What the deployments are known by that [`deployment_list`] would answer.
+pub async fn deployment_marks(db: &mut Conn, filter: &DeploymentFilter) -> Result<Vec<DeploymentMark>> {
+    let columns = "d.id, d.seq, d.revision, d.service_id, d.status = 'succeeded', r.id AS release_id";
+    let rows: Vec<(Uuid, i64, i64, Uuid, bool, Option<Uuid>)> = listed(db, columns, filter).await?;
+    let mark = |(id, seq, revision, service_id, has_succeeded, release_id): (Uuid, i64, i64, Uuid, bool, Option<Uuid>)| DeploymentMark {
+        id: DeploymentId(id),
+        seq: seq.unsigned_abs(),
+        revision: revision.unsigned_abs(),
+        service_id: ServiceId(service_id),
+        has_succeeded,
+        release_id: release_id.map(ReleaseId),
+    };
+    Ok(rows.into_iter().map(mark).collect())
+}
+
+async fn listed<T>(db: &mut Conn, columns: &str, filter: &DeploymentFilter) -> Result<Vec<T>>
+where
+    T: for<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow> + for<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> + Send + Unpin,
+{
+    let mut statement = format!("SELECT {columns} FROM deployments d LEFT JOIN releases r ON r.id = d.release_id WHERE d.seq < $1");
     let mut place = 1;
     let mut add = |wanted: bool, condition: &str| {
         if wanted {
@@ -147,7 +186,7 @@ pub async fn deployment_list(db: &mut Conn, filter: &DeploymentFilter) -> Result
     add(filter.service_id.is_some(), "d.service_id =");
     add(filter.status.is_some(), "d.status =");
     statement.push_str(&format!(" ORDER BY d.seq DESC LIMIT ${}", place + 1));
-    let rows: Vec<RawListed> = on!(db, |db| {
+    Ok(on!(db, |db| {
         let mut query = sqlx::query_as(AssertSqlSafe(statement)).bind(filter.before.unwrap_or(i64::MAX));
         if let Some(service_id) = filter.service_id {
             query = query.bind(service_id.0);
@@ -156,8 +195,7 @@ pub async fn deployment_list(db: &mut Conn, filter: &DeploymentFilter) -> Result
             query = query.bind(status.as_str());
         }
         query.bind(filter.limit).fetch_all(db).await
-    })?;
-    rows.into_iter().map(ListedDeployment::try_from).collect()
+    })?)
 }
 
 /// The deployments that aren't over, oldest first.

@@ -106,6 +106,53 @@ on_each_store! {
         yard.life.end().await;
     }
 
+    async fn a_page_as_json_is_the_page_whatever_has_changed_since(test: TestStore) {
+        let mut test = test;
+        let yard = Yard::begin(&mut test).await;
+        let same = async || {
+            for (limit, service_id) in [(1, None), (2, Some(yard.id)), (100, None)] {
+                let mut cursor = None;
+                loop {
+                    let query = DeploymentQuery { limit: api::Limit::new(limit).expect("a limit"), service_id, cursor, ..Default::default() };
+                    let page = yard.manager.list(&yard.life.admin, query.clone()).await.expect("a page");
+                    // The second time it is put together of what was kept.
+                    for _ in 0..2 {
+                        let json = yard.manager.list_json(&yard.life.admin, query.clone()).await.expect("a page");
+                        assert_eq!(serde_json::from_str::<serde_json::Value>(&json).expect("JSON"), serde_json::to_value(&page).expect("JSON"));
+                    }
+                    cursor = page.next_cursor;
+                    if cursor.is_none() {
+                        break;
+                    }
+                }
+            }
+        };
+        same().await;
+        let first = yard.deployed().await;
+        same().await;
+        // Another one is current, and then the first one again; then nothing of it answers any more.
+        yard.deployed().await;
+        same().await;
+        let back = yard.manager.rollback(&yard.life.admin, first.id, NewRollback::default()).await.expect("it is taken on");
+        yard.over(back.deployment_id).await;
+        same().await;
+        yard.life.services.stop(&yard.life.admin, yard.id).await.expect("it is stopped");
+        yard.life.until(yard.id, Status::Stopped).await;
+        same().await;
+        // A release that isn't kept any more is in no row.
+        for n in 0..11 {
+            yard.manager.let_go(&yard.life.admin, yard.id).await.ok();
+            write(&yard.source().join("main.py"), &format!("{MAIN}# {n}\n"));
+            yard.deployed().await;
+        }
+        same().await;
+        let viewer = caller(Role::Viewer);
+        assert!(yard.manager.list_json(&viewer, DeploymentQuery::default()).await.is_ok());
+        let none = DeploymentQuery { service_id: Some(api::ServiceId(uuid::Uuid::nil())), ..Default::default() };
+        assert_eq!(yard.manager.list_json(&viewer, none).await.expect_err("there is none").code, ErrorCode::NotFound);
+        yard.life.end().await;
+    }
+
     async fn what_can_not_be_is_refused_at_its_field(test: TestStore) {
         let mut test = test;
         let yard = Yard::begin(&mut test).await;
