@@ -1,6 +1,7 @@
 //! A Pilothouse of fixed answers, to render pages in tests.
 
 mod accounts;
+mod api_tokens;
 mod configurations;
 mod deploy_hooks;
 mod deployments;
@@ -13,6 +14,7 @@ use api::ports::{Activity, Logs, Monitoring, Services, System};
 use api::*;
 use async_trait::async_trait;
 
+pub use self::api_tokens::token;
 pub use self::deploy_hooks::hook;
 pub use self::deployments::{deployment, release};
 pub use self::secrets::secret;
@@ -57,6 +59,8 @@ pub struct Fake {
     pub deployment_lines: Vec<DeploymentLine>,
     /// The releases of every service.
     pub releases: Releases,
+    /// The API tokens of everybody.
+    pub tokens: Vec<ApiToken>,
     /// The webhooks of every service.
     pub hooks: Vec<DeployHook>,
     /// Whether there are more environments than development.
@@ -112,13 +116,14 @@ impl Fake {
             logs: port.clone(),
             activity: port.clone(),
             auth: port.clone(),
+            api_tokens: port.clone(),
             users: port.clone(),
             secrets: port.clone(),
             system: port,
         };
         RequestContext {
             backend,
-            caller: role.map(|role| Caller { user_id: None, name: "ada".into(), role, session_id: None, only: None }),
+            caller: role.map(|role| Caller { user_id: None, name: "ada".into(), role, session_id: None, only: None, token: None }),
             form_token: "form-token".into(),
             origin: Origin::default(),
             assets: Arc::new(Assets {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use api::Permission;
 use serde_json::Value;
 
 /// What the page may load: our own style, fonts and icons.
@@ -56,6 +57,13 @@ fn group(html: &mut String, document: &Value, tag: &str, about: &str) {
     html.push_str("</section>");
 }
 
+/// Which scopes of API tokens carry a permission, to be read after it.
+fn scopes(permission: &str) -> String {
+    let Some(permission) = Permission::ALL.iter().find(|one| one.as_str() == permission) else { return String::new() };
+    let scopes: Vec<_> = permission.scopes().iter().map(|scope| format!("<code>{}</code>", scope.as_str())).collect();
+    if scopes.is_empty() { ", which no API token has".into() } else { format!(", of API tokens in {}", scopes.join(", ")) }
+}
+
 fn operation(html: &mut String, method: &str, path: &str, operation: &Value) {
     let _ = write!(
         html,
@@ -65,7 +73,8 @@ fn operation(html: &mut String, method: &str, path: &str, operation: &Value) {
         escape(text(&operation["summary"]))
     );
     paragraph(html, text(&operation["description"]));
-    let _ = write!(html, "<p>Permission: <code>{}</code></p>", escape(text(&operation["x-permission"])));
+    let permission = text(&operation["x-permission"]);
+    let _ = write!(html, "<p>Permission: <code>{}</code>{}</p>", escape(permission), scopes(permission));
     let parameters: Vec<&Value> = operation["parameters"].as_array().into_iter().flatten().collect();
     if !parameters.is_empty() {
         html.push_str(

@@ -7,8 +7,9 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Components, ContentBuilder, Info, OpenApi, Ref, RefOr, ResponseBuilder, Schema, SecurityRequirement, Tag};
 
 /// The groups of operations, in the order of the document.
-const TAGS: [(&str, &str); 13] = [
+const TAGS: [(&str, &str); 14] = [
     ("auth", "Sign-in and sessions."),
+    ("tokens", "API tokens: what programs ask with in somebody's name, for months and with fewer rights."),
     ("services", "Services and their life cycle."),
     ("metrics", "Figures over time."),
     ("logs", "Log lines."),
@@ -27,8 +28,8 @@ const TAGS: [(&str, &str); 13] = [
 ];
 
 /// What is said of the API as a whole.
-const ABOUT: &str = "Send `Authorization: Bearer ACCESS_TOKEN`, from POST /api/auth/login. Every operation asks for the permission in its \
-    `x-permission`. Every failure has the body `{error_code, message, details, timestamp, request_id}`; `details[].field` is a JSON Pointer into the \
+const ABOUT: &str = "Send `Authorization: Bearer TOKEN`: an API token, from POST /api/tokens, or the access token of POST /api/auth/login. Every \
+    operation asks for the permission in its `x-permission`, which takes a role and, of an API token, a scope. Every failure has the body `{error_code, message, details, timestamp, request_id}`; `details[].field` is a JSON Pointer into the \
     body, or the name of a query parameter. Times are RFC 3339 in UTC. Lists answer `{items, next_cursor, total}`.";
 
 /// The document before the operations are in it.
@@ -108,7 +109,7 @@ fn complete(operation: &mut Operation) {
         fails("401", "Nobody is signed in, or the token or password is wrong.".into());
     }
     if let Some(role) = least {
-        fails("403", format!("The caller is no {} nor more.", role.label()));
+        fails("403", format!("The caller is no {} nor more, or an API token without a scope for it.", role.label()));
     }
     if has_id {
         fails("404", "Nothing has that id.".into());

@@ -68,11 +68,12 @@ impl Server {
         })
     }
 
-    /// Fails with `session_ended` when the caller's session has ended or their rights have changed since.
+    /// Fails with `session_ended` when the caller's session or API token has ended or their rights have changed since.
     pub fn current(&self, caller: &Caller) -> api::Result<()> {
         let message = match self.accounts.current(caller) {
             Some(now) if now.role == caller.role => return Ok(()),
             Some(_) => "your rights have changed; connect again",
+            None if caller.token.is_some() => "the API token has expired or was revoked",
             None => "the session has ended; sign in again",
         };
         Err(api::Error::new(api::ErrorCode::SessionEnded, message))

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, ServiceId, SessionId, UserId};
+use crate::{ApiTokenId, Error, Result, ServiceId, SessionId, TokenScope, UserId};
 
 /// What a user is; each role may do all that the one before it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -58,9 +58,9 @@ impl std::str::FromStr for Role {
     }
 }
 
-/// Declares the permissions once: variant, text, the least role that has it, what it lets one do.
+/// Declares the permissions once: variant, text, the least role that has it, the scopes of API tokens that carry it, what it lets one do.
 macro_rules! permissions {
-    ($($name:ident = $text:literal, $role:ident, $what:literal;)+) => {
+    ($($name:ident = $text:literal, $role:ident, [$($scope:ident)*], $what:literal;)+) => {
         /// A right that an operation asks for. Every operation asks for exactly one.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum Permission {
@@ -81,6 +81,12 @@ macro_rules! permissions {
                 match self { $(Permission::$name => Role::$role),+ }
             }
 
+            /// The scopes of API tokens that carry it. Without any it takes somebody who has signed in: what would let a stolen token
+            /// outlast itself, or pass for a person.
+            pub const fn scopes(self) -> &'static [TokenScope] {
+                match self { $(Permission::$name => &[$(TokenScope::$scope),*]),+ }
+            }
+
             /// What it lets one do, to be read after "you may not".
             pub const fn what(self) -> &'static str {
                 match self { $(Permission::$name => $what),+ }
@@ -90,29 +96,33 @@ macro_rules! permissions {
 }
 
 permissions! {
-    ServicesRead = "services:read", Viewer, "see services";
-    ServicesOperate = "services:operate", Developer, "start, stop and restart services";
-    ServicesCreate = "services:create", Developer, "create services";
-    ServicesChange = "services:change", Developer, "change services";
-    ServicesDelete = "services:delete", Admin, "delete services";
-    ServicesCommand = "services:command", Admin, "run a free command or a folder outside the services folder";
-    ConfigRead = "config:read", Viewer, "see configurations";
-    ConfigChange = "config:change", Developer, "change configurations";
-    DeploymentsRead = "deployments:read", Viewer, "see deployments";
-    DeploymentsRun = "deployments:run", Developer, "deploy services";
-    DeploymentsRules = "deployments:rules", Admin, "say when services may be deployed, and deploy in spite of that";
-    MetricsRead = "metrics:read", Viewer, "see metrics";
-    LogsRead = "logs:read", Viewer, "read logs";
-    ActivityRead = "activity:read", Viewer, "see what happened";
-    AuditRead = "audit:read", Admin, "read the audit log";
-    SystemRead = "system:read", Viewer, "see the health of Pilothouse";
-    ApiRead = "api:read", Viewer, "read the API documentation";
-    SessionsOwn = "sessions:own", Viewer, "see and end one's own sessions";
-    UsersManage = "users:manage", Admin, "manage users";
-    SecretsRead = "secrets:read", Developer, "see which secrets there are";
-    SecretsWrite = "secrets:write", Developer, "set and delete secrets";
-    SecretsReveal = "secrets:reveal", Developer, "see the value of a secret";
-    SecretsRotate = "secrets:rotate", Admin, "rotate the keys of secrets";
+    ServicesRead = "services:read", Viewer, [Read Operate Deploy Change All], "see services";
+    ServicesOperate = "services:operate", Developer, [Operate All], "start, stop and restart services";
+    ServicesCreate = "services:create", Developer, [Change All], "create services";
+    ServicesChange = "services:change", Developer, [Change All], "change services";
+    ServicesDelete = "services:delete", Admin, [All], "delete services";
+    ServicesCommand = "services:command", Admin, [All], "run a free command or a folder outside the services folder";
+    ConfigRead = "config:read", Viewer, [Read Change All], "see configurations";
+    ConfigChange = "config:change", Developer, [Change All], "change configurations";
+    DeploymentsRead = "deployments:read", Viewer, [Read Deploy All], "see deployments";
+    DeploymentsRun = "deployments:run", Developer, [Deploy All], "deploy services";
+    DeploymentsApprove = "deployments:approve", Developer, [], "agree to deployments or reject them";
+    DeploymentsHooks = "deployments:hooks", Developer, [], "make and remove webhooks";
+    DeploymentsRules = "deployments:rules", Admin, [All], "say when services may be deployed, and deploy in spite of that";
+    MetricsRead = "metrics:read", Viewer, [Read All], "see metrics";
+    LogsRead = "logs:read", Viewer, [Read All], "read logs";
+    ActivityRead = "activity:read", Viewer, [Read All], "see what happened";
+    AuditRead = "audit:read", Admin, [All], "read the audit log";
+    SystemRead = "system:read", Viewer, [Read All], "see the health of Pilothouse";
+    ApiRead = "api:read", Viewer, [Read All], "read the API documentation";
+    AccountRead = "account:read", Viewer, [Read Operate Deploy Change All], "see who one is, and open WebSockets";
+    SessionsOwn = "sessions:own", Viewer, [], "see and end one's own sessions";
+    TokensOwn = "tokens:own", Viewer, [], "see, make and revoke one's own API tokens";
+    UsersManage = "users:manage", Admin, [], "manage users";
+    SecretsRead = "secrets:read", Developer, [All], "see which secrets there are";
+    SecretsWrite = "secrets:write", Developer, [All], "set and delete secrets";
+    SecretsReveal = "secrets:reveal", Developer, [], "see the value of a secret";
+    SecretsRotate = "secrets:rotate", Admin, [All], "rotate the keys of secrets";
 }
 
 /// Who asks. Made by authentication only; every port method takes one first.
@@ -129,26 +139,57 @@ pub struct Caller {
     /// The one thing that they may do, when they may do less than their role.
     #[serde(skip)]
     pub only: Option<(Permission, ServiceId)>,
+    /// The API token that speaks for them, when one does.
+    #[serde(skip)]
+    pub token: Option<ByToken>,
+}
+
+/// An API token that speaks for its user: they may what its scopes carry, of what their role may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ByToken {
+    /// The token.
+    pub id: ApiTokenId,
+    /// What it may at most.
+    pub scopes: Vec<TokenScope>,
+}
+
+impl ByToken {
+    /// Whether one of its scopes carries `permission`.
+    pub fn carries(&self, permission: Permission) -> bool {
+        permission.scopes().iter().any(|scope| self.scopes.contains(scope))
+    }
+
+    fn refuse(&self, permission: Permission) -> Error {
+        let what = permission.what();
+        match permission.scopes() {
+            [] => Error::forbidden(format!("an API token may not {what}: that takes somebody who has signed in")),
+            scopes => Error::forbidden(format!(
+                "this API token may not {what}: that takes the scope {}, and it has {}",
+                TokenScope::list(scopes, " or "),
+                TokenScope::list(&self.scopes, " and ")
+            )),
+        }
+    }
 }
 
 impl Caller {
     /// Pilothouse itself.
     pub fn system() -> Self {
-        Self { user_id: None, name: "pilothouse".into(), role: Role::Admin, session_id: None, only: None }
+        Self { user_id: None, name: "pilothouse".into(), role: Role::Admin, session_id: None, only: None, token: None }
     }
 
     /// Who may do one thing to one service, and not even see others: a webhook, which nobody has signed in for.
     pub fn only(name: impl Into<String>, permission: Permission, service: ServiceId) -> Self {
         let (role, only) = (permission.least_role(), Some((permission, service)));
-        Self { user_id: None, name: name.into(), role, session_id: None, only }
+        Self { user_id: None, name: name.into(), role, session_id: None, only, token: None }
     }
 
     /// Whether the caller has `permission` for all services.
     pub fn may(&self, permission: Permission) -> bool {
-        self.only.is_none() && self.role.may(permission)
+        self.only.is_none() && self.role.may(permission) && self.token.as_ref().is_none_or(|token| token.carries(permission))
     }
 
-    /// Fails with `forbidden`, saying which role would do, unless the caller has `permission`.
+    /// Fails with `forbidden`, saying which role or scope would do, unless the caller has `permission`.
     pub fn require(&self, permission: Permission) -> Result<()> {
         if self.may(permission) {
             return Ok(());
@@ -156,6 +197,9 @@ impl Caller {
         let (what, role) = (permission.what(), permission.least_role().label());
         if let Some((only, _)) = self.only {
             return Err(Error::forbidden(format!("{} may not {what}: it may only {} for one service", self.name, only.what())));
+        }
+        if let Some(token) = self.token.as_ref().filter(|_| self.role.may(permission)) {
+            return Err(token.refuse(permission));
         }
         Err(Error::forbidden(format!("you may not {what}: that takes the role {role}, and you are {}", self.role.label())))
     }
@@ -168,8 +212,70 @@ impl Caller {
 
 #[cfg(test)]
 mod tests {
-    use super::{Caller, Permission, Role};
-    use crate::ServiceId;
+    use super::{ByToken, Caller, Permission, Role};
+    use crate::{ApiTokenId, ServiceId, TokenScope};
+
+    fn by_token(role: Role, scopes: &[TokenScope]) -> Caller {
+        let token = ByToken { id: ApiTokenId(uuid::Uuid::nil()), scopes: scopes.to_vec() };
+        Caller { role, token: Some(token), ..Caller::system() }
+    }
+
+    fn allowed(caller: &Caller) -> Vec<&'static str> {
+        Permission::ALL.iter().filter(|permission| caller.require(**permission).is_ok()).map(|permission| permission.as_str()).collect()
+    }
+
+    #[test]
+    fn a_token_may_what_its_scopes_and_its_user_may() {
+        for role in Role::ALL {
+            for scope in TokenScope::ALL {
+                let caller = by_token(role, &[scope]);
+                for permission in Permission::ALL {
+                    let expected = role.may(*permission) && permission.scopes().contains(&scope);
+                    assert_eq!(caller.may(*permission), expected, "{role:?} {scope:?} {permission:?}");
+                    assert_eq!(caller.require_on(*permission, ServiceId(uuid::Uuid::nil())).is_ok(), expected);
+                }
+            }
+        }
+        assert_eq!(allowed(&by_token(Role::Admin, &[])), <[&str; 0]>::default());
+        assert_eq!(
+            allowed(&by_token(Role::Admin, &[TokenScope::Deploy])),
+            ["services:read", "deployments:read", "deployments:run", "account:read"]
+        );
+        assert_eq!(allowed(&by_token(Role::Developer, &[TokenScope::Operate])), ["services:read", "services:operate", "account:read"]);
+        let both = by_token(Role::Developer, &[TokenScope::Deploy, TokenScope::Change]);
+        assert!(both.may(Permission::DeploymentsRun) && both.may(Permission::ConfigChange) && !both.may(Permission::ServicesOperate));
+    }
+
+    #[test]
+    fn the_scope_read_is_all_that_a_viewer_may_and_what_makes_lasting_rights_takes_a_person() {
+        for permission in Permission::ALL {
+            let scopes = permission.scopes();
+            let is_for_people = scopes.is_empty();
+            assert_eq!(scopes.contains(&TokenScope::All), !is_for_people, "{permission:?}");
+            let is_read = permission.least_role() == Role::Viewer && !is_for_people;
+            assert_eq!(scopes.contains(&TokenScope::Read), is_read, "{permission:?}");
+        }
+        for permission in [
+            Permission::TokensOwn,
+            Permission::SessionsOwn,
+            Permission::UsersManage,
+            Permission::SecretsReveal,
+            Permission::DeploymentsHooks,
+            Permission::DeploymentsApprove,
+        ] {
+            let refused = by_token(Role::Admin, &TokenScope::ALL).require(permission).unwrap_err();
+            assert!(refused.message.contains("takes somebody who has signed in"), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn who_is_refused_is_told_which_scope_or_role_would_do() {
+        let refused = |role, permission| by_token(role, &[TokenScope::Read]).require(permission).unwrap_err().message;
+        let scope = "this API token may not deploy services: that takes the scope 'deploy' or 'all', and it has 'read'";
+        assert_eq!(refused(Role::Developer, Permission::DeploymentsRun), scope);
+        let role = "you may not deploy services: that takes the role Developer, and you are Viewer";
+        assert_eq!(refused(Role::Viewer, Permission::DeploymentsRun), role);
+    }
 
     #[test]
     fn who_may_one_thing_to_one_service_may_nothing_else() {

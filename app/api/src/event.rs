@@ -85,6 +85,8 @@ event_kinds! {
     SessionRevoked = "auth.session_revoked", "Session revoked";
     RefreshReused = "auth.refresh_reused", "Refresh token used twice";
     PasswordChanged = "auth.password_changed", "Password changed";
+    TokenMade = "auth.token_made", "API token made";
+    TokenRevoked = "auth.token_revoked", "API token revoked";
     UserCreated = "user.created", "User created";
     UserChanged = "user.changed", "User changed";
     UserDeleted = "user.deleted", "User deleted";

@@ -43,4 +43,6 @@ ids! {
     ReleaseId: "release",
     /// Names one sign-in of one user: a family of refresh tokens.
     SessionId: "session",
+    /// Names one API token of one user.
+    ApiTokenId: "API token",
 }

@@ -8,6 +8,7 @@
 
 #[macro_use]
 mod ids;
+mod api_token;
 mod auth;
 mod build;
 mod bulk;
@@ -53,6 +54,7 @@ pub mod uptime;
 mod variables;
 mod word;
 
+pub use api_token::*;
 pub use auth::*;
 pub use build::*;
 pub use bulk::*;

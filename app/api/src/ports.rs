@@ -3,9 +3,13 @@
 //! A REST handler, a server function and a test call the same method. Every method takes the caller first, and the engine
 //! behind it checks the permission, validates, acts, and records the event, once.
 
+mod api_tokens;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
+
+pub use api_tokens::ApiTokens;
 
 use crate::{
     BulkReport, BulkRequest, Caller, ComposeReport, ComposeRequest, Configuration, ConfigurationCheck, ConfigurationDifference,
@@ -44,6 +48,8 @@ pub struct Backend {
     pub activity: Arc<dyn Activity>,
     /// Sign-in and sessions.
     pub auth: Arc<dyn Auth>,
+    /// API tokens.
+    pub api_tokens: Arc<dyn ApiTokens>,
     /// Accounts.
     pub users: Arc<dyn Users>,
     /// Named secrets.
@@ -255,11 +261,11 @@ pub trait Deployments: Send + Sync {
     /// Ends a freeze. Needs `deployments:rules`.
     async fn end_freeze(&self, caller: &Caller, id: FreezeId) -> Result<()>;
 
-    /// Agrees to a deployment that waits for that. Needs `deployments:run`. Fails with `conflict` when it doesn't wait for that, or the caller has asked
+    /// Agrees to a deployment that waits for that. Needs `deployments:approve`. Fails with `conflict` when it doesn't wait for that, or the caller has asked
     /// for it.
     async fn approve(&self, caller: &Caller, id: DeploymentId, verdict: Verdict) -> Result<Deployment>;
 
-    /// Ends a deployment that waits for somebody to agree. Needs `deployments:run`. Fails with `conflict` when it doesn't wait for that.
+    /// Ends a deployment that waits for somebody to agree. Needs `deployments:approve`. Fails with `conflict` when it doesn't wait for that.
     async fn reject(&self, caller: &Caller, id: DeploymentId, verdict: Verdict) -> Result<Deployment>;
 }
 
@@ -292,11 +298,11 @@ pub trait DeployHooks: Send + Sync {
     /// Those of a service, oldest first. Needs `deployments:read`.
     async fn list(&self, caller: &Caller, id: ServiceId) -> Result<Page<DeployHook>>;
 
-    /// Makes one, and answers its secret, which is told nobody again. Needs `deployments:run`. Fails with `conflict` when the service has
+    /// Makes one, and answers its secret, which is told nobody again. Needs `deployments:hooks`. Fails with `conflict` when the service has
     /// [`DeployHook::MOST`] or one of that name.
     async fn create(&self, caller: &Caller, id: ServiceId, new: NewDeployHook) -> Result<MadeDeployHook>;
 
-    /// Removes one: who calls it is refused from now on. Needs `deployments:run`.
+    /// Removes one: who calls it is refused from now on. Needs `deployments:hooks`.
     async fn remove(&self, caller: &Caller, id: ServiceId, hook: DeployHookId) -> Result<()>;
 
     /// Takes a call of one. Who has its secret may run deployments of its service, and nothing else. Fails with `not_signed_in`, the same for a wrong
@@ -350,7 +356,10 @@ pub trait Auth: Send + Sync {
     /// Who an access token belongs to, with the rights they have now. Fails with `not_signed_in` or `session_ended`.
     async fn authenticate(&self, access_token: &Secret) -> Result<Caller>;
 
-    /// Who is signed in. Needs `sessions:own`.
+    /// Who a bearer token speaks for: an access token or an API token, which cookies can't be. Fails with `not_signed_in` or `session_ended`.
+    async fn authenticate_bearer(&self, token: &Secret) -> Result<Caller>;
+
+    /// Who is signed in. Needs `account:read`.
     async fn me(&self, caller: &Caller) -> Result<Me>;
 
     /// The caller's sessions, newest first. Needs `sessions:own`.

@@ -36,6 +36,10 @@ impl Auth for Fake {
         Err(Error::new(ErrorCode::NotSignedIn, "you are not signed in"))
     }
 
+    async fn authenticate_bearer(&self, token: &Secret) -> Result<Caller> {
+        self.authenticate(token).await
+    }
+
     async fn me(&self, _: &Caller) -> Result<Me> {
         Err(Error::unavailable("the fake has no users"))
     }

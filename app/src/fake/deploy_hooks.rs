@@ -32,14 +32,14 @@ impl DeployHooks for Fake {
     }
 
     async fn create(&self, caller: &Caller, id: ServiceId, new: NewDeployHook) -> Result<MadeDeployHook> {
-        caller.require_on(Permission::DeploymentsRun, id)?;
+        caller.require_on(Permission::DeploymentsHooks, id)?;
         Error::invalid_fields(new.faults())?;
         let hook = DeployHook { name: new.name, branch: new.branch, last_call: None, ..hook(9, HookOutcome::Ignored) };
         Ok(MadeDeployHook { hook, secret: Secret::new("planted-hook-secret") })
     }
 
     async fn remove(&self, caller: &Caller, id: ServiceId, hook: DeployHookId) -> Result<()> {
-        caller.require_on(Permission::DeploymentsRun, id)?;
+        caller.require_on(Permission::DeploymentsHooks, id)?;
         self.hooks.iter().any(|one| one.id == hook).then_some(()).ok_or_else(|| Error::not_found("webhook", hook))
     }
 

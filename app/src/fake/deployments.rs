@@ -217,12 +217,12 @@ impl Deployments for Fake {
     }
 
     async fn approve(&self, caller: &Caller, id: DeploymentId, _: Verdict) -> Result<Deployment> {
-        caller.require(Permission::DeploymentsRun)?;
+        caller.require(Permission::DeploymentsApprove)?;
         self.find_deployment(id).cloned()
     }
 
     async fn reject(&self, caller: &Caller, id: DeploymentId, _: Verdict) -> Result<Deployment> {
-        caller.require(Permission::DeploymentsRun)?;
+        caller.require(Permission::DeploymentsApprove)?;
         self.find_deployment(id).cloned()
     }
 }

@@ -98,6 +98,7 @@ impl Engine {
             logs: logs.clone(),
             activity: core.events.clone(),
             auth: accounts.clone(),
+            api_tokens: accounts.clone(),
             users: accounts.clone(),
             secrets: secrets.clone(),
             system,

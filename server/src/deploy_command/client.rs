@@ -53,7 +53,7 @@ impl Trouble {
     }
 }
 
-/// A Pilothouse, and the key that it is asked with.
+/// A Pilothouse, and the token that it is asked with.
 pub struct Client {
     host: String,
     port: u16,
@@ -120,7 +120,13 @@ impl Client {
         };
         let passes = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
         let outcome = if passes { Outcome::Unreachable } else { Outcome::Refused };
-        Err(Trouble { outcome, message: error.message, details: error.details, passes })
+        let message = match status {
+            StatusCode::UNAUTHORIZED => {
+                "the token is not valid or has expired; make an API token with the scope deploy in the settings of Pilothouse".into()
+            }
+            _ => error.message,
+        };
+        Err(Trouble { outcome, message, details: error.details, passes })
     }
 
     async fn exchange(&self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), String> {

@@ -19,12 +19,13 @@ use client::{Client, Trouble};
 use say::Say;
 
 const EXIT_CODES: &str =
-    "The API key is read from the variable PILOTHOUSE_API_KEY unless --api-key-file is given; it is sent as a bearer token.
+    "The key is an API token: make one with the scope deploy in the settings of Pilothouse, under API tokens (with change as well for --image, --reference
+and --set, with all for --urgent). It is read from the variable PILOTHOUSE_API_KEY unless --api-key-file is given.
 
 Exit codes:
   0  the service runs the release and is well; with --no-wait, the deployment was taken on; with --dry-run, nothing is in its way
   1  the deployment failed or was rolled back; with --dry-run, it would
-  2  wrong use, or refused: not signed in, no such service, something that can't be, a service that is held
+  2  wrong use, or refused: a token that is not valid, has expired or lacks the scope, no such service, something that can't be, a service that is held
   3  somebody cancelled the deployment
   4  Pilothouse can't be reached, or not any more for two minutes
   130  interrupted: the deployment goes on";
@@ -38,7 +39,7 @@ pub struct Args {
     /// Where Pilothouse is
     #[arg(long, env = "PILOTHOUSE_URL", default_value = "http://127.0.0.1:7700")]
     url: String,
-    /// A file with the API key, in place of PILOTHOUSE_API_KEY
+    /// A file with the API token, in place of PILOTHOUSE_API_KEY
     #[arg(long, value_name = "FILE")]
     api_key_file: Option<PathBuf>,
     /// A file with the certificates (PEM) that sign that of Pilothouse, in place of those of the system
@@ -120,7 +121,7 @@ pub fn main(args: Args) -> ExitCode {
 async fn run(args: Args, say: &Say) -> Result<Outcome, Trouble> {
     let client = Client::new(&args.url, key(args.api_key_file.as_ref())?, args.ca_file.as_deref())?;
     if client.tells_all() {
-        say.aside("the key is sent unencrypted to another machine; use an address with https");
+        say.aside("the token is sent unencrypted to another machine; use an address with https");
     }
     let id = service(&client, &args.service).await?;
     let release_id = match &args.from {
@@ -197,14 +198,14 @@ async fn service(client: &Client, text: &str) -> Result<ServiceId, Trouble> {
 fn key(file: Option<&PathBuf>) -> Result<Secret, Trouble> {
     let text = match file {
         Some(file) => std::fs::read_to_string(file)
-            .map_err(|error| Trouble::wrong(format!("the file {} with the API key can't be read: {error}", file.display())))?,
+            .map_err(|error| Trouble::wrong(format!("the file {} with the API token can't be read: {error}", file.display())))?,
         None => std::env::var("PILOTHOUSE_API_KEY").unwrap_or_default(),
     };
     let text = text.trim();
     match text.is_empty() {
-        true => Err(Trouble::wrong("there is no API key; set PILOTHOUSE_API_KEY, or give a file with it by --api-key-file".into())),
+        true => Err(Trouble::wrong("there is no API token; set PILOTHOUSE_API_KEY, or give a file with one by --api-key-file".into())),
         false if text.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(Secret::new(text)),
-        false => Err(Trouble::wrong("the API key has characters that no key has".into())),
+        false => Err(Trouble::wrong("the API token has characters that no token has".into())),
     }
 }
 

@@ -102,7 +102,7 @@ async fn identity(server: &Server, request: &Parts, origin: &Origin) -> (Identit
     let headers = &request.headers;
     if headers.contains_key(header::AUTHORIZATION) {
         let caller = match bearer(headers) {
-            Some(token) => server.backend.auth.authenticate(&token).await,
+            Some(token) => server.backend.auth.authenticate_bearer(&token).await,
             None => Err(not_signed_in("the Authorization header isn't of the form 'Bearer TOKEN'")),
         };
         return (Identity { caller, by_bearer: true }, Vec::new());

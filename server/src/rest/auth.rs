@@ -95,7 +95,7 @@ async fn logout(State(server): Ports, Extension(context): Extension<RequestConte
 
 /// Shows who is signed in and what they may do.
 #[utoipa::path(get, path = "/api/auth/me", tag = "auth", responses((status = 200, body = Me, description = "Who is signed in.")),
-    extensions(("x-permission" = json!("sessions:own"))))]
+    extensions(("x-permission" = json!("account:read"))))]
 async fn me(State(server): Ports, SignedIn(caller): SignedIn) -> Answer<Json<Me>> {
     json(server.backend.auth.me(&caller).await?)
 }

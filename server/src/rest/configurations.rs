@@ -207,8 +207,8 @@ async fn export(
     Id(id): Id<ServiceId>,
     Params(query): Params<ConfigurationTextQuery>,
 ) -> Answer<Response> {
-    let name = server.backend.services.get(&caller, id).await?.service.name;
-    Ok(file(server.backend.configurations.text(&caller, id, query).await?, &name))
+    let text = server.backend.configurations.text(&caller, id, query).await?;
+    Ok(file(text, &server.backend.services.get(&caller, id).await?.service.name))
 }
 
 /// Saves a text as a new version, with its comments, unless nothing is different from the newest.

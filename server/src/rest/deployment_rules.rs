@@ -80,7 +80,7 @@ async fn end_freeze(State(server): Ports, SignedIn(caller): SignedIn, Id(id): Id
     request_body = Verdict, responses(
         (status = 200, body = Deployment, description = "It begins when nothing else is in its way."),
         (status = 409, body = ErrorBody, description = "It doesn't wait for that, or the caller has asked for it.")),
-    extensions(("x-permission" = json!("deployments:run"))))]
+    extensions(("x-permission" = json!("deployments:approve"))))]
 async fn approve(
     State(server): Ports,
     SignedIn(caller): SignedIn,
@@ -95,7 +95,7 @@ async fn approve(
     request_body = Verdict, responses(
         (status = 200, body = Deployment, description = "It is cancelled."),
         (status = 409, body = ErrorBody, description = "It doesn't wait for that.")),
-    extensions(("x-permission" = json!("deployments:run"))))]
+    extensions(("x-permission" = json!("deployments:approve"))))]
 async fn reject(
     State(server): Ports,
     SignedIn(caller): SignedIn,

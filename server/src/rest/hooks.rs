@@ -56,7 +56,7 @@ async fn list_hooks(State(server): Ports, SignedIn(caller): SignedIn, Id(id): Id
         (status = 201, body = MadeDeployHook, description = "It was made."),
         (status = 409, body = ErrorBody, description = "There is one of that name, or there are 10."),
         (status = 422, body = ErrorBody, description = "Something of it can't be; `details` says what.")),
-    extensions(("x-permission" = json!("deployments:run"))))]
+    extensions(("x-permission" = json!("deployments:hooks"))))]
 async fn make_hook(
     State(server): Ports,
     SignedIn(caller): SignedIn,
@@ -69,7 +69,7 @@ async fn make_hook(
 /// Removes a webhook: who calls it is refused from now on.
 #[utoipa::path(delete, path = "/api/deploy/services/{id}/hooks/{hook_id}", tag = "deployments", params(
         ("id" = ServiceId, Path, description = "The service."), ("hook_id" = DeployHookId, Path, description = "The webhook.")),
-    responses((status = 204, description = "It is gone.")), extensions(("x-permission" = json!("deployments:run"))))]
+    responses((status = 204, description = "It is gone.")), extensions(("x-permission" = json!("deployments:hooks"))))]
 async fn remove_hook(
     State(server): Ports,
     SignedIn(caller): SignedIn,

@@ -15,6 +15,7 @@ mod secrets;
 mod services;
 mod system;
 mod tickets;
+mod tokens;
 mod users;
 
 use std::sync::Arc;
@@ -49,6 +50,7 @@ pub fn routes() -> OpenApiRouter<Arc<Server>> {
         .merge(users::routes())
         .merge(secrets::routes())
         .merge(system::routes())
+        .merge(tokens::routes())
         .merge(tickets::routes())
         .merge(documents::routes())
         .merge(probes::routes())

@@ -19,8 +19,8 @@ pub fn routes() -> OpenApiRouter<std::sync::Arc<Server>> {
 /// Send it as the first message: `{"type": "ticket", "ticket": "..."}`.
 #[utoipa::path(post, path = "/api/ws/ticket", tag = "live data",
     responses((status = 201, body = Ticket, description = "The ticket.")),
-    extensions(("x-permission" = json!("sessions:own"))))]
+    extensions(("x-permission" = json!("account:read"))))]
 async fn create(State(server): Ports, SignedIn(caller): SignedIn) -> Answer<Accepted<Ticket>> {
-    caller.require(api::Permission::SessionsOwn)?;
+    caller.require(api::Permission::AccountRead)?;
     created(server.tickets.issue(caller))
 }

@@ -61,6 +61,11 @@ impl TestApp {
 
     /// On a store that another one has left, with settings of its own.
     pub async fn on(store: TestStore, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::at(Clock::System, store, change).await
+    }
+
+    /// At the time of a clock that the story may have stopped.
+    pub async fn at(clock: Clock, store: TestStore, change: impl FnOnce(&mut Settings)) -> Self {
         let services = store.folder().join("services");
         std::fs::create_dir_all(&services).unwrap();
         let mut settings = Settings {
@@ -84,7 +89,7 @@ impl TestApp {
             program: env!("CARGO_BIN_EXE_pilothouse").into(),
         };
         change(&mut settings);
-        let running = Running::start(settings, Clock::System).await.unwrap();
+        let running = Running::start(settings, clock).await.unwrap();
         Self { address: running.address, store, running }
     }
 

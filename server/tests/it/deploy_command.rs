@@ -139,8 +139,8 @@ async fn what_is_refused_is_said_and_the_key_is_never_an_argument() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let gone = Client { address: free, ..developer.clone() };
     let table: [(&Client, &[&str], i32, &str); 11] = [
-        (&nobody, &["orders"], 2, "there is no API key; set PILOTHOUSE_API_KEY"),
-        (&wrong, &["orders"], 2, "token"),
+        (&nobody, &["orders"], 2, "there is no API token; set PILOTHOUSE_API_KEY"),
+        (&wrong, &["orders"], 2, "the token is not valid or has expired"),
         (&viewer, &["orders"], 2, "you may not deploy services"),
         (&developer, &["order"], 2, "there is no service 'order'"),
         (&developer, &["0192f0c4-0000-7000-8000-000000000000"], 2, "there is no service"),
@@ -187,6 +187,31 @@ async fn what_is_refused_is_said_and_the_key_is_never_an_argument() {
     );
     assert!(!out.contains(&token) && !err.contains(&token));
     assert_eq!(over(&developer, &deployment).await["status"], "succeeded");
+    stop(&developer, &id).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_api_token_with_the_scope_deploy_is_enough_and_no_more_than_that() {
+    let app = TestApp::start().await;
+    let developer = app.sign_in("developer").await;
+    write(&app.store.folder().join("services/orders"), "one");
+    let id = service(&developer, "orders").await;
+    let made = developer.post("/api/tokens", json!({"name": "pipeline", "scopes": ["deploy"]})).await.json();
+    let pipeline = Client { token: Some(made["token"].as_str().unwrap().into()), ..app.nobody() };
+    let (code, out, err) = run(&pipeline, &["orders", "--dry-run"]).await;
+    assert!(code == 0 && out.contains("Deployed as 'recreate':"), "{code} {out} {err}");
+    let (code, out, err) = run(&pipeline, &["orders", "--message", "from a pipeline"]).await;
+    assert!(code == 0 && err.is_empty() && out.contains("orders runs release 1 at http://"), "{code} {out} {err}");
+    let deployment = developer.get("/api/deploy").await.json()["items"][0].clone();
+    assert_eq!(deployment["created_by"], "developer (token pipeline)", "{deployment}");
+    for (args, scope) in [(["orders", "--set", "GREETING=bonjour"], "'change' or 'all'"), (["orders", "--urgent", "now"], "you may not")] {
+        let (code, out, err) = run(&pipeline, &args).await;
+        assert!(code == 2 && err.contains(scope), "{args:?}: {code} {out} {err}");
+    }
+    let made_id = made["id"].as_str().unwrap();
+    assert_eq!(developer.delete(&format!("/api/tokens/{made_id}")).await.status, 204);
+    let (code, out, err) = run(&pipeline, &["orders"]).await;
+    assert!(code == 2 && err.contains("the token is not valid or has expired") && out.is_empty(), "{code} {out} {err}");
     stop(&developer, &id).await;
 }
 

@@ -32,3 +32,4 @@ mod run_as;
 mod secrets;
 mod sign_in;
 mod survival;
+mod tokens;

@@ -20,8 +20,7 @@ async fn each_role_reaches_exactly_the_operations_that_the_table_gives_it() {
                 continue;
             }
             let least = Permission::ALL.iter().find(|one| one.as_str() == permission).unwrap().least_role();
-            let path =
-                path.replace("{id}", NO_ID).replace("{hook_id}", NO_ID).replace("{version}", "1").replace("{name}", "no-such-secret");
+            let path = filled(&path);
             let method = method.parse::<Method>().unwrap();
             let body = operation.get("requestBody").map(|_| body_of(&path));
             nobody.send(method.clone(), &path, body.clone()).await.fails_with(401, "not_signed_in");
@@ -37,12 +36,18 @@ async fn each_role_reaches_exactly_the_operations_that_the_table_gives_it() {
     .await;
 }
 
+/// The path of an operation with ids of nothing.
+pub fn filled(path: &str) -> String {
+    path.replace("{id}", NO_ID).replace("{hook_id}", NO_ID).replace("{version}", "1").replace("{name}", "no-such-secret")
+}
+
 /// A body that can be read, so that it is the permission that decides.
 pub fn body_of(path: &str) -> serde_json::Value {
     match path {
         "/api/services" | "/api/services/plan" => json!({"name": "-", "source": {"folder": "/nowhere"}}),
         "/api/services/bulk" => json!({"action": "start", "ids": [NO_ID]}),
         "/api/users" => json!({"username": "-", "password": "short", "role": "viewer"}),
+        "/api/tokens" => json!({"name": "-", "scopes": ["read"]}),
         path if path.ends_with("/hooks") => json!({"name": "forge"}),
         path if path.ends_with("/reveal") && path.starts_with("/api/config") => json!({"password": "wrong", "field": "/A"}),
         path if path.ends_with("/reveal") => json!({"password": "wrong"}),

@@ -260,6 +260,13 @@ async fn story(kind: StoreKind) {
     let told = [("x-gitlab-token", made["secret"].as_str().unwrap())];
     let ignored = admin.raw(Method::POST, &path_of_hook, &told, r#"{"object_kind": "issue"}"#).await;
     assert_eq!(ignored.status, 200, "{ignored:?}");
+    // So is the text of an API token, which is used, and used wrongly, after that.
+    let made = admin.post("/api/tokens", json!({"name": "pipeline", "scopes": ["read"]})).await.json();
+    let told = made["token"].as_str().unwrap();
+    needles.plant_told("of an API token", told);
+    let (good, wrong) = (Client { token: Some(told.into()), ..admin.clone() }, Client { token: Some(format!("{told}x")), ..admin.clone() });
+    assert_eq!(good.get("/api/auth/me").await.status, 200);
+    needles.search("the answer to a wrong token", &wrong.get("/api/auth/me").await.body);
     everywhere(&roles, &id, &mut needles, "while it runs").await;
     needles.search("the command line of a process", &processes());
 

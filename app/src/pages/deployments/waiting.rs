@@ -34,7 +34,7 @@ pub fn Waiting(followed: Followed) -> impl IntoView {
 /// The form of who may agree; they who have asked may end it only.
 fn judge(deployment: &Deployment) -> Erased {
     let viewer = expect_context::<Viewer>();
-    if !viewer.may(Permission::DeploymentsRun) {
+    if !viewer.may(Permission::DeploymentsApprove) {
         return view! { <p>"That takes the role Developer."</p> }.erase();
     }
     let id = deployment.id.to_string();

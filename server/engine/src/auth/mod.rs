@@ -1,8 +1,11 @@
-//! Accounts: sign-in, sessions, set-up and users.
+//! Accounts: sign-in, sessions, API tokens, set-up and users.
 //!
-//! An access token says who asks; what they may do is read at each request from [`grants`], which a change of rights reloads before
+//! A token says who asks; what they may do is read at each request from [`grants`], which a change of rights reloads before
 //! it is answered. Other instances, and a command line beside this one, are noticed within a second.
 
+#[cfg(test)]
+mod api_token_tests;
+mod api_tokens;
 mod grants;
 mod limits;
 mod passwords;
@@ -21,7 +24,7 @@ use api::{Caller, Result, Secret};
 
 use crate::Core;
 use crate::store::users::rights_revision;
-use grants::Grants;
+use grants::{Grants, Key};
 use limits::Limits;
 use passwords::Passwords;
 use tokens::TokenMint;
@@ -32,7 +35,7 @@ pub use tokens::ACCESS_SECONDS;
 const SESSION_SECONDS: i64 = 30 * 24 * 3600;
 /// How often one looks whether another instance has changed somebody's rights.
 const POLL: Duration = Duration::from_millis(500);
-/// How often the last uses of sessions are saved, in polls: once a minute.
+/// How often the last uses of sessions and API tokens are saved, in polls: once a minute.
 const SAVE_EVERY: u32 = 120;
 
 /// Accounts and sessions.
@@ -72,11 +75,11 @@ impl Manager {
         self.setup_token.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The caller of an open connection with the rights of now; none when the session has ended or the user may not sign in. Asks
-    /// only memory, so it can be called often. Pilothouse itself is always current.
+    /// The caller of an open connection with the rights of now; none when the session or the API token has ended or the user may not sign
+    /// in. Asks only memory, so it can be called often. Pilothouse itself is always current.
     pub fn current(&self, caller: &Caller) -> Option<Caller> {
-        match (caller.session_id, caller.user_id) {
-            (Some(id), _) => self.grants.current(id, self.core.clock.now()),
+        match (Key::of(caller), caller.user_id) {
+            (Some(key), _) => self.grants.current(key, self.core.clock.now()),
             (None, None) => Some(caller.clone()),
             (None, Some(_)) => None,
         }
@@ -126,6 +129,7 @@ impl Manager {
     async fn tidy(&self) -> Result<()> {
         let now = self.core.clock.now();
         self.grants.save(&self.core.store, now).await?;
-        sessions::forget_expired(self, now).await
+        sessions::forget_expired(self, now).await?;
+        api_tokens::forget_expired(self, now).await
     }
 }

@@ -7,7 +7,7 @@ use api::{
 use async_trait::async_trait;
 use serde_json::json;
 
-use super::tokens::{ACCESS_SECONDS, RefreshToken};
+use super::tokens::{ACCESS_SECONDS, RefreshToken, is_api_token};
 use super::{Manager, SESSION_SECONDS, setup, users};
 use crate::events::NewEvent;
 use crate::store::Conn;
@@ -139,8 +139,12 @@ impl api::ports::Auth for Manager {
         self.grants.find(&self.core.store, claims.sid, claims.sub, now).await?.ok_or_else(ended)
     }
 
+    async fn authenticate_bearer(&self, token: &Secret) -> Result<Caller> {
+        if is_api_token(token) { self.speaks_for(token).await } else { self.authenticate(token).await }
+    }
+
     async fn me(&self, caller: &Caller) -> Result<Me> {
-        let id = own(caller)?;
+        let id = known(caller, Permission::AccountRead)?;
         let user = user_find(&mut self.core.store.main.read().await?, id).await?.ok_or_else(ended)?;
         let permissions = Permission::ALL.iter().filter(|permission| caller.may(**permission)).map(|permission| permission.as_str().into());
         Ok(Me { user: user.user(), session_id: caller.session_id, permissions: permissions.collect() })
@@ -276,7 +280,12 @@ pub(super) fn address_key(origin: &Origin) -> Vec<String> {
 
 /// The user behind a caller, who has sessions of their own.
 fn own(caller: &Caller) -> Result<UserId> {
-    caller.require(Permission::SessionsOwn)?;
+    known(caller, Permission::SessionsOwn)
+}
+
+/// The user behind a caller who has `permission`.
+pub(super) fn known(caller: &Caller, permission: Permission) -> Result<UserId> {
+    caller.require(permission)?;
     caller.user_id.ok_or_else(|| Error::forbidden("Pilothouse itself has no account"))
 }
 

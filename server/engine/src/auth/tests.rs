@@ -15,19 +15,19 @@ use crate::{Clock, Core, on_each_store};
 const PASSWORD: &str = "correct horse battery";
 
 /// An instance on a stopped clock.
-async fn instance(test: &TestStore, clock: &Clock) -> Arc<Manager> {
+pub(super) async fn instance(test: &TestStore, clock: &Clock) -> Arc<Manager> {
     Manager::new(test.core(clock.clone()).await)
 }
 
-fn clock() -> Clock {
+pub(super) fn clock() -> Clock {
     Clock::stopped(Timestamp::from_micros(1_800_000_000_000_000))
 }
 
-fn origin() -> Origin {
+pub(super) fn origin() -> Origin {
     Origin { address: "127.0.0.1".into(), user_agent: "a test".into() }
 }
 
-async fn make(manager: &Manager, username: &str, role: Role) -> User {
+pub(super) async fn make(manager: &Manager, username: &str, role: Role) -> User {
     let new = NewUser { username: username.into(), password: Secret::new(PASSWORD), role };
     manager.create(&Caller::system(), new).await.expect("the user is made")
 }
@@ -36,7 +36,7 @@ async fn try_sign_in(manager: &Manager, username: &str, password: &str) -> api::
     manager.sign_in(Credentials { username: username.into(), password: Secret::new(password) }, origin()).await
 }
 
-async fn sign_in(manager: &Manager, username: &str) -> (Tokens, Caller) {
+pub(super) async fn sign_in(manager: &Manager, username: &str) -> (Tokens, Caller) {
     let tokens = try_sign_in(manager, username, PASSWORD).await.expect("they sign in");
     let caller = manager.authenticate(&tokens.access_token).await.expect("the token is good");
     (tokens, caller)
@@ -46,12 +46,12 @@ async fn refresh(manager: &Manager, token: &Secret) -> api::Result<Tokens> {
     manager.refresh(token.clone(), origin()).await
 }
 
-async fn kinds(core: &Core) -> Vec<EventKind> {
+pub(super) async fn kinds(core: &Core) -> Vec<EventKind> {
     let page = core.events.list(&EventQuery::default(), true).await.expect("events are listed");
     page.items.iter().rev().map(|event| event.kind).collect()
 }
 
-fn code<T: std::fmt::Debug>(result: api::Result<T>) -> ErrorCode {
+pub(super) fn code<T: std::fmt::Debug>(result: api::Result<T>) -> ErrorCode {
     result.expect_err("it is refused").code
 }
 

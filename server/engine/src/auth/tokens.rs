@@ -1,10 +1,11 @@
-//! Access tokens (JWT) and refresh tokens: made and read here, with nothing but keys.
+//! Access tokens (JWT), refresh tokens and API tokens: made and read here, with nothing but keys.
 //!
 //! An access token says who and which session, never what they may do. A refresh token is a random secret with a tag that
 //! proves that Pilothouse made it, so that a forged one can't pass for a used one and end somebody's session. Each is followed by one
-//! that a key derives from it, so that the same answer can be given twice although only hashes are stored.
+//! that a key derives from it, so that the same answer can be given twice although only hashes are stored. An API token has such a tag
+//! too, so that guesses are refused without asking the store.
 
-use api::{Error, ErrorCode, Result, Secret, SessionId, Timestamp, UserId};
+use api::{ApiToken, Error, ErrorCode, Result, Secret, SessionId, Timestamp, UserId};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
@@ -30,6 +31,7 @@ pub struct TokenMint {
     validation: Validation,
     tag_key: [u8; 32],
     next_key: [u8; 32],
+    api_key: [u8; 32],
 }
 
 /// What an access token says; all of it is required.
@@ -72,6 +74,7 @@ impl TokenMint {
             validation,
             tag_key: keys.derive("refresh token tags"),
             next_key: keys.derive("refresh token successors"),
+            api_key: keys.derive("API token tags"),
         }
     }
 
@@ -129,6 +132,22 @@ impl TokenMint {
         is_same(&bytes[56..], &self.tag(&token)).then_some(token)
     }
 
+    /// A new API token, and what is stored of it.
+    pub fn new_api_token(&self) -> (Secret, [u8; 32]) {
+        let secret: [u8; 32] = random();
+        let mut bytes = secret.to_vec();
+        bytes.extend_from_slice(&mac(&self.api_key, &[&secret])[..16]);
+        (Secret::new(format!("{}{}", ApiToken::PREFIX, BASE64_URL_SAFE_NO_PAD.encode(bytes))), Sha256::digest(secret).into())
+    }
+
+    /// What is stored of an API token; none when Pilothouse didn't make it.
+    pub fn read_api_token(&self, text: &Secret) -> Option<[u8; 32]> {
+        let text = text.reveal().strip_prefix(ApiToken::PREFIX).filter(|text| text.len() == 64)?;
+        let bytes: [u8; 48] = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+        let (secret, tag) = bytes.split_at(32);
+        is_same(tag, &mac(&self.api_key, &[secret])[..16]).then(|| Sha256::digest(secret).into())
+    }
+
     fn tag(&self, token: &RefreshToken) -> [u8; 16] {
         let mut tag = [0; 16];
         tag.copy_from_slice(&mac(&self.tag_key, &[&token.bytes()])[..16]);
@@ -149,6 +168,11 @@ impl RefreshToken {
         bytes[24..].copy_from_slice(&self.secret);
         bytes
     }
+}
+
+/// Whether a bearer token wants to be an API token.
+pub fn is_api_token(text: &Secret) -> bool {
+    text.reveal().starts_with(ApiToken::PREFIX)
 }
 
 /// Compares in a time that doesn't depend on where they differ.

@@ -8,6 +8,7 @@ use super::Manager;
 use crate::Clock;
 use crate::events::NewEvent;
 use crate::store::Conn;
+use crate::store::api_tokens::api_token_delete_of;
 use crate::store::sessions::session_delete_of;
 use crate::store::users::{
     UserRow, rights_changed, setup_token_clear, user_count_other_admins, user_delete, user_find, user_find_named, user_insert, user_list,
@@ -29,7 +30,7 @@ pub(super) fn row(clock: &Clock, username: &str, password_hash: String, role: Ro
 
 /// A user as the one who acts.
 pub(super) fn caller(user: &UserRow) -> Caller {
-    Caller { user_id: Some(UserId(user.id)), name: user.username.clone(), role: user.role(), session_id: None, only: None }
+    Caller { user_id: Some(UserId(user.id)), name: user.username.clone(), role: user.role(), session_id: None, only: None, token: None }
 }
 
 #[async_trait]
@@ -81,10 +82,13 @@ impl api::ports::Users for Manager {
                 if changes_password || !row.is_active {
                     session_delete_of(db, id, None).await?;
                 }
+                // Who sets another's password takes the account back from whoever had it. Those of a suspended user are refused, and stay.
+                let revoked = if changes_password { api_token_delete_of(db, id).await? } else { 0 };
                 rights_changed(db).await?;
                 let mut events = Vec::new();
                 if changes_password {
-                    let message = format!("the password of {} was set", row.username);
+                    let tokens = if revoked > 0 { format!(", which revoked {revoked} API tokens") } else { String::new() };
+                    let message = format!("the password of {} was set{tokens}", row.username);
                     events.push(NewEvent::new(EventKind::PasswordChanged, message).by(&by).about(row.id));
                 }
                 if row.role != before.role || row.is_active != before.is_active {
@@ -109,6 +113,7 @@ impl api::ports::Users for Manager {
                 let row = user_find(db, id).await?.ok_or_else(|| Error::not_found("user", id))?;
                 keep_an_admin(db, &row, false).await?;
                 session_delete_of(db, id, None).await?;
+                api_token_delete_of(db, id).await?;
                 user_delete(db, id).await?;
                 rights_changed(db).await?;
                 let event = NewEvent::new(EventKind::UserDeleted, format!("{} was deleted", row.username)).by(&by).about(row.id);

@@ -337,12 +337,12 @@ impl api::ports::Deployments for Manager {
     }
 
     async fn approve(&self, caller: &Caller, id: DeploymentId, verdict: Verdict) -> Result<Deployment> {
-        caller.require(Permission::DeploymentsRun)?;
+        caller.require(Permission::DeploymentsApprove)?;
         self.judge(caller, id, verdict, true).await
     }
 
     async fn reject(&self, caller: &Caller, id: DeploymentId, verdict: Verdict) -> Result<Deployment> {
-        caller.require(Permission::DeploymentsRun)?;
+        caller.require(Permission::DeploymentsApprove)?;
         self.judge(caller, id, verdict, false).await
     }
 }

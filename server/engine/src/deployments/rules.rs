@@ -131,7 +131,7 @@ impl Manager {
         self.services.may_change()?;
         let record = self.record(id).await?;
         let service = record.shown.service_id;
-        caller.require_on(api::Permission::DeploymentsRun, service)?;
+        caller.require_on(api::Permission::DeploymentsApprove, service)?;
         let asked = api::NewDeployment { message: verdict.message.clone(), ..api::NewDeployment::default() };
         Error::invalid_fields(asked.faults())?;
         let message = verdict.message.trim().to_owned();

@@ -9,7 +9,7 @@ use crate::store::{Error, execute};
 use crate::{Clock, on_each_store};
 
 fn caller(role: Role) -> Caller {
-    Caller { user_id: None, name: "ann".into(), role, session_id: None, only: None }
+    Caller { user_id: None, name: "ann".into(), role, session_id: None, only: None, token: None }
 }
 
 fn started(id: u128) -> NewEvent {

@@ -53,7 +53,7 @@ fn secret(name: &str, value: &str, version: i64) -> (String, String, i64) {
 on_each_store! {
     async fn what_looks_like_a_secret_is_proposed_and_made_in_one_go_without_a_value_in_the_answer(test: TestStore) {
         let (core, manager) = instance(&test).await;
-        let ann = Caller { user_id: None, name: "ann".into(), role: Role::Developer, session_id: None, only: None };
+        let ann = Caller { user_id: None, name: "ann".into(), role: Role::Developer, session_id: None, only: None, token: None };
         let expected = [
             (2, "PORT", "PORT", LeftOut),
             (3, "DB_PASSWORD", "DB_PASSWORD", Made),

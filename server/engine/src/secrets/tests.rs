@@ -35,7 +35,7 @@ async fn instance(test: &TestStore) -> (Arc<Core>, Arc<Manager>) {
 async fn user(manager: &Manager, name: &str, role: Role) -> Caller {
     let new = NewUser { username: name.into(), password: Secret::new(PASSWORD), role };
     let user = manager.accounts.create(&Caller::system(), new).await.expect("the user is made");
-    Caller { user_id: Some(user.id), name: name.into(), role, session_id: None, only: None }
+    Caller { user_id: Some(user.id), name: name.into(), role, session_id: None, only: None, token: None }
 }
 
 fn name(name: &str) -> SecretName {

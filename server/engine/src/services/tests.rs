@@ -133,7 +133,7 @@ pub(crate) fn write(path: &std::path::Path, text: &str) {
 }
 
 pub(crate) fn caller(role: Role) -> Caller {
-    Caller { user_id: None, name: role.as_str().into(), role, session_id: None, only: None }
+    Caller { user_id: None, name: role.as_str().into(), role, session_id: None, only: None, token: None }
 }
 
 pub(crate) fn command(name: &str, working_dir: PathBuf) -> NewService {

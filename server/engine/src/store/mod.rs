@@ -32,6 +32,7 @@
 //!
 //! Differences to respect: `CAST(sum(x) AS BIGINT)`; `lower(x) LIKE lower($1)`; pages by key, never by offset.
 
+pub mod api_tokens;
 pub mod configurations;
 mod conn;
 pub mod data_keys;

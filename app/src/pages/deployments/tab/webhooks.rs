@@ -20,7 +20,7 @@ pub fn Webhooks(
     /// What is loaded.
     loads: Loads,
 ) -> impl IntoView {
-    let may = expect_context::<Viewer>().may(Permission::DeploymentsRun);
+    let may = expect_context::<Viewer>().may(Permission::DeploymentsHooks);
     let form = if may {
         view! { <Make id loads /> }.erase()
     } else {

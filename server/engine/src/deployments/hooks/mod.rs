@@ -248,12 +248,12 @@ impl api::ports::DeployHooks for Manager {
     }
 
     async fn create(&self, caller: &Caller, id: ServiceId, new: NewDeployHook) -> Result<MadeDeployHook> {
-        caller.require_on(Permission::DeploymentsRun, id)?;
+        caller.require_on(Permission::DeploymentsHooks, id)?;
         self.make_hook(caller, id, new).await
     }
 
     async fn remove(&self, caller: &Caller, id: ServiceId, hook: DeployHookId) -> Result<()> {
-        caller.require_on(Permission::DeploymentsRun, id)?;
+        caller.require_on(Permission::DeploymentsHooks, id)?;
         self.remove_hook(caller, id, hook).await
     }
 
