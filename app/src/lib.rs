@@ -47,6 +47,8 @@ mod service_page_tests;
 pub mod session;
 mod shell;
 mod theme;
+#[cfg(all(test, feature = "ssr"))]
+mod token_page_tests;
 mod viewer;
 #[cfg(all(test, feature = "ssr"))]
 mod webhook_page_tests;

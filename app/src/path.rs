@@ -42,8 +42,10 @@ pub const ACTIVITY: &str = "/activity";
 pub const INCIDENTS: &str = "/incidents";
 /// The health of Pilothouse itself.
 pub const HEALTH: &str = "/health";
-/// Own sessions and, for an Admin, users.
+/// Own sessions, API tokens and, for an Admin, users.
 pub const SETTINGS: &str = "/settings";
+/// API tokens, in the settings.
+pub const API_TOKENS: &str = "/settings#settings-tokens";
 /// Where one signs in; takes `next`, the page to go on to.
 pub const SIGN_IN: &str = "/sign-in";
 /// Where the first user is made; takes `token`.

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use api::{Error, ErrorCode};
 use app::context::RequestContext;
-use app::path::{CHANGE_CONFIGURATIONS, COMPOSE, IMPORT_CONFIGURATIONS, IMPORT_SECRETS, NEW_SERVICE, SECRETS};
+use app::path::{CHANGE_CONFIGURATIONS, COMPOSE, IMPORT_CONFIGURATIONS, IMPORT_SECRETS, NEW_SERVICE, SECRETS, SETTINGS};
 use app::rpc::{
     DrawnUp, PlanCompose, PlannedCompose, PostedChange, PostedConfiguration, PostedDeployment, PostedHook, PostedImport, PostedImportAll,
-    PostedReveal, PostedSecret, PostedService, PostedSettings, PostedTarget, RpcError, Tried, TriedChange, TriedConfiguration,
-    TriedDeployment, TriedHook, TriedImport, TriedImportAll, TriedReveal, TriedSecret, TriedTarget,
+    PostedReveal, PostedSecret, PostedService, PostedSettings, PostedTarget, PostedToken, RpcError, Tried, TriedChange, TriedConfiguration,
+    TriedDeployment, TriedHook, TriedImport, TriedImportAll, TriedReveal, TriedSecret, TriedTarget, TriedToken,
 };
 use axum::Router;
 use axum::body::Body;
@@ -43,6 +43,7 @@ pub fn routes() -> Router<Arc<Server>> {
         .route(NEW_SERVICE, post(made))
         .route("/configuration/{part}", post(configurations))
         .route(SECRETS, post(secret))
+        .route(SETTINGS, post(tokened))
         .route("/secrets/{name}", post(secret));
     pages.merge(posted).with_state(options)
 }
@@ -93,6 +94,11 @@ async fn hooked_or_set_up(request: Request) -> Response {
         return method_not_allowed().await.into_response();
     }
     come_back(request, async |posted: PostedHook, context| Err(TriedHook::posted(posted, &context).await)).await
+}
+
+/// An API token, made without JavaScript: its text is in the page that answers, and in no other.
+async fn tokened(request: Request) -> Response {
+    come_back(request, async |posted: PostedToken, context| Err(TriedToken::posted(posted, &context).await)).await
 }
 
 /// A change of many configurations, or a text of them, posted without JavaScript to save it or to see what would become of it.

@@ -23,6 +23,7 @@ fn text(done: &str) -> Option<&'static str> {
         "user-made" => "The user is made and can sign in.",
         "user-changed" => "The user is changed; it works at once.",
         "user-deleted" => "The user is deleted and signed out everywhere.",
+        "token-revoked" => "The API token is revoked: it is refused from now on.",
         "saved" => "Saved. What the service is told at its start takes effect when it is restarted.",
         "made" => "The service is made. It runs once it is started.",
         "begun" => "The service is made, and its first start has begun.",

@@ -3,6 +3,7 @@
 mod ago;
 mod asked;
 mod confirm;
+mod copy;
 mod discover_button;
 mod done;
 mod empty;
@@ -26,6 +27,7 @@ pub use ago::{Ago, Clock, provide_clock, whole};
 pub use asked::ask;
 pub use asked::{Asked, reason_list, reasons};
 pub use confirm::{Confirm, ConfirmPlace, Question};
+pub use copy::CopyButton;
 pub use discover_button::DiscoverButton;
 pub use done::Done;
 pub use empty::Empty;

@@ -47,6 +47,7 @@ pub fn pages() -> Vec<Item> {
         go("Activity", Symbol::Activity, path::ACTIVITY),
         go("System health", Symbol::Health, path::HEALTH),
         go("Settings", Symbol::Settings, path::SETTINGS),
+        go("API tokens", Symbol::Key, path::API_TOKENS),
         Item { label: "API documentation".into(), note: "page", symbol: Symbol::Docs, deed: Deed::Leave(path::API_DOCS) },
         Item { label: "Keyboard shortcuts".into(), note: "help", symbol: Symbol::Info, deed: Deed::ShowShortcuts },
     ]

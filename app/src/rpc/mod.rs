@@ -8,6 +8,7 @@ mod account;
 mod activity;
 #[cfg(feature = "ssr")]
 mod answer;
+mod api_tokens;
 mod compose;
 mod configuration;
 mod configuration_secret;
@@ -38,6 +39,7 @@ pub use account::*;
 pub use activity::*;
 #[cfg(feature = "ssr")]
 pub use answer::*;
+pub use api_tokens::*;
 pub use compose::*;
 pub use configuration::*;
 pub use configuration_secret::*;

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use super::loads::Loads;
 #[cfg(feature = "hydrate")]
 use crate::components::ask;
-use crate::components::{Asked, Icon, Symbol, reason_list, reasons};
+use crate::components::{Asked, CopyButton, reason_list, reasons};
 use crate::erase::{Erase, Erased, shown, text};
 use crate::path;
 use crate::rpc::SecretOutcome;
@@ -98,26 +98,10 @@ pub fn value_view(value: SecretValue, href: String, hide: impl Fn() + Send + 'st
             <p>"Version "{version}", shown in this page only:"</p>
             <pre class="check-output" tabindex="0" role="group" aria-label="Value of the secret">{text}</pre>
             <div class="form-actions">
-                <button type="button" class="button needs-script" on:click=move |_| copy(&copied)><Icon symbol=Symbol::Copy />"Copy"</button>
+                <CopyButton text=copied what="value" />
                 <a class="button" href=href rel="external" on:click=hide>"Hide"</a>
             </div>
         </div>
     }
     .erase()
 }
-
-#[cfg(feature = "hydrate")]
-fn copy(text: &str) {
-    let notices = use_context::<crate::components::Notices>();
-    let promise = window().navigator().clipboard().write_text(text);
-    leptos::task::spawn_local(async move {
-        match (wasm_bindgen_futures::JsFuture::from(promise).await, notices) {
-            (Ok(_), Some(notices)) => notices.good("Copied the value"),
-            (Err(_), Some(notices)) => notices.bad("The browser didn't allow to copy; select the value and copy it by hand"),
-            (_, None) => {}
-        }
-    });
-}
-
-#[cfg(not(feature = "hydrate"))]
-fn copy(_: &str) {}

@@ -1,12 +1,14 @@
-//! Own sessions and password, and for an Admin the users.
+//! Own sessions, password and API tokens, and for an Admin the users.
 
 mod sessions;
+mod tokens;
 mod users;
 
 use api::{PASSWORD_MAX, PASSWORD_MIN};
 use leptos::prelude::*;
 
 use self::sessions::SessionsPanel;
+use self::tokens::TokensPanel;
 use self::users::UsersPanel;
 use crate::components::{Done, Failure, PageHead, Skeleton};
 use crate::erase::Erase;
@@ -14,29 +16,30 @@ use crate::pages::wait::wait;
 use crate::rpc::get_settings;
 use crate::viewer::Viewer;
 
-/// Own sessions and password, and for an Admin the users.
+/// Own sessions, password and API tokens, and for an Admin the users.
 #[component]
 pub fn SettingsPage() -> impl IntoView {
     let settings = Resource::new_blocking(|| (), |()| get_settings());
     view! {
-        <PageHead title="Settings" about="Your sessions and password, and who may use this Pilothouse.".erase() />
+        <PageHead title="Settings" about="Your sessions, password and API tokens, and who may use this Pilothouse.".erase() />
         <Done />
-        <Transition fallback=|| view! { <Skeleton lines=6 /> }.erase()>
-            {move || Suspend::new(async move {
-                match wait(settings).await {
-                    Ok(settings) => {
-                        view! {
-                            <div class="settings">
+        <div class="settings">
+            <Transition fallback=|| view! { <Skeleton lines=6 /> }.erase()>
+                {move || Suspend::new(async move {
+                    match wait(settings).await {
+                        Ok(settings) => {
+                            view! {
                                 {settings.users.map(|users| view! { <UsersPanel users=users /> })} <SessionsPanel sessions=settings.sessions />
                                 <PasswordPanel />
-                            </div>
+                            }
+                            .erase()
                         }
-                        .erase()
+                        Err(error) => view! { <Failure error=error.0 /> }.erase(),
                     }
-                    Err(error) => view! { <Failure error=error.0 /> }.erase(),
-                }
-            })}
-        </Transition>
+                })}
+            </Transition>
+            <TokensPanel />
+        </div>
     }
     .erase()
 }
@@ -57,7 +60,7 @@ fn PasswordPanel() -> impl IntoView {
                 <div class="field">
                     <label for="new">"New password"</label>
                     <input id="new" name="new" type="password" autocomplete="new-password" required minlength=PASSWORD_MIN maxlength=PASSWORD_MAX aria-describedby="new-hint" />
-                    <p class="field-hint" id="new-hint">"At least 12 characters. Your other sessions end."</p>
+                    <p class="field-hint" id="new-hint">"At least 12 characters. Your other sessions end; your API tokens stay."</p>
                 </div>
                 <button type="submit" class="button">"Change password"</button>
             </form>
