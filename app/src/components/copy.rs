@@ -25,9 +25,9 @@ fn copy(text: &str, what: &'static str) {
     let promise = window().navigator().clipboard().write_text(text);
     leptos::task::spawn_local(async move {
         match (wasm_bindgen_futures::JsFuture::from(promise).await, notices) {
-            (Ok(_), Some(notices)) => notices.good(&["Copied the ", what].concat()),
+            (Ok(_), Some(notices)) => notices.good(["Copied the ", what].concat()),
             (Err(_), Some(notices)) => {
-                notices.bad(&["The browser didn't allow to copy; select the ", what, " and copy it by hand"].concat())
+                notices.bad(["The browser didn't allow to copy; select the ", what, " and copy it by hand"].concat())
             }
             (_, None) => {}
         }
