@@ -22,11 +22,11 @@ async function asks(pilothouse: Pilothouse, token: string, path: string): Promis
 test('a token is made, does what its scopes say, and is revoked', async ({ page, pilothouse, signIn }) => {
   await signIn('developer');
   await open(page, '/settings');
-  await expect(page.getByLabel(/^deploy: /)).toBeChecked();
-  await page.getByLabel(/^deploy: /).uncheck();
+  await expect(page.getByRole('checkbox', { name: /^deploy: / })).toBeChecked();
+  await page.getByRole('checkbox', { name: /^deploy: / }).uncheck();
   await make(page, 'pipeline');
   await expect(page.getByText('A token has one scope or more')).toBeVisible();
-  await page.getByLabel(/^deploy: /).check();
+  await page.getByRole('checkbox', { name: /^deploy: / }).check();
   await page.getByLabel('It is good for').selectOption('30 days');
   await make(page, 'pipeline');
   await expect(made(page)).toHaveText(/^pht_[A-Za-z0-9_-]{64}$/);
@@ -55,11 +55,11 @@ test.describe('without JavaScript', () => {
   test('a token is made, refused and revoked', async ({ page, pilothouse, signIn }) => {
     await signIn('developer');
     await page.goto('/settings');
-    await page.getByLabel(/^deploy: /).uncheck();
+    await page.getByRole('checkbox', { name: /^deploy: / }).uncheck();
     await make(page, 'plain');
     await expect(page.getByText('A token has one scope or more')).toBeVisible();
     await expect(page.getByLabel('New token', { exact: true })).toHaveValue('plain');
-    await page.getByLabel(/^read: /).check();
+    await page.getByRole('checkbox', { name: /^read: / }).check();
     await make(page, 'plain');
     const token = await made(page).innerText();
     expect(token).toMatch(/^pht_[A-Za-z0-9_-]{64}$/);

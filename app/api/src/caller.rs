@@ -125,8 +125,8 @@ permissions! {
     SecretsRotate = "secrets:rotate", Admin, [All], "rotate the keys of secrets";
 }
 
-/// Who asks. Made by authentication only; every port method takes one first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Who asks. Made by authentication only; every port method takes one first. It is neither written nor read: its limits have to stay with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// The user; none for Pilothouse itself (start-up, reconciler, command line).
     pub user_id: Option<UserId>,
@@ -137,10 +137,8 @@ pub struct Caller {
     /// The sign-in that the request belongs to.
     pub session_id: Option<SessionId>,
     /// The one thing that they may do, when they may do less than their role.
-    #[serde(skip)]
     pub only: Option<(Permission, ServiceId)>,
     /// The API token that speaks for them, when one does.
-    #[serde(skip)]
     pub token: Option<ByToken>,
 }
 

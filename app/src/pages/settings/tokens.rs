@@ -113,9 +113,11 @@ fn row(token: ApiToken, has_all: bool) -> Erased {
 #[component]
 fn Make(tokens: Resource<RpcResult<Page<ApiToken>>>) -> impl IntoView {
     let form_token = expect_context::<Viewer>().form_token;
+    let fresh = || TokenForm { scopes: vec![TokenScope::Deploy], ..TokenForm::default() };
     let (form, made) = match SharedValue::new(use_context::<TriedToken>).into_inner() {
-        None => (TokenForm { scopes: vec![TokenScope::Deploy], ..TokenForm::default() }, None),
-        Some(tried) => (tried.form, Some(tried.made.map_err(|error| reasons(error.0)))),
+        None => (fresh(), None),
+        Some(TriedToken { made: Ok(made), .. }) => (fresh(), Some(Ok(made))),
+        Some(TriedToken { form, made: Err(error) }) => (form, Some(Err(reasons(error.0)))),
     };
     let found: RwSignal<Option<Asked<MadeApiToken>>> = RwSignal::new(made);
     let is_busy = RwSignal::new(false);
