@@ -158,7 +158,7 @@ async fn the_tab_says_what_runs_and_offers_what_the_viewer_may_do() {
     has_not(&held, &["/rpc/deploy_service"]);
     let never = Fake { services: vec![service(1, "accounts")], ..Fake::default() };
     has(&page(never, Role::Developer, &path).await, &["It was never deployed", "Show plan", "Nothing of it was deployed yet."]);
-    let image = Source::Image { image: "shop/orders:1".into(), container_port: None, options: Box::default() };
+    let image = Source::Image { image: "shop/orders:1".into(), container_port: None, options: Box::default(), registry: None };
     let image = Fake { source: Some(image), ..some() };
     has(&page(image, Role::Developer, &path).await, &["form[image]", "Docker can't hand a port to a second container"]);
     let none = get(some(), Some(Role::Viewer), "/services/00000000-0000-0000-0000-000000000009/deployments").await;

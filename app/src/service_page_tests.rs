@@ -200,7 +200,8 @@ fn of_image() -> Fake {
         "init": true
     });
     let options = Box::new(serde_json::from_value(options).unwrap());
-    let source = api::Source::Image { image: "web:1".into(), container_port: Some(80), options };
+    let registry = Some(Box::new(api::RegistryAccount { user: "shop-bot".into(), secret: "registry.token".into() }));
+    let source = api::Source::Image { image: "web:1".into(), container_port: Some(80), options, registry };
     let mut fake = Fake { source: Some(source), ..one() };
     fake.services[0].runtime = api::RuntimeKind::Docker;
     fake
@@ -219,6 +220,8 @@ async fn the_settings_of_an_image_show_all_that_is_said_of_its_container() {
         "pg_isready",
         r#"name="form[options][check_retries]" type="number" inputmode="numeric" value="3""#,
         "sh -c 'echo",
+        r#"value="shop-bot""#,
+        r#"value="registry.token""#,
         "its volumes stay",
         "what is open to the network takes an Admin",
     ] {
@@ -228,7 +231,8 @@ async fn the_settings_of_an_image_show_all_that_is_said_of_its_container() {
         |name: &str| page.split(&format!(r#"name="{name}" value="true""#)).nth(1).unwrap().split('>').next().unwrap().contains("checked");
     assert!(ticked("form[options][init]") && !ticked("form[options][read_only]"));
     let tags = page.split("<details").skip(1).filter_map(|rest| rest.split('>').next());
-    assert_eq!(tags.filter(|tag| tag.contains("form-part") && tag.contains(" open")).count(), 3, "what is set isn't folded");
+    assert_eq!(tags.filter(|tag| tag.contains("form-part") && tag.contains(" open")).count(), 4, "what is set isn't folded");
+    assert!(!page.contains("form[registry][push]"), "what is pulled isn't pushed");
     assert!(!text(one(), "/settings").await.contains("form[options]"), "a folder has no container");
     assert!(!page.contains("form[handover]"), "nor is a container handed a socket");
     let facts = text(of_image(), "").await;
@@ -249,8 +253,8 @@ async fn settings_of_an_image_are_sent_whole_and_their_faults_have_their_place()
     };
     let save =
         async |options: &str| post_as(of_image(), Some(Role::Developer), "/rpc/change_service", &form(options), "application/json").await;
-    let whole = save("&form[options][ports]=82&form[options][read_only]=true&form[options][check]=image").await;
-    let sent = r#"of its image {"image":"web:2","container_port":0,"options":{"ports":[{"container_port":82}],"read_only":true}}"#;
+    let whole = save("&form[options][ports]=82&form[options][read_only]=true&form[options][check]=image&form[registry][user]= shop&form[registry][secret]=x.y").await;
+    let sent = r#"of its image {"image":"web:2","container_port":0,"options":{"ports":[{"container_port":82}],"read_only":true},"registry":{"user":"shop","secret":"x.y"},"push":null}"#;
     assert!(whole.text.replace('\\', "").contains(sent), "{}", whole.text);
     let wrong = save("x&form[options][ports]=82:x&form[options][volumes]=data").await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);

@@ -106,6 +106,7 @@ pub fn engine_config(settings: &Settings) -> EngineConfig {
         database_url: settings.database_url.clone(),
         services_dir: settings.services_dir.clone(),
         service_users: settings.service_users.clone(),
+        registry_limit: EngineConfig::REGISTRY_LIMIT,
         docker: settings.docker.clone(),
         program: settings.program.clone(),
         demonstration: settings.demonstration,

@@ -45,6 +45,9 @@ fn rust(steps: &Steps, filter: &[&String], counts: &mut Counts) -> Result {
     need_python(steps)?;
     let postgres = Postgres::start(steps)?;
     let docker = Docker::start(steps)?;
+    if place::find_program("docker-registry").is_none() {
+        debian::need(steps, &["docker-registry"], "the tests push images to a registry of their own")?;
+    }
     let packages = ["-p", "api", "-p", "app", "-p", "engine", "-p", "server", "-p", "xtask", "--features", "app/ssr"];
     steps.take("Build the Rust tests", || step::build(place::cargo().args(["test", "--no-run"]).args(packages)))?;
     steps.take("Run the Rust tests", || {

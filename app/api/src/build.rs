@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Detail, Repository};
+use crate::{Detail, ImagePush, Repository};
 
 /// Arguments of a build.
 const ARGUMENTS: usize = 100;
@@ -33,6 +33,9 @@ pub struct ImageBuild {
     /// The stage that is built; none builds the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// Where each release is pushed to; none keeps it on this machine. What was pushed stays in the registry, whatever becomes of the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push: Option<Box<ImagePush>>,
 }
 
 impl ImageBuild {
@@ -54,6 +57,7 @@ impl ImageBuild {
             ("Dockerfile", self.dockerfile.clone()),
             ("Stage", self.target.clone()),
             ("Build arguments", Some(arguments)),
+            ("Pushed to", self.push.as_ref().map(|push| push.image.clone())),
         ];
         facts.into_iter().filter_map(|(name, value)| Some((name, value.filter(|value| !value.is_empty())?))).collect()
     }
@@ -80,6 +84,7 @@ impl ImageBuild {
             check(&field, fits, "the value of an argument has at most 32 KiB and no zero byte");
         }
         faults.extend(self.repository.iter().flat_map(|repository| repository.faults(&format!("{at}/repository"))));
+        faults.extend(self.push.iter().flat_map(|push| push.faults(&format!("{at}/push"))));
         faults
     }
 }
@@ -113,6 +118,7 @@ mod tests {
             dockerfile: Some("docker/web.Dockerfile".into()),
             arguments: [("VERSION".to_owned(), "1.2 beta".to_owned())].into(),
             target: Some("production".into()),
+            push: None,
         };
         assert_eq!(right.faults("/source/build"), []);
         assert_eq!(right.facts().len(), 4);

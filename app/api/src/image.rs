@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::published::port_faults;
-use crate::{Detail, PublishedPort};
+use crate::{Detail, ImagePush, PublishedPort, RegistryAccount};
 
 /// Words of a command, and of an entry point.
 const WORDS: usize = 200;
@@ -64,6 +64,10 @@ pub struct ImagePatch {
     pub container_port: Option<u16>,
     /// How it is run otherwise than the image says, in place of all that was said before.
     pub options: Option<Box<ContainerOptions>>,
+    /// Who pulls the image; with empty fields everybody may.
+    pub registry: Option<RegistryAccount>,
+    /// Where an image that is built is pushed to; with an empty image it isn't any more.
+    pub push: Option<ImagePush>,
 }
 
 /// A volume in a container. Services that name the same one share it.

@@ -63,7 +63,8 @@ pub enum Artifact {
         /// The commit that it was built of, when it was of a repository.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         commit: Option<Box<Commit>>,
-        /// What it is pinned by: the digest of its repository (`name@sha256:..`), or its id (`sha256:..`) when it has none.
+        /// What it is pinned by: the digest that its registry has it by (`name@sha256:..`), so that it can be pulled again, or its id (`sha256:..`)
+        /// when it is in no registry.
         digest: String,
     },
     /// A command whose files aren't Pilothouse's to keep: only settings and configuration are gone back to.

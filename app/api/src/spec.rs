@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Blocked, ContainerOptions, DEVELOPMENT, HealthCheck, ImageBuild, Limits, Repository, RestartPolicy, RuntimeKind, ServiceId, Target,
+    Blocked, ContainerOptions, DEVELOPMENT, HealthCheck, ImageBuild, Limits, RegistryAccount, Repository, RestartPolicy, RuntimeKind,
+    ServiceId, Target,
 };
 
 /// What a service is, independent of the runtime that runs it. Each runtime renders it.
@@ -145,6 +146,9 @@ pub enum Source {
         /// How it is run otherwise than the image says.
         #[serde(default, skip_serializing_if = "ContainerOptions::is_empty")]
         options: Box<ContainerOptions>,
+        /// Who pulls it, when its registry doesn't give it to everybody.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        registry: Option<Box<RegistryAccount>>,
     },
     /// A folder with a Dockerfile, of which an image is built, and of that a container is made at each start. It is built again when
     /// something in the folder has changed.

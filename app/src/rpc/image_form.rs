@@ -144,7 +144,8 @@ mod reading {
             let options = self.options(options, &mut numbers);
             numbers.refuse()?;
             let image = Some(image.trim().to_owned()).filter(|_| !is_built);
-            Ok(ImagePatch { image, container_port: Some(container_port.unwrap_or(0)), options: Some(Box::new(options)) })
+            let (container_port, options) = (Some(container_port.unwrap_or(0)), Some(Box::new(options)));
+            Ok(ImagePatch { image, container_port, options, ..ImagePatch::default() })
         }
 
         fn place(&self, numbers: &mut Numbers) -> Option<NetworkPlace> {
@@ -254,7 +255,8 @@ mod tests {
                 for text in [&mut form.command, &mut form.check_test, &mut form.ports, &mut form.volumes] {
                     *text = text.replace("\r\n", "\n").replace('\n', "\r\n");
                 }
-                let source = Source::Image { image: "web:1".into(), container_port: Some(80), options: Box::new(options.clone()) };
+                let source =
+                    Source::Image { image: "web:1".into(), container_port: Some(80), options: Box::new(options.clone()), registry: None };
                 let patch = form.patch(" web:2", "80", &source).unwrap();
                 assert_eq!((patch.image.as_deref(), patch.container_port), (Some("web:2"), Some(80)));
                 assert_eq!(*patch.options.unwrap(), options);
@@ -283,7 +285,7 @@ mod tests {
     #[test]
     fn what_is_emptied_is_as_the_image_says() {
         let before = full(&["CMD", "x"], &["a"]);
-        let source = Source::Image { image: "web:1".into(), container_port: Some(80), options: Box::new(before.clone()) };
+        let source = Source::Image { image: "web:1".into(), container_port: Some(80), options: Box::new(before.clone()), registry: None };
         let patch = OptionsForm::default().patch("web:1", " ", &source).unwrap();
         assert_eq!((patch.container_port, *patch.options.unwrap()), (Some(0), ContainerOptions::default()));
         let chosen = OptionsForm { check: OwnCheck::Image, ..OptionsForm::of(&before) };

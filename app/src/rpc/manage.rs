@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::service_form::Numbers;
 #[cfg(feature = "ssr")]
 use super::*;
-use super::{Json, OptionsForm, RepositoryForm, RpcError, RpcResult, ServiceForm};
+use super::{Json, OptionsForm, RegistryForm, RepositoryForm, RpcError, RpcResult, ServiceForm};
 
 /// What the forms that make a service send.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub struct NewServiceForm {
     /// An image to make a container of, in place of a folder.
     #[serde(default)]
     pub image: String,
+    /// The registry of its image.
+    #[serde(default)]
+    pub registry: RegistryForm,
     /// A Git repository, in place of both.
     #[serde(default)]
     pub repository: RepositoryForm,
@@ -187,6 +190,7 @@ impl NewServiceForm {
             user: String::new(),
             dockerfile: String::new(),
             image: String::new(),
+            registry: RegistryForm::default(),
             repository: RepositoryForm::default(),
             container_port: String::new(),
             options: OptionsForm::default(),
@@ -263,18 +267,27 @@ impl NewServiceForm {
             let message = "only a service of an image has settings of a container: give an image or a Dockerfile, or empty them";
             numbers.fault("/source/image", message.into());
         }
+        if image.is_empty() && dockerfile.is_empty() && self.registry.pushed().is_some() {
+            let message = "only a service of an image has a registry: give an image or a Dockerfile, or empty what is said of it";
+            numbers.fault("/source/registry/user", message.into());
+        }
+        if !image.is_empty() && !self.registry.push.trim().is_empty() {
+            let message = "only an image that is built is pushed: give a Dockerfile in place of the image, or empty this";
+            numbers.fault("/source/build/push/image", message.into());
+        }
         numbers.refuse()?;
+        let push = self.registry.pushed().map(Box::new);
         let source = if is_repository && !dockerfile.is_empty() {
             let dockerfile = Some(dockerfile).filter(|path| path != "Dockerfile");
-            let build = api::ImageBuild { dockerfile, repository: Some(Box::new(repository)), ..api::ImageBuild::default() };
+            let build = api::ImageBuild { dockerfile, repository: Some(Box::new(repository)), push, ..api::ImageBuild::default() };
             api::Source::Build { build: Box::new(build), container_port, options: Box::new(options) }
         } else if is_repository {
             api::Source::Repository { repository: Box::new(repository) }
         } else if !image.is_empty() {
-            api::Source::Image { image, container_port, options: Box::new(options) }
+            api::Source::Image { image, container_port, options: Box::new(options), registry: self.registry.account().map(Box::new) }
         } else if !dockerfile.is_empty() {
             let dockerfile = Some(dockerfile).filter(|path| path != "Dockerfile");
-            let build = api::ImageBuild { folder, dockerfile, ..api::ImageBuild::default() };
+            let build = api::ImageBuild { folder, dockerfile, push, ..api::ImageBuild::default() };
             api::Source::Build { build: Box::new(build), container_port, options: Box::new(options) }
         } else if command.is_empty() {
             api::Source::Folder { folder }
@@ -304,7 +317,7 @@ impl NewServiceForm {
 mod tests {
     use api::{RestartPolicy, Source};
 
-    use super::{NewServiceForm, OptionsForm};
+    use super::{NewServiceForm, OptionsForm, RegistryForm};
 
     #[test]
     fn a_command_is_split_into_words_and_no_shell_reads_it() {
@@ -328,11 +341,22 @@ mod tests {
         assert_eq!(both.clone().new_service().unwrap_err().details[0].field, "/source/image");
         let options = OptionsForm { ports: "127.0.0.1:8081:81\r\n53/udp".into(), ..OptionsForm::default() };
         let image = NewServiceForm { folder: " ".into(), command: String::new(), container_port: "80".into(), options, ..both };
-        let Source::Image { image: name, container_port, options } = image.clone().new_service().unwrap().source else {
+        let Source::Image { image: name, container_port, options, .. } = image.clone().new_service().unwrap().source else {
             panic!("an image")
         };
         assert_eq!((name.as_str(), container_port, options.ports.len()), ("nginx:1.27", Some(80), 2));
+        let registry = RegistryForm { push: " r.example/shop/web ".into(), user: "shop".into(), secret: "registry.token".into() };
+        let pushed = NewServiceForm { registry: registry.clone(), ..image.clone() };
+        assert_eq!(pushed.new_service().unwrap_err().details[0].field, "/source/build/push/image", "it comes from a registry");
+        let registry = RegistryForm { push: String::new(), ..registry };
+        let private = NewServiceForm { registry: registry.clone(), ..image.clone() }.new_service().unwrap().source;
+        assert_eq!(private.registry().map(|account| account.user.as_str()), Some("shop"));
         let folder = NewServiceForm { folder: "/srv".into(), image: String::new(), ..image };
+        let of_folder = NewServiceForm { registry: registry.clone(), options: OptionsForm::default(), ..folder.clone() };
+        assert_eq!(of_folder.new_service().unwrap_err().details[0].field, "/source/registry/user");
+        let registry = RegistryForm { push: " r.example/shop/web ".into(), ..registry };
+        let pushed = NewServiceForm { dockerfile: "Dockerfile".into(), registry, ..folder.clone() }.new_service().unwrap().source;
+        assert_eq!(pushed.push().map(|push| push.image.as_str()), Some("r.example/shop/web"));
         let built = NewServiceForm { dockerfile: "docker/web".into(), ..folder.clone() };
         let Source::Build { build, container_port, options } = built.clone().new_service().unwrap().source else { panic!("a Dockerfile") };
         assert_eq!((build.folder.as_str(), build.dockerfile()), ("/srv", "docker/web"));

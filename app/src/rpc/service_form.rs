@@ -6,7 +6,7 @@ use api::HealthTest;
 use api::{CheckKind, RestartPolicy, ServiceDetail, ServiceId, Source, write_bytes, write_labels, write_variables};
 use serde::{Deserialize, Serialize};
 
-use super::{OptionsForm, RepositoryForm};
+use super::{OptionsForm, RegistryForm, RepositoryForm};
 #[cfg(feature = "ssr")]
 use crate::context::RequestContext;
 
@@ -67,6 +67,9 @@ pub struct ServiceForm {
     /// None for other services.
     #[serde(default)]
     pub options: Option<OptionsForm>,
+    /// None for other services.
+    #[serde(default)]
+    pub registry: Option<RegistryForm>,
     /// For a service of a Git repository; none for others.
     #[serde(default)]
     pub repository: Option<RepositoryForm>,
@@ -78,7 +81,7 @@ impl ServiceForm {
         let (service, spec) = (&detail.service, &detail.spec);
         let health = &spec.health;
         let (image, container_port, options) = match &spec.source {
-            Source::Image { image, container_port, options } => (image.clone(), *container_port, Some(OptionsForm::of(options))),
+            Source::Image { image, container_port, options, .. } => (image.clone(), *container_port, Some(OptionsForm::of(options))),
             Source::Build { container_port, options, .. } => (String::new(), *container_port, Some(OptionsForm::of(options))),
             _ => Default::default(),
         };
@@ -110,6 +113,7 @@ impl ServiceForm {
             image,
             container_port: number(container_port.map(u32::from)),
             options,
+            registry: RegistryForm::of(&spec.source),
             repository,
         }
     }
@@ -174,7 +178,11 @@ impl ServiceForm {
         let source = match &self.options {
             Some(options) => {
                 let before = services.get(caller, id).await?.spec.source;
-                Some(options.patch(&self.image, &self.container_port, &before))
+                let patch = options.patch(&self.image, &self.container_port, &before);
+                Some(patch.map(|mut patch| {
+                    self.registry.iter().for_each(|registry| registry.fill(&mut patch, &before));
+                    patch
+                }))
             }
             None => None,
         };
@@ -325,6 +333,7 @@ mod tests {
             image: String::new(),
             container_port: String::new(),
             options: None,
+            registry: None,
             repository: None,
         }
     }

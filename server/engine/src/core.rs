@@ -27,6 +27,8 @@ pub struct EngineConfig {
     pub program: PathBuf,
     /// Where the Docker Engine is.
     pub docker: DockerHost,
+    /// How long a registry of images may not move while an image is pulled or pushed, in whole seconds.
+    pub registry_limit: std::time::Duration,
     /// Whether the demonstration service is there when no other is.
     pub demonstration: bool,
     /// The password of the user `admin`, made when there is no user.
@@ -39,6 +41,11 @@ pub struct EngineConfig {
     pub secrets_key: SecretsKey,
     /// The address that people and programs reach Pilothouse by, without a slash at its end, when it is known.
     pub site: Option<String>,
+}
+
+impl EngineConfig {
+    /// How long a registry may not move, unless somebody says otherwise.
+    pub const REGISTRY_LIMIT: std::time::Duration = std::time::Duration::from_secs(120);
 }
 
 /// What the keys of secrets are wrapped with: 256 bits.

@@ -51,6 +51,7 @@ impl TestStore {
             services_dir: None,
             service_users: Vec::new(),
             docker: crate::DockerHost::Off,
+            registry_limit: EngineConfig::REGISTRY_LIMIT,
             program: "pilothouse".into(),
             demonstration: false,
             admin_password: None,

@@ -12,6 +12,8 @@ mod connections;
 mod deploy;
 #[path = "docker/ports.rs"]
 mod ports;
+#[path = "docker/registry.rs"]
+mod registry;
 #[path = "docker/restarted.rs"]
 mod restarted;
 #[path = "docker/tls.rs"]

@@ -51,7 +51,7 @@ async fn list(State(server): Ports, SignedIn(caller): SignedIn, Params(query): P
 /// Makes a service; it is stopped.
 ///
 /// A command (of a health check too), or a folder outside the services folder, also needs `services:command`, unless it runs as one of the
-/// `service_users` of the configuration. Any other `user` needs that right as well.
+/// `service_users` of the configuration. Any other `user` needs that right as well, and a registry that a secret or an image is sent to.
 #[utoipa::path(post, path = "/api/services", tag = "services", request_body = NewService,
     responses((status = 201, body = ServiceDetail, description = "The service.")),
     extensions(("x-permission" = json!("services:create"))))]
@@ -100,7 +100,7 @@ async fn get(State(server): Ports, SignedIn(caller): SignedIn, Id(id): Id<Servic
 ///
 /// Another command of a health check, or a variable that lets the service run any program, also needs `services:command`, unless it runs as
 /// one of the `service_users` of the configuration; so do another `user` than one of these, and to take the user away from a service that
-/// has such a command, variable or folder.
+/// has such a command, variable or folder. So does another registry, or another secret, that an image is pulled with or pushed to.
 #[utoipa::path(patch, path = "/api/services/{id}", tag = "services", params(("id" = ServiceId, Path, description = "The service.")),
     request_body = ServicePatch, responses((status = 200, body = ServiceDetail, description = "The service as it is now.")),
     extensions(("x-permission" = json!("services:change"))))]

@@ -96,7 +96,7 @@ fn row(item: ComposeItem) -> Erased {
 /// What a service gets, in a few words each.
 fn facts(service: &api::NewService) -> Vec<String> {
     let (made, container_port, options) = match &service.source {
-        Source::Image { image, container_port, options } => (format!("image {image}"), container_port, options),
+        Source::Image { image, container_port, options, .. } => (format!("image {image}"), container_port, options),
         Source::Build { build, container_port, options } => (format!("built of {}", build.origin()), container_port, options),
         _ => return Vec::new(),
     };

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 
 use self::plan::{PlanButtons, PlanView};
 use super::service::handover_field::HandoverField;
-use super::service::image_form::{ImageFields, OptionsFields};
+use super::service::image_form::{ImageFields, OptionsFields, registry_fields};
 use super::service::repository_fields::RepositoryFields;
 use crate::components::{Empty, Field, LiveForm, PageHead, RestartField, RunAsField, Symbol, Takes, faults};
 use crate::erase::{Erase, Erased};
@@ -77,6 +77,7 @@ fn NewServiceForm(
                 <RunAsField value=form.user is_free=may_command />
                 <Field name="form[dockerfile]" label="Dockerfile" takes=Takes::Line(4096, false) value=form.dockerfile example="Dockerfile" hint="To have Docker build and run that folder, or the repository: the path of its Dockerfile in it. Empty runs it as a process." />
                 <ImageFields image=form.image container_port=form.container_port is_required=false label="Or an image, for Docker" hint="In place of a folder. It is pulled when it isn't there; its container gets no privileges and none of this machine's folders." />
+                {registry_fields(form.registry, true, true)}
                 <details class="form-part" open=is_of_repository>
                     <summary>"Or a Git repository"</summary>
                     <div class="form-part"><RepositoryFields form=form.repository is_required=false place="/source/repository" /></div>

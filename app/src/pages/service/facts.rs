@@ -57,8 +57,9 @@ fn facts(watched: Watched) -> Vec<(&'static str, String, bool)> {
             facts.extend(value.filter(|value| !value.is_empty()).map(|value| (name, value, is_code)))
         };
         match &detail.spec.source {
-            Source::Image { image, options, .. } => {
+            Source::Image { image, options, registry, .. } => {
                 add("Image", Some(image.clone()), true);
+                add("Pulled as", registry.as_ref().map(|account| account.user.clone()), true);
                 options.facts().into_iter().for_each(|(name, value)| add(name, Some(value), true));
             }
             Source::Build { build, options, .. } => {

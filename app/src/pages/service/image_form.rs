@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use crate::components::{Field, FormFaults, Takes, reason_list, sentence};
 use crate::erase::{Erase, Erased, shown};
-use crate::rpc::{OptionsForm, OwnCheck};
+use crate::rpc::{OptionsForm, OwnCheck, RegistryForm};
 use crate::viewer::Viewer;
 
 /// The image and the port that it listens on.
@@ -35,6 +35,29 @@ pub fn container_port_field(port: String) -> Erased {
     at("/source/container_port", view! {
         <Field name="form[container_port]" label="Port in the container" takes=Takes::NumberOrNothing(1, 65_535) value=port example="the image's own" hint="For an image only: where it listens inside." />
     }.erase())
+}
+
+/// The registry of its image: folded, for most images are everybody's, or stay here.
+pub fn registry_fields(form: RegistryForm, is_pulled: bool, is_pushed: bool) -> Erased {
+    let is_set = form != RegistryForm::default();
+    let place = |name: &'static str, field: Erased| with_faults(move |fault| is_of_registry(fault, name), field);
+    let push = is_pushed.then(|| {
+        let hint = "What is built is called so in its registry; each release gets a tag: r1, r2 and so on. Empty keeps it on this machine.";
+        place("image", view! { <Field name="form[registry][push]" label="Push to" takes=Takes::Line(255, false) value=form.push example="registry.example/shop/orders" hint /> }.erase())
+    });
+    let hint = if is_pulled { "Empty for an image that everybody may pull." } else { "Empty for a registry that everybody may push to." };
+    let content = view! {
+        {push}
+        {place("user", view! { <Field name="form[registry][user]" label="Account at its registry" takes=Takes::Line(200, false) value=form.user hint /> }.erase())}
+        {place("secret", view! { <Field name="form[registry][secret]" label="Secret for that account" takes=Takes::Line(128, false) value=form.secret example="registry.token" hint="The secret that holds its password or token. To choose one takes an Admin." /> }.erase())}
+    }
+    .erase();
+    folded("Registry of its image", &["image", "user", "secret"], is_of_registry, is_set, content)
+}
+
+fn is_of_registry(fault: &str, field: &str) -> bool {
+    let below = ["/source/registry", "/source/build/push/registry", "/source/build/push"];
+    below.iter().any(|place| fault.strip_prefix(place).is_some_and(|rest| rest.trim_start_matches('/') == field))
 }
 
 /// What else is said of a container: folded, for all of it is as the image says when it is empty.
@@ -70,9 +93,9 @@ pub fn OptionsFields(
     let has_check = form.check != OwnCheck::Image;
     view! {
         <p class="field-hint form-part">"What is empty here is as the image says. A change counts from the next start on, when the container is made anew; its volumes stay."</p>
-        {folded("What runs in the container", &["entrypoint", "command", "working_dir", "user", "init"], has_run, run)}
-        {folded("Further ports, volumes and network", &["ports", "volumes", "read_only", "network"], has_places, places)}
-        {folded("Docker's own health check", &["check"], has_check, check(form))}
+        {folded("What runs in the container", &["entrypoint", "command", "working_dir", "user", "init"], is_below, has_run, run)}
+        {folded("Further ports, volumes and network", &["ports", "volumes", "read_only", "network"], is_below, has_places, places)}
+        {folded("Docker's own health check", &["check"], is_below, has_check, check(form))}
     }
     .erase()
 }
@@ -104,10 +127,10 @@ fn check(form: OptionsForm) -> Erased {
 }
 
 /// A part that is folded unless something in it is set, or wrong.
-fn folded(title: &'static str, fields: &'static [&'static str], is_set: bool, content: Erased) -> Erased {
+fn folded(title: &'static str, fields: &'static [&'static str], is_in: fn(&str, &str) -> bool, is_set: bool, content: Erased) -> Erased {
     let faults = use_context::<FormFaults>();
     let is_open = Memo::new(move |_| {
-        let is_wrong = |faults: &Vec<api::Detail>| faults.iter().any(|fault| fields.iter().any(|field| is_below(&fault.field, field)));
+        let is_wrong = |faults: &Vec<api::Detail>| faults.iter().any(|fault| fields.iter().any(|field| is_in(&fault.field, field)));
         is_set || faults.is_some_and(|faults| faults.0.with(is_wrong))
     });
     view! { <details class="form-part" open=move || is_open.get()><summary>{title}</summary><div class="form-part">{content}</div></details> }.erase()

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use super::check_form::CheckForm;
 use super::check_test::CheckTest;
 use super::handover_field::HandoverField;
-use super::image_form::{ImageFields, OptionsFields, container_port_field};
+use super::image_form::{ImageFields, OptionsFields, container_port_field, registry_fields};
 use super::limits_form::LimitsForm;
 use super::loads::Loads;
 use super::needs_field::NeedsField;
@@ -61,6 +61,7 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>, loads: Loads) -> im
         _ => ().erase(),
     };
     let repository = form.repository.map(|form| view! { <RepositoryFields form is_required=true place="/repository" /> });
+    let registry = form.registry.map(|form| registry_fields(form, is_image, is_built));
     let options = form.options.filter(|_| is_image || is_built).map(|form| view! { <OptionsFields form /> });
     let environment = if is_foreign {
         view! { <input type="hidden" name="form[environment]" value="" /> }.erase()
@@ -88,6 +89,7 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>, loads: Loads) -> im
                 <Field name="form[description]" label="Description" takes=Takes::Line(500, false) value=form.description />
                 <Field name="form[labels]" label="Labels" takes=Takes::Line(2600, false) value=form.labels example="team=shop tier=web" hint="Services of a label are found, and started or stopped, together." />
                 {image}
+                {registry}
                 {repository}
                 <Field name="form[port]" label="Port" takes=Takes::NumberOrNothing(1, 65_535) value=form.port example="automatic" hint="It is told by the variable PORT. Empty lets Pilothouse read or choose one." />
                 <Field name="form[metrics_path]" label="Path of its Prometheus metrics" takes=Takes::Line(1024, true) value=form.metrics_path />

@@ -339,13 +339,9 @@ fn strategy(new: &NewDeployment, spec: &ServiceSpec) -> Result<Strategy> {
     Ok(if Strategy::Rolling.possible(spec.runtime, spec.handover).is_ok() { Strategy::Rolling } else { Strategy::Recreate })
 }
 
-fn with_image(source: &Source, image: &str) -> Result<Source> {
-    match source {
-        Source::Image { container_port, options, .. } => {
-            Ok(Source::Image { image: image.trim().to_owned(), container_port: *container_port, options: options.clone() })
-        }
-        _ => Err(Error::invalid("/configuration/image", "only a service that is made of an image can be given another one")),
-    }
+/// That source with another image, which its secret mustn't leave its registry for.
+pub(super) fn with_image(source: &Source, image: &str) -> Result<Source> {
+    source.with_image(image.trim()).map_err(|why| Error::invalid("/configuration/image", why))
 }
 
 /// That source with another branch, tag or commit.

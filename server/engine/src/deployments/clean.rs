@@ -33,6 +33,7 @@ impl Manager {
     /// Removes what a deployment has made that was undone: nobody can go back to its release. Also of one that was ended before its release was there.
     pub(super) async fn remove_made(&self, record: &Record) {
         let (id, release) = (record.shown.service_id, record.order.release);
+        self.forget_pushed(record).await;
         self.runtimes.forget_image(id, release).await;
         self.remove_begun(record).await;
         let Some(content) = &record.order.content else { return };

@@ -138,7 +138,10 @@ fn mark_secrets(at: &str, name: &str, value: &Value, secrets: &mut BTreeSet<Stri
 
 fn image_of(content: &Content) -> Option<String> {
     match (&content.artifact, &content.spec.source) {
-        (Artifact::Image { image, digest, .. }, _) => Some(format!("{image} ({})", digest.get(..19).unwrap_or(digest))),
+        (Artifact::Image { image, digest, .. }, _) => {
+            let digest = digest.rsplit('@').next().unwrap_or(digest);
+            Some(format!("{image} ({})", digest.get(..19).unwrap_or(digest)))
+        }
         (_, Source::Image { image, .. }) => Some(image.clone()),
         (_, Source::Build { build, .. }) => Some(format!("what is built of {}", build.origin())),
         _ => None,

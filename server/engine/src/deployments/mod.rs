@@ -19,6 +19,7 @@ mod list;
 mod live;
 mod plan;
 mod progress;
+mod push;
 mod rules;
 mod run;
 mod stages;

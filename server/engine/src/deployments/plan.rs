@@ -7,7 +7,7 @@ use super::ask::{Drawn, held};
 use super::gate::Asked;
 use super::run::Stop;
 use crate::services::blocking_as;
-use crate::store::releases::release_find;
+use crate::store::releases::{release_find, release_list};
 
 impl Manager {
     /// Draws a deployment up and says what it would do; what would be in its way is told as the obstacle.
@@ -55,7 +55,22 @@ impl Manager {
                 steps.push("install its requirements, if it has some".into());
             }
             Source::Image { image, .. } => steps.push(format!("pull {image} as its registry has it now, and pin it")),
-            Source::Build { build, .. } => steps.push(format!("build the image of {} and pin it", build.origin())),
+            Source::Build { build, .. } => {
+                steps.push(format!("build the image of {} and pin it", build.origin()));
+                if let Some(push) = &build.push {
+                    let newest = release_list(&mut self.core.store.main.read().await?, id).await?.first().map_or(0, |row| row.number);
+                    let named = push.named(newest + 1);
+                    steps.push(match &push.registry {
+                        Some(account) => format!("push it to {named} as {}", account.user),
+                        None => format!("push it to {named}"),
+                    });
+                    if let Some(account) = &push.registry
+                        && obstacle.is_none()
+                    {
+                        obstacle = self.lacks_secret(account).await?;
+                    }
+                }
+            }
             _ => {}
         }
         let asked = Asked { service_id: id, created_by: &caller.name, is_free: new.urgent.is_some(), is_approved: false };

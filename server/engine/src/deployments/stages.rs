@@ -8,6 +8,7 @@ use super::Manager;
 use super::files::{Origin, take, unpack};
 use super::kept::{Content, Record, content, release_context, seal};
 use super::live::Live;
+use super::push::registry_failure;
 use super::run::{Done, Failure, Stop};
 use crate::runtime::NewContainer;
 use crate::runtime::process::prepared;
@@ -29,7 +30,7 @@ impl Manager {
             Stage::Validate => self.validate(live).await,
             Stage::Prepare => self.prepare(live).await,
             Stage::Build => self.build(live).await,
-            Stage::Push => Ok(Done::skipped("nothing to push: it runs on this machine")),
+            Stage::Push => self.push(live).await,
             Stage::Deploy => self.switch_over(live).await,
             Stage::HealthCheck => self.check_health(live).await,
             Stage::Finalise => self.finalise(live).await,
@@ -103,8 +104,8 @@ impl Manager {
         let (id, new, release) = (record.shown.service_id, &record.order.new, record.order.release);
         let row = self.services.row_of(id)?;
         let mut spec = row.spec.clone();
-        if let (Source::Image { image, .. }, Some(wanted)) = (&mut spec.source, &new.configuration.image) {
-            *image = wanted.trim().to_owned();
+        if let Some(image) = &new.configuration.image {
+            spec.source = super::ask::with_image(&spec.source, image)?;
         }
         if let Some(reference) = &new.configuration.reference {
             spec.source = super::ask::with_reference(&spec.source, reference)?;
@@ -225,12 +226,17 @@ impl Manager {
         let done = match (&content.artifact, &content.spec.source) {
             (Artifact::Files { .. }, _) => self.unpack(live, &content).await?,
             (Artifact::Image { digest, .. }, Source::Image { .. } | Source::Build { .. }) => {
-                let (image, digest) = (NewContainer { image: digest.clone(), ..NewContainer::default() }, digest.clone());
+                let (registry, digest) = (content.spec.source.registry().cloned(), digest.clone());
+                let image = NewContainer { image: digest.clone(), registry, ..NewContainer::default() };
                 let tell = live.tell(&self.core, Stage::Build);
                 let here = self.runtimes.release_image(id, &image, release, &tell).await;
                 here.map_err(|error| match error.code {
                     ErrorCode::Unavailable => Stop::from(error),
-                    _ => Failure::new(format!("the image {digest} isn't here any more, and can't be had: {}", error.message)).into(),
+                    _ => {
+                        let failure = registry_failure(&content.spec.source, error.message);
+                        let error = format!("the image {digest} isn't here any more, and can't be had: {}", failure.error);
+                        Failure { error, ..failure }.into()
+                    }
                 })?;
                 Done::with("the image is here")
             }
@@ -247,11 +253,19 @@ impl Manager {
                         }
                         (NewContainer { build: Some(build), ..NewContainer::default() }, name)
                     }
-                    Source::Image { image, .. } => (NewContainer { image: image.clone(), ..NewContainer::default() }, image.clone()),
+                    Source::Image { image, .. } => {
+                        let registry = source.registry().cloned();
+                        (NewContainer { image: image.clone(), registry, ..NewContainer::default() }, image.clone())
+                    }
                     _ => return Err(api::Error::internal().into()),
                 };
                 let tell = live.tell(&self.core, Stage::Build);
-                let digest = self.runtimes.release_image(id, &new, release, &tell).await?.ok_or_else(api::Error::internal)?;
+                let made = self.runtimes.release_image(id, &new, release, &tell).await;
+                let made = made.map_err(|error| match (error.code, new.build.is_some()) {
+                    (ErrorCode::ServiceFailed, false) => registry_failure(source, error.message).into(),
+                    _ => Stop::from(error),
+                })?;
+                let digest = made.ok_or_else(api::Error::internal)?;
                 let note = format!("the image is {digest}");
                 content.artifact = Artifact::Image { image: name, commit, digest };
                 self.git.remove(release).await;

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use api::{
-    Container, ContainerOptions, ImageBuild, Limits, ReleaseId, ResourceUsage, Result, RuntimeKind, ServiceId, ServiceSpec, Timestamp,
+    Container, ContainerOptions, ImageBuild, ImagePush, Limits, RegistryAccount, ReleaseId, ResourceUsage, Result, RuntimeKind, ServiceId,
+    ServiceSpec, Timestamp,
 };
 use async_trait::async_trait;
 use tokio::sync::mpsc;
@@ -89,6 +90,14 @@ pub trait Runtime: Send + Sync {
     async fn release_image(&self, _id: ServiceId, _new: &NewContainer, _release: ReleaseId, _tell: &Tell) -> Result<Option<String>> {
         Ok(None)
     }
+
+    /// Pushes the image of a release by that tag, and answers what pins it in its registry: `name@sha256:..`. None where nothing is made of images.
+    async fn push_image(&self, _id: ServiceId, _release: ReleaseId, _push: &ImagePush, _tag: &str, _tell: &Tell) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// Takes the name that a push needs here off the image of a release.
+    async fn forget_pushed(&self, _id: ServiceId, _release: ReleaseId, _name: &str) {}
 
     /// Lets the image of a release go.
     async fn forget_image(&self, _id: ServiceId, _release: ReleaseId) {}
@@ -204,6 +213,12 @@ pub struct NewContainer {
     pub name: String,
     /// The image, pulled when it isn't there. Empty when it is built.
     pub image: String,
+    /// Who pulls it, when not everybody may. No container differs by that.
+    #[serde(skip)]
+    pub registry: Option<RegistryAccount>,
+    /// The release that it is of, when it is of one. Its image is kept here under a name of its own.
+    #[serde(skip)]
+    pub release: Option<ReleaseId>,
     /// What the image is built of, when it isn't one that is named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub build: Option<ImageBuild>,

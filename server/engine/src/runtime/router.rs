@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use api::{Container, Error, ReleaseId, Result, RuntimeKind, ServiceId, ServiceSpec};
+use api::{Container, Error, ImagePush, ReleaseId, Result, RuntimeKind, ServiceId, ServiceSpec};
 use futures::future::{join_all, select_all};
 use tokio::sync::mpsc;
 
@@ -124,6 +124,18 @@ impl Runtimes {
     /// See [`Runtime::release_image`].
     pub async fn release_image(&self, id: ServiceId, new: &NewContainer, release: ReleaseId, tell: &Tell) -> Result<Option<String>> {
         self.of(id)?.release_image(id, new, release, tell).await
+    }
+
+    /// See [`Runtime::push_image`].
+    pub async fn push_image(&self, id: ServiceId, release: ReleaseId, push: &ImagePush, tag: &str, tell: &Tell) -> Result<Option<String>> {
+        self.of(id)?.push_image(id, release, push, tag, tell).await
+    }
+
+    /// See [`Runtime::forget_pushed`].
+    pub async fn forget_pushed(&self, id: ServiceId, release: ReleaseId, name: &str) {
+        for runtime in &self.all {
+            runtime.forget_pushed(id, release, name).await;
+        }
     }
 
     /// See [`Runtime::forget_image`]. Also of a service that is forgotten: every runtime is asked.

@@ -183,6 +183,7 @@ impl Manager {
             }
             let repository = entry.spec.source.repository();
             repository.and_then(|repository| repository.secret.as_ref()).into_iter().for_each(|name| add(name, "its Git repository"));
+            entry.spec.source.registry().into_iter().for_each(|account| add(&account.secret, "its registry of images"));
         }
         for uses in uses.values_mut() {
             uses.sort_by(|one, other| {

@@ -60,7 +60,7 @@ async fn a_check_by_a_command_is_for_those_who_may_run_a_free_command() {
 async fn a_container_has_no_check_by_a_command_and_wrong_fields_are_named() {
     let mut test = TestStore::new(StoreKind::Sqlite).await;
     let life = Life::begin(&mut test, &[]).await;
-    let source = Source::Image { image: "nginx:1.27".into(), container_port: None, options: Default::default() };
+    let source = Source::Image { image: "nginx:1.27".into(), container_port: None, options: Default::default(), registry: None };
     let new = NewService { source, health: check(&["true"]), ..command("web", "/".into()) };
     let refused = life.services.create(&life.admin, new).await.expect_err("it is a container");
     assert_eq!((refused.code, refused.details[0].field.as_str()), (ErrorCode::ValidationFailed, "/health/kind"));

@@ -146,7 +146,7 @@ on_each_store! {
     async fn only_what_runs_here_can_be_handed_a_socket_and_only_who_may_change_it_says_so(test: TestStore) {
         let mut test = test;
         let life = Life::begin(&mut test, &[("orders/main.py", MAIN)]).await;
-        let source = Source::Image { image: "nginx".into(), container_port: None, options: Default::default() };
+        let source = Source::Image { image: "nginx".into(), container_port: None, options: Default::default(), registry: None };
         let new = NewService { source, handover: true, ..command("web", "/".into()) };
         let error = life.services.create(&life.admin, new.clone()).await.expect_err("Docker hands over no socket");
         assert_eq!((error.code, error.details[0].field.as_str()), (ErrorCode::ValidationFailed, "/handover"));

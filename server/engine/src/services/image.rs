@@ -1,8 +1,8 @@
 //! Services that are made of an image: what may be asked for their containers, who may open them, and which ports they can't have.
 
 use api::{
-    Caller, ContainerOptions, Detail, Error, ErrorCode, ImageBuild, ImagePatch, NewService, Permission, Protocol, PublishedPort, Result,
-    ServiceId, ServiceSpec, Source, Status, is_image_name,
+    Caller, ContainerOptions, Detail, Error, ErrorCode, ImageBuild, ImagePatch, NewService, Permission, Protocol, PublishedPort,
+    RegistryAccount, Result, ServiceId, ServiceSpec, Source, Status, is_image_name,
 };
 
 use super::validate::Faults;
@@ -13,8 +13,14 @@ use crate::store::services::ServiceRow;
 const PORTS: &str = "/source/options/ports";
 
 /// The name of an image as it is taken, when all that is asked for its container is right.
-pub(super) fn checked(image: &str, container_port: Option<u16>, options: &ContainerOptions) -> Result<String> {
-    let mut faults = faults(container_port, options);
+pub(super) fn checked(
+    image: &str,
+    container_port: Option<u16>,
+    options: &ContainerOptions,
+    registry: Option<&RegistryAccount>,
+) -> Result<String> {
+    let account = registry.map(|account| account.faults("/source/registry")).unwrap_or_default();
+    let mut faults = Faults::of(account).and(faults(container_port, options));
     let image = image.trim().to_owned();
     let named = "an image is a name as docker run takes it, like nginx:1.27: letters, digits and . _ - / : @, at most 512";
     faults.check("/source/image", is_image_name(&image), named);
@@ -38,10 +44,20 @@ pub(super) fn changed(source: &Source, patch: &ImagePatch) -> Result<Source> {
     let port = |before: Option<u16>| patch.container_port.map_or(before, |port| Some(port).filter(|port| *port > 0));
     let chosen = |before: &ContainerOptions| Box::new(patch.options.as_deref().unwrap_or(before).clone());
     match source {
-        Source::Image { image, container_port, options } => {
+        Source::Image { .. } if patch.push.as_ref().is_some_and(|push| *push != Default::default()) => {
+            Err(Error::invalid("/source/build/push", "its image comes from a registry; only one that is built is pushed to one"))
+        }
+        Source::Image { image, container_port, options, registry } => {
             let (container_port, options) = (port(*container_port), chosen(options));
-            let image = checked(patch.image.as_ref().unwrap_or(image), container_port, &options)?;
-            Ok(Source::Image { image, container_port, options })
+            let registry = match &patch.registry {
+                Some(account) => Some(account.clone()).filter(|account| !account.is_empty()).map(Box::new),
+                None => registry.clone(),
+            };
+            let image = checked(patch.image.as_ref().unwrap_or(image), container_port, &options, registry.as_deref())?;
+            Ok(Source::Image { image, container_port, options, registry })
+        }
+        Source::Build { .. } if patch.registry.as_ref().is_some_and(|account| !account.is_empty()) => {
+            Err(Error::invalid("/source/registry", "its image is built; who pushes it belongs to where it is pushed to ('push')"))
         }
         Source::Build { .. } if patch.image.is_some() => Err(Error::invalid(
             "/source/image",
@@ -49,8 +65,12 @@ pub(super) fn changed(source: &Source, patch: &ImagePatch) -> Result<Source> {
         )),
         Source::Build { build, container_port, options } => {
             let (container_port, options) = (port(*container_port), chosen(options));
-            checked_build(build, container_port, &options)?;
-            Ok(Source::Build { build: build.clone(), container_port, options })
+            let mut build = build.clone();
+            if let Some(push) = &patch.push {
+                build.push = Some(Box::new(push.clone())).filter(|push| **push != Default::default());
+            }
+            checked_build(&build, container_port, &options)?;
+            Ok(Source::Build { build, container_port, options })
         }
         Source::Folder { .. }
         | Source::Command { .. }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use api::ports::Services as _;
 use api::{
-    Caller, ComposeOutcome, ComposeRequest, ContainerOptions, Error, ErrorCode, EventKind, ImagePatch, NewService, Protocol, PublishedPort,
-    Role, RuntimeKind, ServiceDetail, ServiceId, ServicePatch, Source, Timestamp,
+    Caller, ComposeOutcome, ComposeRequest, ContainerOptions, Error, ErrorCode, EventKind, ImageBuild, ImagePatch, ImagePush, NewService,
+    Protocol, PublishedPort, RegistryAccount, Role, RuntimeKind, ServiceDetail, ServiceId, ServicePatch, Source, Timestamp,
 };
 
 use super::image::further;
@@ -25,7 +25,7 @@ fn options(ports: &[&str]) -> Box<ContainerOptions> {
 }
 
 fn image(name: &str, port: Option<u16>, ports: &[&str]) -> NewService {
-    let source = Source::Image { image: "web:1".into(), container_port: None, options: options(ports) };
+    let source = Source::Image { image: "web:1".into(), container_port: None, options: options(ports), registry: None };
     NewService { source, port, ..command(name, "/".into()) }
 }
 
@@ -125,13 +125,65 @@ on_each_store! {
         life.end().await;
     }
 
+    async fn who_chooses_where_an_image_or_a_secret_is_sent_is_an_admin(test: TestStore) {
+        let life = begin(&test).await;
+        let developer = caller(Role::Developer);
+        let account = RegistryAccount { user: "shop".into(), secret: "registry.token".into() };
+        let private = |name: &str, image: &str| {
+            let source = Source::Image { image: image.into(), container_port: None, options: Box::default(), registry: Some(Box::new(account.clone())) };
+            NewService { source, ..command(name, "/".into()) }
+        };
+        let why = make(&life, &developer, private("a", "registry.example/web:1")).await.expect_err("it is refused");
+        assert!(why.code == ErrorCode::Forbidden && why.message.contains("is told the secret"), "{why}");
+        let id = make(&life, &life.admin, private("a", "registry.example/web:1")).await.expect("it is made").service.id;
+        let part = |patch| ServicePatch { source: Some(patch), ..ServicePatch::default() };
+        let image = |name: &str| part(ImagePatch { image: Some(name.into()), ..ImagePatch::default() });
+        change(&life, &developer, id, image("registry.example/web:2")).await.expect("it is the same registry");
+        for other in ["evil.example/web:2", "web:2", "registry.example:444/web:2"] {
+            assert_eq!(change(&life, &developer, id, image(other)).await.expect_err("it is refused").code, ErrorCode::Forbidden, "{other}");
+        }
+        let other = RegistryAccount { secret: "other.token".into(), ..account.clone() };
+        let other = part(ImagePatch { registry: Some(other), ..ImagePatch::default() });
+        assert_eq!(change(&life, &developer, id, other).await.expect_err("it is refused").code, ErrorCode::Forbidden);
+        let wrong = part(ImagePatch { registry: Some(RegistryAccount { user: "a:b".into(), secret: String::new() }), ..ImagePatch::default() });
+        let error = change(&life, &life.admin, id, wrong).await.expect_err("it is wrong");
+        assert_eq!(error.details.iter().map(|detail| detail.field.as_str()).collect::<Vec<_>>(), ["/source/registry/user", "/source/registry/secret"]);
+        let push = part(ImagePatch { push: Some(ImagePush { image: "registry.example/web".into(), registry: None }), ..ImagePatch::default() });
+        refused(change(&life, &life.admin, id, push).await, ErrorCode::ValidationFailed, "/source/build/push", "comes from a registry");
+        let none = part(ImagePatch { registry: Some(RegistryAccount::default()), ..ImagePatch::default() });
+        let open = change(&life, &developer, id, none).await.expect("nothing is sent any more").spec.source;
+        assert_eq!((open.registry(), open.sent()), (None, None));
+        life.end().await;
+    }
+
+    async fn where_a_built_image_is_pushed_is_chosen_by_an_admin_and_can_be_taken_back(test: TestStore) {
+        let life = begin(&test).await;
+        let developer = caller(Role::Developer);
+        std::fs::write(test.folder().join("Dockerfile"), "FROM scratch\n").expect("it is written");
+        let folder = test.folder().display().to_string();
+        let push = ImagePush { image: "registry.example/web".into(), registry: None };
+        let build = ImageBuild { folder, push: Some(Box::new(push.clone())), ..ImageBuild::default() };
+        let source = Source::Build { build: Box::new(build), container_port: None, options: Box::default() };
+        let new = NewService { source, ..command("web", "/".into()) };
+        assert_eq!(make(&life, &developer, new.clone()).await.expect_err("it is refused").code, ErrorCode::Forbidden);
+        let id = make(&life, &life.admin, new).await.expect("it is made").service.id;
+        let part = |push: ImagePush| ServicePatch { source: Some(ImagePatch { push: Some(push), ..ImagePatch::default() }), ..ServicePatch::default() };
+        let evil = ImagePush { image: "evil.example/web".into(), ..push };
+        assert_eq!(change(&life, &developer, id, part(evil)).await.expect_err("it is refused").code, ErrorCode::Forbidden);
+        let tagged = ImagePush { image: "registry.example/web:1".into(), registry: None };
+        refused(change(&life, &life.admin, id, part(tagged)).await, ErrorCode::ValidationFailed, "/source/build/push/image", "without a tag");
+        let source = change(&life, &developer, id, part(ImagePush::default())).await.expect("it stays here").spec.source;
+        assert_eq!(source.push(), None);
+        life.end().await;
+    }
+
     async fn a_service_of_an_image_is_changed_field_by_field(test: TestStore) {
         let life = begin(&test).await;
         let id = make(&life, &life.admin, image("web", None, &["81"])).await.expect("it is made").service.id;
         let part = |patch| ServicePatch { source: Some(patch), ..ServicePatch::default() };
         let newer = part(ImagePatch { image: Some(" web:2 ".into()), container_port: Some(8000), ..ImagePatch::default() });
         let detail = change(&life, &life.admin, id, newer).await.expect("it is changed");
-        let Source::Image { image, container_port, options } = detail.spec.source else { panic!("an image") };
+        let Source::Image { image, container_port, options, .. } = detail.spec.source else { panic!("an image") };
         assert_eq!((image.as_str(), container_port, options.ports), ("web:2", Some(8000), vec![PublishedPort::new(81)]));
         let wrong = ContainerOptions { user: Some("a b".into()), ..ContainerOptions::default() };
         let patch = part(ImagePatch { image: Some("-v".into()), options: Some(Box::new(wrong)), ..ImagePatch::default() });
@@ -145,7 +197,7 @@ on_each_store! {
 
         let life = life.again(&test, |_| {}).await;
         let kept = life.services.get(&life.admin, id).await.expect("it is there").spec.source;
-        assert_eq!(kept, Source::Image { image: "web:2".into(), container_port: None, options: Box::new(read_only) });
+        assert_eq!(kept, Source::Image { image: "web:2".into(), container_port: None, options: Box::new(read_only), registry: None });
         life.end().await;
     }
 }

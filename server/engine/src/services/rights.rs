@@ -37,6 +37,14 @@ impl Services {
         if repository.is_some() && same.is_none_or(|before| before.source.repository() != repository) {
             return Err(self.refused(caller, "whatever is in the repository is run, and "));
         }
+        let sent = spec.source.sent();
+        if sent.is_some() && same.is_none_or(|before| before.source.sent() != sent) {
+            let what = match spec.source.push() {
+                Some(_) => "whoever has the registry gets the image that is pushed there, and ",
+                None => "whoever has the registry is told the secret, and ",
+            };
+            return Err(self.refused(caller, what));
+        }
         Ok(user)
     }
 

@@ -163,7 +163,7 @@ async fn who_no_service_can_run_as_is_refused_at_the_field_with_why() {
         let refused = services.change(admin, orders, as_user(name)).await.expect_err("it is no name");
         assert_eq!((refused.code, field(&refused)), (ErrorCode::ValidationFailed, "/user"), "{name}");
     }
-    let image = Source::Image { image: "nginx:1.27".into(), container_port: None, options: Default::default() };
+    let image = Source::Image { image: "nginx:1.27".into(), container_port: None, options: Default::default(), registry: None };
     let image = NewService { source: image, user: Some(OPEN.into()), ..command("web", PathBuf::new()) };
     let refused = services.create(admin, image).await.expect_err("a container has users of its own");
     assert!(field(&refused) == "/user" && refused.message.contains("options.user"), "{refused}");

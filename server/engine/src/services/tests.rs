@@ -461,8 +461,11 @@ async fn each_wrong_field_of_a_new_service_is_named() {
         (Source::Command { command: vec!["x".into()], working_dir: "/etc/passwd".into() }, "/source/working_dir"),
         (Source::Demonstration { demonstration: true }, "/source"),
         (Source::Container { container: "x".into() }, "/source"),
-        (Source::Image { image: "-v /:/host".into(), container_port: None, options: Default::default() }, "/source/image"),
-        (Source::Image { image: "nginx:1.27".into(), container_port: Some(0), options: Default::default() }, "/source/container_port"),
+        (Source::Image { image: "-v /:/host".into(), container_port: None, options: Default::default(), registry: None }, "/source/image"),
+        (
+            Source::Image { image: "nginx:1.27".into(), container_port: Some(0), options: Default::default(), registry: None },
+            "/source/container_port",
+        ),
     ] {
         let error = life.services.create(&life.admin, NewService { source: source.clone(), ..command("x", "/".into()) }).await;
         let error = error.expect_err("it is wrong");

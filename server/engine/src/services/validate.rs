@@ -213,9 +213,9 @@ pub(super) async fn source(source: Source, user: Option<&SystemUser>) -> Result<
             Error::invalid_fields(repository.faults("/source/repository"))?;
             Ok(Source::Repository { repository })
         }
-        Source::Image { image, container_port, options } => {
-            let image = image::checked(&image, container_port, &options)?;
-            Ok(Source::Image { image, container_port, options })
+        Source::Image { image, container_port, options, registry } => {
+            let image = image::checked(&image, container_port, &options, registry.as_deref())?;
+            Ok(Source::Image { image, container_port, options, registry })
         }
         Source::Build { build, container_port, options } => {
             image::checked_build(&build, container_port, &options)?;

@@ -122,6 +122,13 @@ pub async fn release_set_version(db: &mut Conn, id: ReleaseId, version: Option<u
     Ok(())
 }
 
+/// Keeps what it runs, which is pinned otherwise since it was pushed. `key_id` is the data key that it is sealed with.
+pub async fn release_set_artifact(db: &mut Conn, id: ReleaseId, artifact: &Artifact, key_id: i64, sealed: &[u8]) -> Result<()> {
+    let statement = "UPDATE releases SET artifact = $2, key_id = $3, sealed = $4 WHERE id = $1";
+    execute!(db, statement, id.0, json(artifact)?, key_id, sealed)?;
+    Ok(())
+}
+
 /// Keeps that its service was well with it.
 pub async fn release_set_good(db: &mut Conn, id: ReleaseId) -> Result<()> {
     execute!(db, "UPDATE releases SET is_good = $2 WHERE id = $1", id.0, true)?;

@@ -16,37 +16,41 @@ use serde_json::json;
 
 use super::{IMAGE, WAIT, docker, host};
 
-struct Yard {
-    _store: TestStore,
-    engine: Engine,
-    admin: Caller,
+pub struct Yard {
+    pub store: TestStore,
+    pub engine: Engine,
+    pub admin: Caller,
 }
 
 impl Yard {
     async fn new() -> Self {
         let mut store = TestStore::new(StoreKind::Sqlite).await;
         store.config.docker = DockerHost::At { address: host(), certificates: None };
-        let engine = Engine::open(store.config.clone(), Clock::System).await.unwrap();
-        engine.spawn().await.unwrap();
-        Self { _store: store, engine, admin: Caller { role: Role::Admin, ..Caller::system() } }
+        Self::on(store).await
     }
 
-    async fn make(&self, new: serde_json::Value) -> ServiceId {
+    pub async fn on(store: TestStore) -> Self {
+        let engine = Engine::open(store.config.clone(), Clock::System).await.unwrap();
+        engine.spawn().await.unwrap();
+        Self { store, engine, admin: Caller { role: Role::Admin, ..Caller::system() } }
+    }
+
+    pub async fn make(&self, new: serde_json::Value) -> ServiceId {
         let new: NewService = serde_json::from_value(new).unwrap();
         self.engine.backend().services.create(&self.admin, new).await.unwrap().service.id
     }
 
-    async fn deploy(&self, id: ServiceId, new: NewDeployment) -> Deployment {
+    pub async fn deploy(&self, id: ServiceId, new: NewDeployment) -> Deployment {
         let taken = self.engine.backend().deployments.deploy(&self.admin, id, new).await.unwrap();
         self.over(taken.deployment_id).await
     }
 
-    async fn back(&self, to: DeploymentId) -> Deployment {
+    pub async fn back(&self, to: DeploymentId) -> Deployment {
         let taken = self.engine.backend().deployments.rollback(&self.admin, to, NewRollback::default()).await.unwrap();
         self.over(taken.deployment_id).await
     }
 
-    async fn over(&self, id: DeploymentId) -> Deployment {
+    pub async fn over(&self, id: DeploymentId) -> Deployment {
         let deadline = Instant::now() + Duration::from_secs(120);
         loop {
             let now = self.engine.backend().deployments.get(&self.admin, id).await.unwrap();
@@ -58,7 +62,7 @@ impl Yard {
         }
     }
 
-    async fn end(self, id: ServiceId) {
+    pub async fn end(self, id: ServiceId) {
         let services = self.engine.backend().services;
         services.stop(&self.admin, id).await.unwrap();
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -77,23 +81,23 @@ impl Yard {
     }
 }
 
-fn tags(id: ServiceId) -> Vec<String> {
+pub fn tags(id: ServiceId) -> Vec<String> {
     docker(&["images", "--format", "{{.Repository}}:{{.Tag}}", &format!("pilothouse-{id}")]).lines().map(String::from).collect()
 }
 
 /// The id of the image that the container of a service is made of.
-fn runs(id: ServiceId) -> String {
+pub fn runs(id: ServiceId) -> String {
     docker(&["inspect", "--format", "{{.Image}}", &format!("pilothouse-{id}")])
 }
 
-fn write(at: &Path, text: &str, is_broken: bool) {
+pub fn write(at: &Path, text: &str, is_broken: bool) {
     let run = if is_broken { "RUN echo installing && false" } else { "RUN echo building" };
     let dockerfile = format!("FROM {IMAGE}\nCOPY said /said\n{run}\nCMD [\"sh\", \"-c\", \"cat /said; {WAIT}\"]\n");
     fs::write(at.join("Dockerfile"), dockerfile).unwrap();
     fs::write(at.join("said"), text).unwrap();
 }
 
-fn digest(deployment: &Deployment) -> String {
+pub fn digest(deployment: &Deployment) -> String {
     match &deployment.release.as_ref().unwrap().artifact {
         Artifact::Image { digest, .. } => digest.clone(),
         other => panic!("{other:?}"),
@@ -205,7 +209,7 @@ async fn an_image_is_built_of_a_commit_of_a_repository() {
     assert_eq!((of(&second), runs(id)), (two, digest(&second)));
     assert_eq!(yard.back(first.id).await.status, DeploymentStatus::Succeeded);
     assert_eq!(runs(id), digest(&first));
-    let left = fs::read_dir(yard._store.folder().join("data/releases/commits")).unwrap().count();
+    let left = fs::read_dir(yard.store.folder().join("data/releases/commits")).unwrap().count();
     assert_eq!(left, 0, "nothing that was fetched is left over");
     yard.end(id).await;
     server.kill().unwrap();

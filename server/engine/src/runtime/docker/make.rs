@@ -1,17 +1,19 @@
 //! Making containers: the image is pulled or built and the network made when they aren't there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use api::{Error, NetworkPlace, Result, ServiceId};
+use api::{Error, NetworkPlace, ReleaseId, Result, ServiceId};
 use bollard::Docker;
 use bollard::models::NetworkCreateRequest;
-use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptions};
+use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptions, TagImageOptions};
 
 use super::body::{body, launch, network_name};
 use super::build::{self, Told};
 use super::pull::pull;
+use super::registry::Registry;
 use super::seen::{CONTEXT_LABEL, LAUNCH_LABEL, NETWORK_LABEL};
 use super::{failed, is_absent};
+use crate::Core;
 use crate::runtime::NewContainer;
 
 /// The name of the container of a service.
@@ -24,10 +26,17 @@ pub fn name(id: ServiceId) -> String {
 ///
 /// # Errors
 /// `service_failed`, with what Docker said.
-pub async fn make(docker: &Docker, id: ServiceId, mut new: NewContainer, told: &mut Told<'_>) -> Result<()> {
+pub async fn make(core: &Core, docker: &Docker, id: ServiceId, mut new: NewContainer, told: &mut Told<'_>) -> Result<()> {
     let mut replaced = None;
     let image = match &new.build {
-        None => image(docker, &new.image, told.tell).await?,
+        None => {
+            let image = image(core, docker, id, &new, told.tell).await?;
+            if new.release.is_some() {
+                // What its registry has it by may be no name of it here.
+                new.image.clone_from(&image.digest);
+            }
+            image
+        }
         Some(build) => {
             let built = build::image(docker, id, build, told).await?;
             (new.image, replaced) = (build::name(id), built.replaced);
@@ -49,7 +58,7 @@ pub async fn make(docker: &Docker, id: ServiceId, mut new: NewContainer, told: &
 pub async fn preparation(docker: &Docker, id: ServiceId, new: &NewContainer) -> Result<Vec<String>> {
     let mut steps = match &new.build {
         Some(build) => build::preparation(docker, id, build).await?,
-        None if find(docker, &new.image).await?.is_some() => Vec::new(),
+        None if here(docker, id, &new.image, new.release).await?.is_some() => Vec::new(),
         None => vec![format!("pull the image {}", new.image)],
     };
     steps.push("make the container".into());
@@ -124,9 +133,24 @@ pub struct Image {
     pub ports: Vec<u16>,
     /// What it was built of, when Pilothouse has built it.
     pub context: Option<String>,
+    /// What pins it in the registries that it was pulled from or pushed to: `name@sha256:..`.
+    pub pins: Vec<String>,
+    /// How many layers it has that are different.
+    pub layers: usize,
 }
 
 impl Image {
+    /// What pins it in the registry that has it by that name.
+    pub fn pin(&self, name: &str) -> Option<&str> {
+        let plain = |name: &str| {
+            let name = api::image_repository(name);
+            let name = name.strip_prefix("docker.io/").unwrap_or(name);
+            name.strip_prefix("library/").unwrap_or(name).to_owned()
+        };
+        let wanted = plain(name);
+        self.pins.iter().find(|pin| plain(pin) == wanted).map(String::as_str)
+    }
+
     fn only_port(&self) -> Option<u16> {
         match self.ports[..] {
             [port] => Some(port),
@@ -135,9 +159,10 @@ impl Image {
     }
 }
 
-/// The image of that name, pulled when it isn't there.
-async fn image(docker: &Docker, name: &str, tell: &(dyn Fn(String) + Sync)) -> Result<Image> {
-    if let Some(image) = find(docker, name).await? {
+/// The image of a container, pulled when it isn't there. That of a release stays here then.
+async fn image(core: &Core, docker: &Docker, id: ServiceId, new: &NewContainer, tell: &(dyn Fn(String) + Sync)) -> Result<Image> {
+    let name = &new.image;
+    if let Some(image) = here(docker, id, name, new.release).await? {
         return Ok(image);
     }
     if name.starts_with("sha256:") {
@@ -147,8 +172,39 @@ async fn image(docker: &Docker, name: &str, tell: &(dyn Fn(String) + Sync)) -> R
             "the image {id} of its release was removed from this machine, and was in no registry: deploy the service again, or go back to another release"
         )));
     }
-    pull(docker, name, tell).await?;
-    find(docker, name).await?.ok_or_else(|| Error::service(format!("the image '{name}' isn't there although it was pulled")))
+    pull(&Registry::of(core, docker, name, new.registry.as_ref()).await?, name, tell).await?;
+    let image =
+        find(docker, name).await?.ok_or_else(|| Error::service(format!("the image '{name}' isn't there although it was pulled")))?;
+    if let Some(release) = new.release {
+        keep(docker, id, release, &image.digest).await?;
+    }
+    Ok(image)
+}
+
+/// Keeps an image here for as long as a release is.
+///
+/// # Errors
+/// `service_failed`, with what Docker said.
+pub async fn keep(docker: &Docker, id: ServiceId, release: ReleaseId, digest: &str) -> Result<()> {
+    let options = TagImageOptions { repo: Some(build::name(id)), tag: Some(release.to_string()) };
+    let kept = docker.tag_image(digest, Some(options)).await;
+    kept.map_err(|error| failed("its image can't be given the name of the release", &error))
+}
+
+/// The name by which the image of a release is kept here.
+pub fn kept(id: ServiceId, release: ReleaseId) -> String {
+    format!("{}:{release}", build::name(id))
+}
+
+/// The image of that name, or the one that is kept for the release, when it is there.
+///
+/// # Errors
+/// `service_failed`, when Docker doesn't say.
+pub async fn here(docker: &Docker, id: ServiceId, name: &str, release: Option<ReleaseId>) -> Result<Option<Image>> {
+    match (find(docker, name).await?, release) {
+        (None, Some(release)) => find(docker, &kept(id, release)).await,
+        (found, _) => Ok(found),
+    }
 }
 
 /// The image of that name, when it is there.
@@ -162,7 +218,9 @@ pub async fn find(docker: &Docker, name: &str) -> Result<Option<Image>> {
             let context = config.labels.and_then(|labels| labels.get(CONTEXT_LABEL).cloned());
             let exposed = config.exposed_ports.unwrap_or_default();
             let ports = exposed.iter().filter_map(|port| port.strip_suffix("/tcp").unwrap_or(port).parse().ok()).collect();
-            Ok(Some(Image { digest: image.id.unwrap_or_default(), ports, context }))
+            let pins = image.repo_digests.unwrap_or_default();
+            let layers: BTreeSet<String> = image.root_fs.and_then(|files| files.layers).unwrap_or_default().into_iter().collect();
+            Ok(Some(Image { digest: image.id.unwrap_or_default(), ports, context, pins, layers: layers.len() }))
         }
         Err(error) if is_absent(&error) => Ok(None),
         Err(error) => Err(failed("its image can't be looked at", &error)),

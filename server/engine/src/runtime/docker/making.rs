@@ -34,7 +34,7 @@ impl Shared {
                 let made = async {
                     let log = if new.build.is_some() { BuildLog::open(&shared, id).await } else { BuildLog::default() };
                     let mut told = Told { tell: &|label| shared.prepare(id, label, 1), log };
-                    let made = make::make(&docker, id, new, &mut told).await;
+                    let made = make::make(&shared.core, &docker, id, new, &mut told).await;
                     told.log.close().await;
                     made?;
                     shared.look_by_name(&docker, id).await;
@@ -65,7 +65,7 @@ impl Shared {
         match done {
             Ok(()) => drop(state.making.remove(&id)),
             Err(error) => {
-                let failed = Ended { start_failure: Some(error.message), ..self.ended() };
+                let failed = Ended { start_failure: Some(self.core.mask.hide_text(error.message)), ..self.ended() };
                 if let Some((making, _)) = state.making.get_mut(&id) {
                     *making = Observation::Ended(failed);
                 }

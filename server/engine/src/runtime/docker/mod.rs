@@ -12,6 +12,7 @@ mod logs;
 mod make;
 mod making;
 mod pull;
+mod registry;
 mod released;
 mod seen;
 mod state;
@@ -23,7 +24,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use api::{Container, Error, OwnHealth, ReleaseId, Result, RuntimeKind, ServiceId, ServiceSpec, Source, Timestamp};
+use api::{Container, Error, ImagePush, OwnHealth, ReleaseId, Result, RuntimeKind, ServiceId, ServiceSpec, Source, Timestamp};
 use async_trait::async_trait;
 use bollard::Docker;
 use bollard::errors::Error as DockerError;
@@ -232,7 +233,19 @@ impl Runtime for DockerRuntime {
     async fn release_image(&self, id: ServiceId, new: &NewContainer, release: ReleaseId, tell: &Tell) -> Result<Option<String>> {
         self.answered().await;
         let (docker, _) = self.container_of(id)?;
-        released::image(&docker, id, new, release, tell).await.map(Some)
+        released::image(&self.shared.core, &docker, id, new, release, tell).await.map(Some)
+    }
+
+    async fn push_image(&self, id: ServiceId, release: ReleaseId, push: &ImagePush, tag: &str, tell: &Tell) -> Result<Option<String>> {
+        self.answered().await;
+        let (docker, _) = self.container_of(id)?;
+        released::push(&self.shared.core, &docker, (id, release), push, tag, tell).await.map(Some)
+    }
+
+    async fn forget_pushed(&self, id: ServiceId, release: ReleaseId, name: &str) {
+        if let Ok((docker, _)) = self.container_of(id) {
+            released::forget_pushed(&docker, id, release, name).await;
+        }
     }
 
     async fn forget_image(&self, id: ServiceId, release: ReleaseId) {

@@ -45,7 +45,7 @@ pub(super) fn read(scope: &mut Scope<'_>, build: &Value, surroundings: &Surround
     if scope.get("image").is_some_and(asks) {
         scope.note("image", "the image that is built is Pilothouse's own, and isn't given this name");
     }
-    Ok(ImageBuild { folder, repository: None, dockerfile, arguments, target: optional("target")? })
+    Ok(ImageBuild { folder, repository: None, dockerfile, arguments, target: optional("target")?, push: None })
 }
 
 /// The folder that `context` names, from the one that the Compose file is in.

@@ -119,7 +119,7 @@ fn notes(item: &ComposeItem) -> Vec<(&str, &str)> {
 
 fn source(item: &ComposeItem) -> (&str, Option<u16>, &ContainerOptions) {
     match &item.service.as_ref().unwrap().source {
-        Source::Image { image, container_port, options } => (image, *container_port, options),
+        Source::Image { image, container_port, options, .. } => (image, *container_port, options),
         other => panic!("{other:?}"),
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn read(scope: &mut Scope<'_>, surroundings: &Surroundings<'_>) -> Re
     unhonoured::note(scope);
     let options = Box::new(options);
     let source = match made {
-        Made::Of(image) => Source::Image { image, container_port, options },
+        Made::Of(image) => Source::Image { image, container_port, options, registry: None },
         Made::Built(build) => Source::Build { build, container_port, options },
     };
     let service = NewService {

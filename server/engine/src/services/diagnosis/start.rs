@@ -287,7 +287,7 @@ pub(super) const RULES: &[Rule] = &[
             parts: &["denied for ([\\w./:@-]+)", "image '([\\w./:@-]+)'", "manifest for ([\\w./:@-]+)", "No such image: ([\\w./:@-]+)"],
             cause: "the container image {} isn't here and can't be fetched",
             bare: "its container image isn't here and can't be fetched",
-            action: "correct the image's name and tag, sign in to its registry, or build it on this machine",
+            action: "correct the image's name and tag, give the user and the secret of its registry in its settings, or build it on this machine",
             ..SAYS
         },
     ),
@@ -311,7 +311,7 @@ pub(super) const RULES: &[Rule] = &[
             any: &["can't be pulled"],
             parts: &["^the image '([^']+)' can't be pulled: (.+)$"],
             cause: "the image {} isn't there and can't be pulled: {2}",
-            action: "correct the image's name and tag, sign in to its registry where Docker runs, or build the image there",
+            action: "correct the image's name and tag, give the user and the secret of its registry in its settings, or build the image where Docker runs",
             ..SAYS
         },
     ),

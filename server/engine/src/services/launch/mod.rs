@@ -109,14 +109,19 @@ impl Planner {
                 let port = plan.spec.port.or(plan.last_port);
                 return Ok(Planned { launch: Launch::Container, port, note: None, found: None, version: None });
             }
-            Source::Image { image, container_port, options } => {
-                let image = plan.pinned.and_then(|pinned| pinned.image.as_ref()).unwrap_or(image).clone();
-                let container = NewContainer { image, ..NewContainer::default() };
+            source @ Source::Image { image, container_port, options, .. } => {
+                let pinned = plan.pinned.filter(|pinned| pinned.image.is_some());
+                let image = pinned.and_then(|pinned| pinned.image.as_ref()).unwrap_or(image).clone();
+                let (registry, release) = (source.registry().cloned(), pinned.map(|pinned| pinned.release));
+                let container = NewContainer { image, registry, release, ..NewContainer::default() };
                 return self.container(&plan, container, *container_port, options).await;
             }
-            Source::Build { build, container_port, options } => {
-                let container = match plan.pinned.and_then(|pinned| pinned.image.clone()) {
-                    Some(image) => NewContainer { image, ..NewContainer::default() },
+            source @ Source::Build { build, container_port, options } => {
+                let container = match plan.pinned.and_then(|pinned| Some((pinned.image.clone()?, pinned.release))) {
+                    Some((image, release)) => {
+                        let (registry, release) = (source.registry().cloned(), Some(release));
+                        NewContainer { image, registry, release, ..NewContainer::default() }
+                    }
                     None => match &build.repository {
                         Some(repository) => return Err(never_deployed(repository)),
                         None => NewContainer { build: Some((**build).clone()), ..NewContainer::default() },

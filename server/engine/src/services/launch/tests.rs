@@ -307,7 +307,7 @@ async fn processes_and_containers_get_the_values_of_secrets() {
     api::ports::Secrets::put(&*secrets, &Caller::system(), "db".parse().expect("a name"), value).await.expect("it is set");
     let planner = Planner::new(Inherited::default(), &core.config.data_dir, Path::new("/opt/pilothouse"));
     let planner = planner.with_secrets(secrets::Vault::of(&core));
-    let image = Source::Image { image: "web:1".into(), container_port: None, options: Box::default() };
+    let image = Source::Image { image: "web:1".into(), container_port: None, options: Box::default(), registry: None };
     let command = Source::Command { command: vec!["true".into()], working_dir: test.folder().display().to_string() };
     let reserved = BTreeMap::new();
     for source in [image, command] {

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::context::Context;
 use super::make::{Image, find};
-use super::pull::Layers;
+use super::registry::Layers;
 use super::seen::{CONTEXT_LABEL, OWN_LABEL};
 use super::words;
 use crate::services::blocking;
