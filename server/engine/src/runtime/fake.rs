@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use api::{Result, RuntimeKind, ServiceId};
+use api::{ImagePush, ReleaseId, Result, RuntimeKind, ServiceId};
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use super::{
-    Capabilities, Connection, Ended, Found, HandOver, HandedOver, HandedSocket, Launch, Observation, ProcessLaunch, Runtime, Stats, Wiring,
+    Capabilities, Connection, Ended, Found, HandOver, HandedOver, HandedSocket, Launch, NewContainer, Observation, ProcessLaunch, Runtime,
+    Stats, Tell, Wiring,
 };
 use crate::Clock;
 
@@ -36,6 +37,7 @@ struct State {
     refuses_stops: bool,
     holds_handovers: bool,
     sockets: HashMap<ServiceId, HandedSocket>,
+    pushed: Vec<String>,
 }
 
 impl FakeRuntime {
@@ -53,6 +55,11 @@ impl FakeRuntime {
     /// Every launch of a service as a process, oldest first.
     pub fn launches(&self, id: ServiceId) -> Vec<ProcessLaunch> {
         self.lock().launches.get(&id).cloned().unwrap_or_default()
+    }
+
+    /// The names that images were pushed to, oldest first.
+    pub fn pushed(&self) -> Vec<String> {
+        self.lock().pushed.clone()
     }
 
     /// Says what a service is doing, as if it had changed by itself.
@@ -143,6 +150,16 @@ impl Runtime for FakeRuntime {
 
     async fn probe(&self) -> Result<String> {
         Ok("a fake, for tests".into())
+    }
+
+    async fn release_image(&self, _id: ServiceId, new: &NewContainer, release: ReleaseId, _tell: &Tell) -> Result<Option<String>> {
+        let id = format!("sha256:{:0>64}", release.0.simple());
+        Ok((self.kind == RuntimeKind::Docker).then(|| if new.build.is_some() { id } else { new.image.clone() }))
+    }
+
+    async fn push_image(&self, _id: ServiceId, release: ReleaseId, push: &ImagePush, tag: &str, _tell: &Tell) -> Result<Option<String>> {
+        self.lock().pushed.push(format!("{}:{tag}", push.image));
+        Ok(Some(format!("{}@sha256:{:1>64}", push.image, release.0.simple())))
     }
 
     async fn start(&self, id: ServiceId, launch: Launch) -> Result<()> {

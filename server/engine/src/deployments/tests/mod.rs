@@ -3,6 +3,7 @@
 mod environments;
 mod fate;
 mod git;
+mod pushed;
 mod rules;
 mod whole;
 

@@ -113,6 +113,8 @@ pub fn is_lasting(said: &str) -> bool {
         "no space left",
         "certificate",
         "http response to https",
+        // As of a full disk: Docker has tried that again and again by itself.
+        "500 internal server error",
     ];
     is_refused(&said) || lasting.iter().any(|words| said.contains(words))
 }
@@ -263,6 +265,8 @@ mod tests {
         for said in ["dial tcp 127.0.0.1:1: connect: connection refused", "received unexpected HTTP status: 503 Service Unavailable"] {
             assert!(!is_lasting(said), "{said}");
         }
-        assert!(is_lasting("its registry hasn't moved for 120 s"));
+        assert!(
+            is_lasting("its registry hasn't moved for 120 s") && is_lasting("received unexpected HTTP status: 500 Internal Server Error")
+        );
     }
 }
