@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Detail, SecretName, Source};
+use crate::{DEVELOPMENT, Detail, SecretName, Source};
 
 /// The most characters of the name of an image without tag.
 const LONG: usize = 255;
@@ -65,14 +65,14 @@ impl ImagePush {
         image.into_iter().chain(self.registry.iter().flat_map(|account| account.faults(&format!("{at}/registry")))).collect()
     }
 
-    /// The tag of a release.
-    pub fn tag(release: u64) -> String {
-        format!("r{release}")
+    /// The tag of a release of a service in an environment: `r12` in development, `staging-r12` in `staging`.
+    pub fn tag(environment: &str, release: u64) -> String {
+        if environment == DEVELOPMENT { format!("r{release}") } else { format!("{environment}-r{release}") }
     }
 
     /// The name of a release in the registry: `registry.example/shop/orders:r12`.
-    pub fn named(&self, release: u64) -> String {
-        format!("{}:{}", self.image, Self::tag(release))
+    pub fn named(&self, environment: &str, release: u64) -> String {
+        format!("{}:{}", self.image, Self::tag(environment, release))
     }
 }
 
@@ -91,6 +91,16 @@ impl Source {
             Source::Image { registry, .. } => registry.as_deref(),
             _ => self.push()?.registry.as_ref(),
         }
+    }
+
+    /// Who pulls an image that its release has. A secret is for one registry, and a release that was taken along from another environment may be of
+    /// another one: nobody in particular then.
+    pub fn registry_for(&self, image: &str) -> Option<&RegistryAccount> {
+        let own = match self {
+            Source::Image { image, .. } => image,
+            _ => &self.push()?.image,
+        };
+        self.registry().filter(|_| registry_of(own) == registry_of(image))
     }
 
     /// The registry that something of Pilothouse's is sent to, an image or the value of a secret, and what: who may choose that may see it.
@@ -218,7 +228,14 @@ mod tests {
         let wrong = ImagePush { image: "A".into(), registry: Some(RegistryAccount { user: "a:b".into(), secret: String::new() }) };
         let fields: Vec<_> = wrong.faults("/source/build/push").into_iter().map(|fault| fault.field).collect();
         assert_eq!(fields, ["image", "registry/user", "registry/secret"].map(|field| format!("/source/build/push/{field}")));
-        assert_eq!(ImagePush { image: "r.example/a".into(), registry: None }.named(12), "r.example/a:r12");
+        assert_eq!(ImagePush { image: "r.example/a".into(), registry: None }.named("staging", 12), "r.example/a:staging-r12");
+        let account = RegistryAccount { user: "shop".into(), secret: "token".into() };
+        let push = ImagePush { image: "r.example/a".into(), registry: Some(account.clone()) };
+        let build = ImageBuild { push: Some(Box::new(push)), ..ImageBuild::default() };
+        let source = Source::Build { build: Box::new(build), container_port: None, options: Box::default() };
+        assert_eq!(source.registry_for("r.example/a@sha256:1"), Some(&account));
+        assert_eq!(source.registry_for("evil.example/a@sha256:1"), None);
+        assert_eq!(source.registry_for("sha256:1"), None);
     }
 
     #[test]

@@ -59,13 +59,16 @@ impl Manager {
         if !new.resources.is_empty() {
             spec.limits = new.resources;
         }
-        self.services.may_release(caller, &spec, &row.spec).await?;
-        let configuration = self.configurations.released(id, &new.configuration.values).await?;
-        self.configurations.may_release(caller, id, &configuration).await?;
         let artifact = match new.release_id {
             Some(release) => self.promoted(caller, id, &spec, release).await?.artifact,
             None => Artifact::Command,
         };
+        if let (Source::Image { .. }, Artifact::Image { image, .. }) = (&spec.source, &artifact) {
+            spec.source = spec.source.with_image(image).map_err(|why| Error::invalid("/release_id", why))?;
+        }
+        self.services.may_release(caller, &spec, &row.spec).await?;
+        let configuration = self.configurations.released(id, &new.configuration.values).await?;
+        self.configurations.may_release(caller, id, &configuration).await?;
         let content = Content { spec, of_files: BTreeMap::new(), configuration, artifact, folder: None };
         Ok(Drawn { row, strategy, content })
     }

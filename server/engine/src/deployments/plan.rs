@@ -59,7 +59,7 @@ impl Manager {
                 steps.push(format!("build the image of {} and pin it", build.origin()));
                 if let Some(push) = &build.push {
                     let newest = release_list(&mut self.core.store.main.read().await?, id).await?.first().map_or(0, |row| row.number);
-                    let named = push.named(newest + 1);
+                    let named = push.named(content.spec.in_environment(), newest + 1);
                     steps.push(match &push.registry {
                         Some(account) => format!("push it to {named} as {}", account.user),
                         None => format!("push it to {named}"),

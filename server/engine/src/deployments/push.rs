@@ -24,9 +24,13 @@ impl Manager {
         if record.shown.kind == DeploymentKind::Rollback {
             return Ok(Done::skipped("nothing to push: the release was made before"));
         }
+        if record.order.new.release_id.is_some() && matches!(&content.artifact, Artifact::Image { digest, .. } if digest.contains('@')) {
+            return Ok(Done::skipped("nothing to push: the release that was taken along is in its registry"));
+        }
         let number = self.number(&record).await?.ok_or_else(api::Error::internal)?;
+        let environment = content.spec.in_environment().to_owned();
         let tell = live.tell(&self.core, Stage::Push);
-        let pushed = self.runtimes.push_image(id, release, &push, &ImagePush::tag(number), &tell).await;
+        let pushed = self.runtimes.push_image(id, release, &push, &ImagePush::tag(&environment, number), &tell).await;
         let pushed = pushed.map_err(|error| match error.code {
             ErrorCode::ServiceFailed => registry_failure(&content.spec.source, error.message).into(),
             _ => Stop::from(error),
@@ -42,15 +46,18 @@ impl Manager {
             })
         });
         self.save(live, move |record| record.order.content = Some(content), Vec::new(), Some(also)).await?;
-        Ok(Done::with(format!("the image is {} in its registry, which is {pinned}", push.named(number))))
+        Ok(Done::with(format!("the image is {} in its registry, which is {pinned}", push.named(&environment, number))))
     }
 
     /// Takes the name that a push has given an image off it again. What was pushed stays in the registry.
     pub(super) async fn forget_pushed(&self, record: &Record) {
-        let push = record.order.content.as_ref().and_then(|content| content.spec.source.push());
-        let Some(push) = push else { return };
+        let Some(spec) = record.order.content.as_ref().map(|content| &content.spec) else { return };
+        let Some(push) = spec.source.push() else { return };
         match self.number(record).await {
-            Ok(Some(number)) => self.runtimes.forget_pushed(record.shown.service_id, record.order.release, &push.named(number)).await,
+            Ok(Some(number)) => {
+                let named = push.named(spec.in_environment(), number);
+                self.runtimes.forget_pushed(record.shown.service_id, record.order.release, &named).await;
+            }
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, release = %record.order.release, "pushed_name_not_removed"),
         }

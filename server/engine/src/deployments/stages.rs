@@ -118,8 +118,8 @@ impl Manager {
         let mut note = "settings and configuration are written down".to_owned();
         if let Some(release) = new.release_id {
             let from = self.release_is_kept(release).await?;
-            if let (Source::Image { image, .. }, Artifact::Image { image: name, .. }) = (&mut spec.source, &from.artifact) {
-                image.clone_from(name);
+            if let (Source::Image { .. }, Artifact::Image { image, .. }) = (&spec.source, &from.artifact) {
+                spec.source = super::ask::with_image(&spec.source, image)?;
             }
             if matches!(from.artifact, Artifact::Files { .. }) {
                 folder = Some(self.versions(id, Self::user(&spec)?.as_ref()).await?.join(record.order.release.to_string()));
@@ -226,7 +226,7 @@ impl Manager {
         let done = match (&content.artifact, &content.spec.source) {
             (Artifact::Files { .. }, _) => self.unpack(live, &content).await?,
             (Artifact::Image { digest, .. }, Source::Image { .. } | Source::Build { .. }) => {
-                let (registry, digest) = (content.spec.source.registry().cloned(), digest.clone());
+                let (registry, digest) = (content.spec.source.registry_for(digest).cloned(), digest.clone());
                 let image = NewContainer { image: digest.clone(), registry, ..NewContainer::default() };
                 let tell = live.tell(&self.core, Stage::Build);
                 let here = self.runtimes.release_image(id, &image, release, &tell).await;

@@ -71,7 +71,7 @@ impl Services {
             return Err(taken(&name));
         }
         let spec = ServiceSpec {
-            source: self.source_in(&root.spec.source, new),
+            source: self.source_in(&root.spec.source, new)?,
             port: new.port,
             environment: Default::default(),
             environment_files: Vec::new(),
@@ -167,7 +167,7 @@ impl Services {
 
     /// Where the code comes from there. What a container shares with others by name, it shares with those of its environment; its further ports are
     /// assigned by Docker, because those of development have theirs.
-    fn source_in(&self, source: &Source, new: &NewTarget) -> Source {
+    fn source_in(&self, source: &Source, new: &NewTarget) -> Result<Source> {
         let mut source = match &new.reference {
             Some(reference) => match source.repository() {
                 Some(repository) => {
@@ -178,8 +178,8 @@ impl Services {
             },
             None => source.clone(),
         };
-        if let (Source::Image { image, .. }, Some(other)) = (&mut source, &new.image) {
-            *image = other.trim().to_owned();
+        if let Some(other) = &new.image {
+            source = source.with_image(other.trim()).map_err(|why| Error::invalid("/image", why))?;
         }
         if let Source::Image { options, .. } | Source::Build { options, .. } = &mut source {
             let ContainerOptions { ports, volumes, network, .. } = &mut **options;
@@ -189,7 +189,7 @@ impl Services {
                 network.name = named(&network.name, &new.environment);
             }
         }
-        source
+        Ok(source)
     }
 }
 

@@ -264,7 +264,7 @@ on_each_store! {
             network: Some(api::NetworkPlace { name: "shop".into(), aliases: vec!["web".into()] }),
             ..ContainerOptions::default()
         };
-        let source = Source::Image { image: "shop:1".into(), container_port: Some(80), options: Box::new(options) };
+        let source = Source::Image { image: "shop:1".into(), container_port: Some(80), options: Box::new(options), registry: None };
         let new = NewService { source, ..command("web", yard.source()) };
         let web = yard.life.services.create(&yard.life.admin, new).await.expect("it is made").service.id;
         let wanted = NewTarget { image: Some("shop:2".into()), ..target("staging", &[]) };

@@ -112,14 +112,14 @@ impl Planner {
             source @ Source::Image { image, container_port, options, .. } => {
                 let pinned = plan.pinned.filter(|pinned| pinned.image.is_some());
                 let image = pinned.and_then(|pinned| pinned.image.as_ref()).unwrap_or(image).clone();
-                let (registry, release) = (source.registry().cloned(), pinned.map(|pinned| pinned.release));
+                let (registry, release) = (source.registry_for(&image).cloned(), pinned.map(|pinned| pinned.release));
                 let container = NewContainer { image, registry, release, ..NewContainer::default() };
                 return self.container(&plan, container, *container_port, options).await;
             }
             source @ Source::Build { build, container_port, options } => {
                 let container = match plan.pinned.and_then(|pinned| Some((pinned.image.clone()?, pinned.release))) {
                     Some((image, release)) => {
-                        let (registry, release) = (source.registry().cloned(), Some(release));
+                        let (registry, release) = (source.registry_for(&image).cloned(), Some(release));
                         NewContainer { image, registry, release, ..NewContainer::default() }
                     }
                     None => match &build.repository {
