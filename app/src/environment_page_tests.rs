@@ -41,7 +41,7 @@ async fn what_runs_where_is_a_table_with_the_ways_on() {
             ">production</th>",
             "Release 3",
             "Release 2",
-            "another one than before it",
+            "not what development runs",
             "held",
             "/services/00000000-0000-0000-0000-000000000009/deployments\"",
             &format!("/services/{ONE}/deployments/set-up?environment=production"),

@@ -105,7 +105,7 @@ test('an environment is made, a service is set up and deployed there, and a rele
     expect(await said(pilothouse, 'placed-qa')).toBe('two there');
 
     await open(page, TABLE);
-    await expect(row(page, 'placed')).toContainText('the same as before it');
+    await expect(row(page, 'placed')).toContainText('the same as development');
     expect(await violations(page)).toEqual([]);
     await expect(page.getByText('Remove it…')).toHaveCount(0);
   });

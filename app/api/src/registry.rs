@@ -174,7 +174,7 @@ fn is_pushable(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{ImagePush, RegistryAccount, image_repository, registry_of};
-    use crate::Source;
+    use crate::{ImageBuild, Source};
 
     fn account() -> RegistryAccount {
         RegistryAccount { user: "shop".into(), secret: "registry.token".into() }

@@ -96,8 +96,9 @@ fn table(environments: &[Environment], items: Vec<ServicePlaces>) -> Erased {
 }
 
 fn row(environments: &[String], item: ServicePlaces, may: bool) -> Erased {
+    let mut before = None;
     let cells = environments.iter().map(|environment| match item.at(environment) {
-        Some(place) => view! { <td>{place_view(place)}</td> }.erase(),
+        Some(place) => view! { <td>{place_view(place, before.replace(environment.as_str()))}</td> }.erase(),
         None if may && item.obstacle.is_none() && environment != api::DEVELOPMENT => {
             let of = format!(" {} in {environment}", item.name);
             view! { <td><a href=path::set_up(item.service_id, environment)>"Set up"<span class="visually-hidden">{of}</span></a></td> }
@@ -109,19 +110,18 @@ fn row(environments: &[String], item: ServicePlaces, may: bool) -> Erased {
     view! { <tr><th scope="row"><a href=path::deployments_of(item.service_id)>{item.name.clone()}</a></th>{cells}</tr> }.erase()
 }
 
-/// What a service is doing in an environment, and with which release.
-pub fn place_view(place: &Place) -> Erased {
+/// What a service is doing in an environment, with which release, and whether that is what runs in the environment before it.
+pub fn place_view(place: &Place, before: Option<&str>) -> Erased {
     let Place { environment, service_id, name, status, health_status, release, is_held, is_same } = place.clone();
     let of = format!(" of {name} in {environment}");
     let what = release.as_ref().map_or_else(|| "Not deployed".to_owned(), |release| format!("Release {}", release.number));
     let short = release.and_then(|release| release.artifact.short().map(|digest| view! { " "<code>{digest.to_owned()}</code> }.erase()));
     let health = (health_status == Health::Unhealthy).then(|| view! { " "<HealthMark health=health_status /> }.erase());
     let held = is_held.then(|| view! { " "<span class="badge">"held"</span> }.erase());
-    let same = match is_same {
-        Some(true) => Some("the same as before it"),
-        Some(false) => Some("another one than before it"),
-        None => None,
-    };
+    let same = is_same.zip(before).map(|(is_same, before)| match is_same {
+        true => format!("the same as {before}"),
+        false => format!("not what {before} runs"),
+    });
     let same = same.map(|words| view! { <div class="panel-note">{words}</div> }.erase());
     view! {
         <div><a href=path::deployments_of(service_id)>{what}<span class="visually-hidden">{of}</span></a>{short}{held}</div>

@@ -52,7 +52,7 @@ fn item(id: ServiceId, place: &Place, before: Option<&Place>, may: bool) -> Eras
         view! { <p><a href=href>{format!("Take release {} of {} to {}…", release.number, before.environment, place.environment)}</a></p> }
             .erase()
     });
-    view! { <div class="fact"><dt>{place.environment.clone()}{this}</dt><dd>{place_view(place)}{promote}</dd></div> }.erase()
+    view! { <div class="fact"><dt>{place.environment.clone()}{this}</dt><dd>{place_view(place, before.map(|before| before.environment.as_str()))}{promote}</dd></div> }.erase()
 }
 
 /// What a deployment can be made of: what the source is now, or what runs in another environment. Nothing where there is no other.

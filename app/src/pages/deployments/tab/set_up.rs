@@ -90,8 +90,8 @@ fn form(id: ServiceId, source: &Source, row: ServicePlaces, free: Vec<Environmen
     view! {
         <section class="panel" aria-labelledby="set-up-title">
             <header class="panel-head"><h2 class="panel-title" id="set-up-title">{title}</h2></header>
+            <p class="panel-empty">"That makes a service of its own, with these settings and this configuration but for what is said here. Data, volumes and releases are its own. It is at rest until it is deployed; all else can be changed in its settings."</p>
             <LiveForm action="/rpc/set_up_service" plain=here refused is_wide=true>
-                <p>"That makes a service of its own, with these settings and this configuration but for what is said here. Data, volumes and releases are its own. It is at rest until it is deployed; all else can be changed in its settings."</p>
                 <input type="hidden" name="id" value=id.to_string() />
                 <div class="field">
                     <label for="form[environment]">"Environment"</label>
