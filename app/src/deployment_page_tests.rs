@@ -3,7 +3,7 @@
 use api::{DeploymentLine, DeploymentStatus, Hold, Releases, Role, Source, Stage};
 
 use crate::fake::{Fake, NOW, deployment, release, service};
-use crate::page_tests::{call, get, get_with, post, post_as};
+use crate::page_tests::{call, get, get_with, has, has_not, post, post_as};
 use crate::rpc::{PostedDeployment, TriedDeployment};
 
 const ONE: &str = "00000000-0000-0000-0000-000000000001";
@@ -41,19 +41,6 @@ fn held() -> Fake {
 
 async fn page(fake: Fake, role: Role, path: &str) -> String {
     get(fake, Some(role), path).await.text.replace("<!>", "")
-}
-
-fn has(page: &str, texts: &[&str]) {
-    for text in texts {
-        assert!(page.contains(text), "{text} is missing: {page}");
-    }
-    assert!(!page.contains(" style="), "{page}");
-}
-
-fn has_not(page: &str, texts: &[&str]) {
-    for text in texts {
-        assert!(!page.contains(text), "{text} is there: {page}");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

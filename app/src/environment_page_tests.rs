@@ -3,7 +3,7 @@
 use api::Role;
 
 use crate::fake::{Fake, service};
-use crate::page_tests::{get, get_with, post};
+use crate::page_tests::{get, get_with, has, has_not, post};
 use crate::rpc::{PostedTarget, TriedTarget};
 
 const ONE: &str = "00000000-0000-0000-0000-000000000001";
@@ -14,19 +14,6 @@ fn some() -> Fake {
 
 async fn page(fake: Fake, role: Role, path: &str) -> String {
     get(fake, Some(role), path).await.text.replace("<!>", "")
-}
-
-fn has(page: &str, texts: &[&str]) {
-    for text in texts {
-        assert!(page.contains(text), "{text} is missing: {page}");
-    }
-    assert!(!page.contains(" style="), "{page}");
-}
-
-fn has_not(page: &str, texts: &[&str]) {
-    for text in texts {
-        assert!(!page.contains(text), "{text} is there: {page}");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -63,6 +63,21 @@ pub(crate) async fn post_as(fake: Fake, role: Option<Role>, path: &str, form: &s
 }
 
 /// Calls a server function that only reads, as the page does once it is alive.
+/// Fails unless all of these are in the page, and no style in its markup.
+pub(crate) fn has(page: &str, texts: &[&str]) {
+    for text in texts {
+        assert!(page.contains(text), "{text} is missing: {page}");
+    }
+    assert!(!page.contains(" style="), "{page}");
+}
+
+/// Fails when one of these is in the page.
+pub(crate) fn has_not(page: &str, texts: &[&str]) {
+    for text in texts {
+        assert!(!page.contains(text), "{text} is there: {page}");
+    }
+}
+
 pub(crate) async fn call(fake: Fake, role: Option<Role>, path: &str, json: &str) -> Answer {
     let context = fake.context(role);
     let request = Request::post(path).header(header::ACCEPT, "application/json").header(header::CONTENT_TYPE, "application/json");

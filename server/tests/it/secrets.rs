@@ -185,9 +185,12 @@ async fn a_service_gets_the_value_and_nobody_else_reads_it() {
     .await;
     assert_eq!(line, "url is postgres://u:••••••@h");
     assert_eq!(developer.get(&format!("{log}?q=hunter2")).await.json()["items"], json!([]), "it can't be searched for either");
-    let root = pid(&developer, &format!("/api/services/{id}")).await.unwrap();
-    let environment = std::fs::read_to_string(format!("/proc/{root}/environ")).unwrap();
-    assert!(environment.contains(&format!("URL=postgres://u:{VALUE}@h")) && environment.contains("TEXT=${secret:db}"));
+    until("it has the value in its environment", async || {
+        let root = pid(&developer, &format!("/api/services/{id}")).await?;
+        let environment = std::fs::read_to_string(format!("/proc/{root}/environ")).ok()?;
+        (environment.contains(&format!("URL=postgres://u:{VALUE}@h")) && environment.contains("TEXT=${secret:db}")).then_some(())
+    })
+    .await;
 
     assert_eq!(developer.post(&format!("/api/services/{id}/stop"), json!({})).await.status, 202);
     until_status(&developer, &id, "stopped").await;

@@ -1,8 +1,9 @@
 //! What each stage of a deployment does. Each can be done twice.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::{Artifact, Commit, DeploymentKind, ErrorCode, ReleaseId, Repository, Result, Source, Stage};
+use api::{Artifact, Commit, DeploymentKind, ErrorCode, ReleaseId, Repository, Result, ServiceSpec, Source, Stage};
 
 use super::Manager;
 use super::files::{Origin, take, unpack};
@@ -78,6 +79,15 @@ impl Manager {
         Ok(Done::with("all that it needs is there"))
     }
 
+    /// What the files with variables in its folder say. They are of development: what is in another environment was given a configuration of its own.
+    async fn said_in(&self, spec: &ServiceSpec, folder: &str) -> Result<BTreeMap<String, String>, Stop> {
+        if spec.target.is_some() {
+            return Ok(BTreeMap::new());
+        }
+        let user = Self::user(spec)?;
+        Ok(self.services.said_by_files(spec, std::path::Path::new(folder), user.as_ref()).await?)
+    }
+
     /// Fails when a release that shall be deployed elsewhere has gone meanwhile; answers what is in it.
     async fn release_is_kept(&self, release: ReleaseId) -> Result<Content, Stop> {
         let row = release_find(&mut self.core.store.main.read().await?, release).await.map_err(api::Error::from)?;
@@ -124,7 +134,11 @@ impl Manager {
             if matches!(from.artifact, Artifact::Files { .. }) {
                 folder = Some(self.versions(id, Self::user(&spec)?.as_ref()).await?.join(record.order.release.to_string()));
             }
-            let content = Content { spec, of_files: from.of_files, configuration, artifact: from.artifact, folder };
+            let of_files = match &spec.source {
+                Source::Folder { folder } => self.said_in(&spec, folder).await?,
+                _ => from.of_files,
+            };
+            let content = Content { spec, of_files, configuration, artifact: from.artifact, folder };
             self.save(live, move |record| record.order.content = Some(content), Vec::new(), None).await?;
             return Ok(Done::with("it is made of the release; settings and configuration are written down"));
         }
@@ -141,7 +155,10 @@ impl Manager {
             // What Pilothouse has fetched is its own, whoever runs it then.
             let user = Self::user(&spec)?;
             let reader = if origin == Origin::Folder { user.clone() } else { None };
-            of_files = self.services.said_by_files(&spec, &path, reader.as_ref()).await?;
+            of_files = match &spec.source {
+                Source::Folder { folder } => self.said_in(&spec, folder).await?,
+                _ => self.services.said_by_files(&spec, &path, reader.as_ref()).await?,
+            };
             let (archives, left_out) = (self.archives.clone(), spec.environment_files.clone());
             let begun = blocking(move || archives.begin(release)).await?;
             let (written, file) = begun.map_err(|error| Failure::new(format!("its files can't be kept: {error}")))?;

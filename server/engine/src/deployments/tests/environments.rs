@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
 
 use api::ports::{Configurations as _, Deployments as _, Environments as _, Services as _};
 use api::{
@@ -133,6 +132,27 @@ on_each_store! {
         let launch = yard.life.runtime.launches(staging).pop().expect("it was started");
         assert_eq!((launch.environment["API_TOKEN"].as_str(), launch.environment["WORKERS"].as_str()), ("hunter2-secret", "4"));
         assert_ne!(launch.environment["PORT"], "8123");
+        yard.life.end().await;
+    }
+
+    async fn what_files_say_in_development_is_told_nowhere_else(test: TestStore) {
+        let mut test = test;
+        let yard = Yard::begin(&mut test).await;
+        yard.environments(&["staging"]).await;
+        write(&yard.source().join(".env"), "");
+        let staging = yard.set_up_in("staging").await;
+        write(&yard.source().join(".env"), "LATE=only-here\n");
+        assert!(yard.configurations.get(&yard.life.admin, staging).await.expect("it is read").values.get("LATE").is_none());
+        let first = yard.deployed().await.release.expect("a release");
+        for release_id in [None, Some(first.id)] {
+            yard.to("staging", release_id).await;
+            let launch = yard.life.runtime.launches(staging).pop().expect("it was started");
+            assert_eq!(launch.environment.get("LATE"), None);
+        }
+        // What comes back from there finds what is said here.
+        let runs = yard.manager.releases(&yard.life.admin, staging).await.expect("they are listed").items.remove(0);
+        yard.over(yard.deploy(NewDeployment { release_id: Some(runs.id), ..NewDeployment::default() }).await).await;
+        assert_eq!(yard.launched().1.get("LATE").map(String::as_str), Some("only-here"));
         yard.life.end().await;
     }
 
@@ -288,17 +308,7 @@ on_each_store! {
             let release_id = Some(if lives % 2 == 0 { first } else { second });
             yard.manager.faults.lives.store(lives, Ordering::Relaxed);
             let id = yard.deploy(NewDeployment { release_id, ..NewDeployment::default() }).await;
-            let deadline = Instant::now() + Duration::from_secs(30);
-            let is_killed = loop {
-                if tokio::time::timeout(Duration::from_millis(20), yard.manager.faults.died.notified()).await.is_ok() {
-                    break true;
-                }
-                if yard.get(id).await.status.is_over() {
-                    break false;
-                }
-                yard.life.clock.advance(1);
-                assert!(Instant::now() < deadline, "{:?}", yard.get(id).await);
-            };
+            let is_killed = yard.is_killed(id).await;
             yard = yard.again(&test).await;
             let over = yard.over(id).await;
             assert_eq!(over.status, DeploymentStatus::Succeeded, "after {lives} writes: {over:#?}");

@@ -146,17 +146,7 @@ on_each_store! {
             write(&yard.source().join("main.py"), &format!("{MAIN}# {lives}\n"));
             yard.manager.faults.lives.store(lives, Ordering::Relaxed);
             let id = yard.deploy(NewDeployment { watch_seconds: Some(5), ..NewDeployment::default() }).await;
-            let deadline = Instant::now() + Duration::from_secs(30);
-            let is_killed = loop {
-                if tokio::time::timeout(Duration::from_millis(20), yard.manager.faults.died.notified()).await.is_ok() {
-                    break true;
-                }
-                if yard.get(id).await.status.is_over() {
-                    break false;
-                }
-                yard.life.clock.advance(1);
-                assert!(Instant::now() < deadline, "{:?}", yard.get(id).await);
-            };
+            let is_killed = yard.is_killed(id).await;
             yard = yard.again(&test).await;
             let over = yard.over(id).await;
             assert_eq!(over.status, DeploymentStatus::Succeeded, "after {lives} writes: {over:#?}");

@@ -187,6 +187,21 @@ impl Yard {
         }
     }
 
+    /// Waits until Pilothouse is killed in the middle of a deployment, and answers true, or until that is over; time goes by.
+    async fn is_killed(&self, id: DeploymentId) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            if tokio::time::timeout(Duration::from_millis(20), self.manager.faults.died.notified()).await.is_ok() {
+                return true;
+            }
+            if self.get(id).await.status.is_over() {
+                return false;
+            }
+            self.life.clock.advance(1);
+            assert!(Instant::now() < deadline, "{:?}", self.get(id).await);
+        }
+    }
+
     pub async fn over(&self, id: DeploymentId) -> Deployment {
         self.until(id, |deployment| deployment.status.is_over()).await
     }

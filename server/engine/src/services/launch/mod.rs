@@ -205,7 +205,8 @@ impl Planner {
     pub async fn said(&self, spec: &ServiceSpec) -> Result<BTreeMap<String, String>> {
         let user = self.user(spec)?;
         let mut all = BTreeMap::new();
-        if let Some(folder) = spec.source.folder() {
+        // Those files are of development.
+        if let Some(folder) = spec.source.folder().filter(|_| spec.target.is_none()) {
             for name in std::iter::once(".env").chain(spec.environment_files.iter().map(String::as_str)) {
                 all.extend(environment::of_file(Path::new(folder), name, user.as_ref()).await.unwrap_or_default());
             }
