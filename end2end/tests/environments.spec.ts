@@ -108,5 +108,11 @@ test('an environment is made, a service is set up and deployed there, and a rele
     await expect(row(page, 'placed')).toContainText('the same as development');
     expect(await violations(page)).toEqual([]);
     await expect(page.getByText('Remove it…')).toHaveCount(0);
+    // The table is kept up to date, and where one is stays.
+    const link = row(page, 'placed').getByRole('link', { name: 'placed', exact: true });
+    await link.focus();
+    await pilothouse.call('POST', `/api/deploy/services/${id}`, {});
+    await expect(row(page, 'placed')).toContainText('not what development runs', { timeout: WHOLE });
+    await expect(link).toBeFocused();
   });
 });

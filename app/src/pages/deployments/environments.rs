@@ -1,11 +1,14 @@
 //! What runs where: services by environments, and the environments themselves.
 
-use api::{Environment, Health, Permission, Place, Places, PlacesQuery, ServicePlaces};
+use api::{Environment, Health, Permission, Place, Places, PlacesQuery, ServiceId, ServicePlaces, Topic};
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use leptos_router::hooks::use_query_map;
 
 use crate::components::{Empty, Failure, Field, HealthMark, LiveForm, PageHead, Skeleton, StatusMark, Symbol, Takes};
-use crate::erase::{Erase, Erased};
+use crate::erase::{Erase, Erased, shown};
+use crate::live::use_feed;
+use crate::pages::rows::Soon;
 use crate::pages::wait::wait;
 use crate::path;
 use crate::rpc::list_places;
@@ -62,7 +65,12 @@ fn found(places: Places, query: PlacesQuery) -> Erased {
         let href = format!("{}?{q}cursor={}", path::ENVIRONMENTS, path::escape(&cursor));
         view! { <nav class="pager" aria-label="Pages"><a class="button" href=href>"Further services"</a></nav> }.erase()
     });
-    let content = if items.is_empty() { none(&query) } else { table(&environments, items) };
+    let content = if items.is_empty() {
+        none(&query)
+    } else {
+        let environments = environments.iter().map(|one| one.name.clone()).collect();
+        view! { <Table environments items query /> }.erase()
+    };
     view! { {filter} {content} {older} {manage(environments)} }.erase()
 }
 
@@ -77,17 +85,30 @@ fn none(query: &PlacesQuery) -> Erased {
     view! { <Empty symbol=Symbol::Up title text /> }.erase()
 }
 
-fn table(environments: &[Environment], items: Vec<ServicePlaces>) -> Erased {
+/// The table, which is asked for anew when something happens. Each cell changes in place, so that the focus stays where it is.
+#[component]
+fn Table(environments: Vec<String>, items: Vec<ServicePlaces>, query: PlacesQuery) -> impl IntoView {
     let may = expect_context::<Viewer>().may(Permission::ServicesCreate);
-    let heads = environments.iter().map(|one| view! { <th scope="col">{one.name.clone()}</th> }.erase()).collect::<Vec<_>>();
-    let names: Vec<String> = environments.iter().map(|one| one.name.clone()).collect();
-    let rows = items.into_iter().map(|item| row(&names, item, may)).collect::<Vec<_>>();
+    let rows = RwSignal::new(items);
+    let ask = Soon::new(move || {
+        let query = query.clone();
+        spawn_local(async move {
+            // The connection chip says when Pilothouse doesn't answer.
+            let Ok(now) = list_places(query).await else { return };
+            if rows.try_with_untracked(|shown| *shown != now.items) == Some(true) {
+                rows.set(now.items);
+            }
+        });
+    });
+    use_feed(|| Some(Topic::Events), move |_| ask.ask());
+    let heads = environments.iter().map(|name| view! { <th scope="col">{name.clone()}</th> }.erase()).collect::<Vec<_>>();
+    let named = move || rows.with(|rows| rows.iter().map(|row| (row.service_id, row.name.clone())).collect::<Vec<_>>());
     view! {
         <div class="table-frame">
             <div class="table-scroll" tabindex="0" role="region" aria-label="Table of services by environments">
                 <table class="table">
                     <thead><tr><th scope="col">"Service"</th>{heads}</tr></thead>
-                    <tbody>{rows}</tbody>
+                    <tbody><For each=named key=|row| row.clone() let:row>{cells(row.0, &row.1, &environments, rows, may)}</For></tbody>
                 </table>
             </div>
         </div>
@@ -95,19 +116,33 @@ fn table(environments: &[Environment], items: Vec<ServicePlaces>) -> Erased {
     .erase()
 }
 
-fn row(environments: &[String], item: ServicePlaces, may: bool) -> Erased {
-    let mut before = None;
-    let cells = environments.iter().map(|environment| match item.at(environment) {
-        Some(place) => view! { <td>{place_view(place, before.replace(environment.as_str()))}</td> }.erase(),
-        None if may && item.obstacle.is_none() && environment != api::DEVELOPMENT => {
-            let of = format!(" {} in {environment}", item.name);
-            view! { <td><a href=path::set_up(item.service_id, environment)>"Set up"<span class="visually-hidden">{of}</span></a></td> }
-                .erase()
-        }
-        None => view! { <td class="panel-note">"–"</td> }.erase(),
+/// A cell: where the service is and what it is compared with, or whether it can be set up there.
+type Cell = (Option<(Place, Option<String>)>, bool);
+
+fn cells(id: ServiceId, name: &str, environments: &[String], rows: RwSignal<Vec<ServicePlaces>>, may: bool) -> Erased {
+    let cells = environments.iter().map(|environment| {
+        let (environment, name) = (environment.clone(), name.to_owned());
+        let at = environment.clone();
+        let cell = Memo::new(move |_| -> Cell {
+            rows.with(|rows| {
+                let Some(row) = rows.iter().find(|row| row.service_id == id) else { return (None, false) };
+                let place = row.places.iter().position(|place| place.environment == at);
+                let before = place.and_then(|n| n.checked_sub(1)).map(|n| row.places[n].environment.clone());
+                (place.map(|n| (row.places[n].clone(), before)), may && row.obstacle.is_none() && at != api::DEVELOPMENT)
+            })
+        });
+        let content = shown(move || match cell.get() {
+            (Some((place, before)), _) => place_view(&place, before.as_deref()),
+            (None, true) => {
+                let of = format!(" {name} in {environment}");
+                view! { <a href=path::set_up(id, &environment)>"Set up"<span class="visually-hidden">{of}</span></a> }.erase()
+            }
+            (None, false) => view! { <span class="panel-note">"–"</span> }.erase(),
+        });
+        view! { <td>{content}</td> }.erase()
     });
     let cells = cells.collect::<Vec<_>>();
-    view! { <tr><th scope="row"><a href=path::deployments_of(item.service_id)>{item.name.clone()}</a></th>{cells}</tr> }.erase()
+    view! { <tr><th scope="row"><a href=path::deployments_of(id)>{name.to_owned()}</a></th>{cells}</tr> }.erase()
 }
 
 /// What a service is doing in an environment, with which release, and whether that is what runs in the environment before it.
