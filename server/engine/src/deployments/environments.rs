@@ -110,6 +110,7 @@ impl Manager {
     }
 
     async fn set_up_service(&self, caller: &Caller, id: ServiceId, new: NewTarget) -> Result<ServiceDetail> {
+        let root = self.services.root_of(id)?;
         if !new.variables.is_empty() {
             caller.require_on(Permission::ConfigChange, id)?;
         }
@@ -121,7 +122,6 @@ impl Manager {
         if !names.iter().any(|environment| environment.name == new.environment) {
             return Err(self.no_environment("/environment", &new.environment, names.iter().map(|one| one.name.as_str())));
         }
-        let root = self.services.root_of(id)?;
         let row = self.services.drawn_target(caller, root, &new).await?;
         let released = self.configurations.for_target(caller, root, &new.variables).await?;
         let (made, environment) = (row.id, new.environment);

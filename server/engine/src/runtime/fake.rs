@@ -36,6 +36,7 @@ struct State {
     connections: Vec<Connection>,
     refuses_stops: bool,
     holds_handovers: bool,
+    holds_starts: bool,
     sockets: HashMap<ServiceId, HandedSocket>,
     pushed: Vec<String>,
 }
@@ -99,6 +100,11 @@ impl FakeRuntime {
     /// Lets stops fail; what runs goes on running.
     pub fn refuse_stops(&self, refuses: bool) {
         self.lock().refuses_stops = refuses;
+    }
+
+    /// Lets starts wait until this is taken back; they are among the launches.
+    pub fn hold_starts(&self, holds: bool) {
+        self.lock().holds_starts = holds;
     }
 
     /// Lets restarts without a break wait until this is taken back.
@@ -173,6 +179,9 @@ impl Runtime for FakeRuntime {
             }
             state.refusals.get(&id).cloned()
         };
+        while self.lock().holds_starts {
+            tokio::task::yield_now().await;
+        }
         self.set(
             id,
             match refusal {

@@ -31,6 +31,8 @@ pub(super) struct Agent {
     /// What is to be done next; a newer wish takes the place of an older one.
     next: Option<Action>,
     phase: Phase,
+    /// What was seen of the run before, until the runtime has begun the new one.
+    former: Option<Observation>,
 }
 
 /// What an agent is at.
@@ -57,7 +59,7 @@ impl Services {
             return;
         }
         let Some(services) = self.me.upgrade() else { return };
-        agents.insert(id, Agent { next: Some(action), phase: Phase::Planning });
+        agents.insert(id, Agent { next: Some(action), phase: Phase::Planning, former: None });
         let shutdown = self.core.shutdown.clone();
         self.core.tasks.spawn(async move { shutdown.run_until_cancelled(services.act(id)).await });
     }
@@ -309,9 +311,22 @@ impl Services {
         if let Ok(row) = self.row(id) {
             self.core.catalog.update(id, |entry| entry::refresh(entry, &row));
         }
+        self.set_former(id, self.runtimes.observe(id).await.ok());
         self.enter(id, Phase::Launched);
-        self.runtimes.start(id, planned.launch).await?;
-        Ok(true)
+        let begun = self.runtimes.start(id, planned.launch).await;
+        self.set_former(id, None);
+        begun.map(|()| true)
+    }
+
+    fn set_former(&self, id: ServiceId, former: Option<Observation>) {
+        if let Some(agent) = lock(&self.agents).get_mut(&id) {
+            agent.former = former;
+        }
+    }
+
+    /// Whether that was seen of the run before, while the new one isn't begun: how the old one has ended is often told late.
+    fn is_former(&self, id: ServiceId, seen: &Observation) -> bool {
+        lock(&self.agents).get(&id).is_some_and(|agent| agent.former.as_ref() == Some(seen))
     }
 
     /// Ends what runs. Answers whether nothing of it is left. `said` goes into what is recorded of it.
@@ -377,7 +392,7 @@ impl Services {
         }
         let desired = if phase.is_none() { self.follow_others(&before, &seen).await } else { before.service.desired };
         match seen {
-            _ if matches!(phase, Some(Phase::Planning | Phase::Stopping)) => {}
+            _ if matches!(phase, Some(Phase::Planning | Phase::Stopping)) || self.is_former(id, &seen) => {}
             // What comes then is up to who has asked for the new copy.
             Observation::Ended(_) | Observation::Absent if phase == Some(Phase::HandingOver) => {}
             Observation::Unknown(why) => {

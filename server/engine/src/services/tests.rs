@@ -199,6 +199,30 @@ on_each_store! {
         life.end().await;
     }
 
+    async fn the_end_of_the_run_before_is_no_failure_of_the_next_however_late_it_is_told(test: TestStore) {
+        let mut test = test;
+        let life = Life::begin(&mut test, &[("orders/main.py", MAIN)]).await;
+        let id = life.running("orders").await;
+        life.clock.advance(5);
+        life.runtime.hold_starts(true);
+        life.services.restart(&life.admin, id).await.expect("it is restarted");
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while life.runtime.launches(id).len() < 2 {
+            assert!(Instant::now() < deadline, "it is not launched again");
+            tokio::task::yield_now().await;
+        }
+        let ended = life.runtime.observe(id).await.expect("it is seen");
+        assert!(matches!(ended, Observation::Ended(_)), "{ended:?}");
+        life.services.show(id, ended).await;
+        assert_eq!(life.named("orders").await.status, Status::Starting);
+        life.runtime.hold_starts(false);
+        life.until(id, Status::Running).await;
+        use EventKind::*;
+        let expected = [ServiceDiscovered, ServiceStartAsked, ServiceStarted, ServiceRestartAsked, ServiceStarted];
+        assert_eq!(life.events(id, ServiceStarted).await, expected);
+        life.end().await;
+    }
+
     async fn a_crash_is_an_error_with_its_cause_lines_and_event(test: TestStore) {
         let mut test = test;
         let life = Life::begin(&mut test, &[("orders/main.py", MAIN)]).await;
