@@ -209,6 +209,18 @@ impl Source {
         self
     }
 
+    /// The same with another branch, tag or commit of its repository. Fails with why when it is of none.
+    ///
+    /// # Errors
+    /// With a sentence.
+    pub fn with_reference(&self, reference: &str) -> Result<Self, String> {
+        let Some(repository) = self.repository() else {
+            return Err("only a service that is made of a Git repository has branches, tags and commits".into());
+        };
+        let other = Repository { reference: Some(reference.to_owned()), ..repository.clone() };
+        Ok(self.clone().with_repository(other))
+    }
+
     /// Whether its services can be set up in further environments.
     pub const fn can_have_environments(&self) -> Result<(), Blocked> {
         match self {

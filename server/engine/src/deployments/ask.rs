@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use api::{
     Artifact, Caller, Deployment, DeploymentAccepted, DeploymentId, DeploymentKind, DeploymentStatus, Error, EventKind, Hold,
-    NewDeployment, NewRollback, Permission, Queueing, ReleaseId, Repository, Result, RuntimeKind, ServiceId, ServiceSpec, Source, Stage,
-    StageStatus, Strategy,
+    NewDeployment, NewRollback, Permission, Queueing, ReleaseId, Result, RuntimeKind, ServiceId, ServiceSpec, Source, Stage, StageStatus,
+    Strategy,
 };
 
 use super::kept::{Content, Order, Record, content};
@@ -349,12 +349,7 @@ pub(super) fn with_image(source: &Source, image: &str) -> Result<Source> {
 
 /// That source with another branch, tag or commit.
 pub(super) fn with_reference(source: &Source, reference: &str) -> Result<Source> {
-    let Some(repository) = source.repository() else {
-        let message = "only a service that is made of a Git repository has branches, tags and commits";
-        return Err(Error::invalid("/configuration/reference", message));
-    };
-    let other = Repository { reference: Some(reference.trim().to_owned()), ..repository.clone() };
-    Ok(source.clone().with_repository(other))
+    source.with_reference(reference.trim()).map_err(|why| Error::invalid("/configuration/reference", why))
 }
 
 /// Why a service that is held can't be deployed.

@@ -136,7 +136,7 @@ impl Manager {
             Ok::<_, Error>(())
         };
         if let Err(error) = rest.await {
-            self.services.drop_target(made).await;
+            self.services.drop_target(made, &error.message).await;
             return Err(error);
         }
         Ok(detail)

@@ -17,23 +17,9 @@ impl Services {
         let mut spec = ServiceSpec::new(Source::Demonstration { demonstration: true });
         spec.health.path = Some("/health".into());
         let row = ServiceRow {
-            id: ServiceId(self.core.clock.new_uuid()),
-            name: "demo".into(),
             description: Some("A small real service that Pilothouse brings along, so that a first look shows life".into()),
-            folder: None,
-            is_discovered: false,
-            is_missing: false,
-            is_deleted: false,
-            deletion: None,
-            spec,
-            found: None,
             desired: Desired::Running,
-            desired_at: now,
-            port: None,
-            boot_id: None,
-            last_exit: None,
-            created_at: now,
-            last_updated: now,
+            ..ServiceRow::new(ServiceId(self.core.clock.new_uuid()), "demo".into(), spec, now)
         };
         let event = NewEvent::new(EventKind::ServiceCreated, "demo was made, because there was no service").on(row.id, "demo");
         let put = row.clone();

@@ -131,24 +131,12 @@ impl Services {
                     let id = ServiceId(self.core.clock.new_uuid());
                     let text = format!("{name} was found in '{folder}'");
                     changes.events.push(event(EventKind::ServiceDiscovered, text, id, &name));
+                    let spec = ServiceSpec::new(Source::Folder { folder: folder.to_owned() });
                     changes.added.push(ServiceRow {
-                        id,
-                        name,
-                        description: None,
                         folder: Some(folder.to_owned()),
                         is_discovered: true,
-                        is_missing: false,
-                        is_deleted: false,
-                        deletion: None,
-                        spec: ServiceSpec::new(Source::Folder { folder: folder.to_owned() }),
                         found: Some(found.clone()),
-                        desired: Desired::Stopped,
-                        desired_at: now,
-                        port: None,
-                        boot_id: None,
-                        last_exit: None,
-                        created_at: now,
-                        last_updated: now,
+                        ..ServiceRow::new(id, name, spec, now)
                     });
                 }
             }

@@ -1,14 +1,14 @@
 //! Services that are others in an environment: rows of their own, each with the service that it is and the environment.
 
 use api::{
-    Caller, ContainerOptions, Desired, Detail, Error, EventKind, NewTarget, Result, Service, ServiceDetail, ServiceId, ServiceSpec, Source,
-    Target, is_image_name, is_reference,
+    Caller, ContainerOptions, Detail, Error, EventKind, NewTarget, Result, Service, ServiceDetail, ServiceId, ServiceSpec, Source, Target,
+    is_image_name, is_reference,
 };
 
 use super::validate::Faults;
 use super::{Services, entry, lock, taken};
 use crate::events::NewEvent;
-use crate::store::services::ServiceRow;
+use crate::store::services::{ServiceRow, service_delete};
 
 /// The most characters of the name of a service, a volume or a network.
 const NAME: usize = 63;
@@ -60,7 +60,7 @@ impl Services {
             return Err(Error::conflict(format!("'{}' is in {environment} already: it is '{}' there", root.name, there.name)));
         }
         let name = new.name.clone().unwrap_or_else(|| named(&root.name, &environment));
-        let mut faults = Faults::of(self.faults(new, &root.spec.source));
+        let mut faults = Faults::of(self.faults(new));
         faults.name(&name);
         faults.check("/port", new.port != Some(0), "a port is 1 to 65535; leave it out to let Pilothouse choose");
         if let Some(limits) = &new.limits {
@@ -84,27 +84,9 @@ impl Services {
         self.may_run(caller, &spec, Some(&root.spec))?;
         self.may_run_from(caller, &spec, Some(&root.spec)).await?;
         self.ports_are_free(None, &spec)?;
-        let now = self.core.clock.now();
-        Ok(ServiceRow {
-            id: ServiceId(self.core.clock.new_uuid()),
-            name,
-            description: root.description,
-            // It isn't found by its folder: that is the one of development.
-            folder: None,
-            is_discovered: false,
-            is_missing: false,
-            is_deleted: false,
-            deletion: None,
-            spec,
-            found: None,
-            desired: Desired::Stopped,
-            desired_at: now,
-            port: None,
-            boot_id: None,
-            last_exit: None,
-            created_at: now,
-            last_updated: now,
-        })
+        let (id, now) = (ServiceId(self.core.clock.new_uuid()), self.core.clock.now());
+        // It isn't found by its folder: that is the one of development.
+        Ok(ServiceRow { description: root.description, ..ServiceRow::new(id, name, spec, now) })
     }
 
     /// Keeps a service that was drawn up for an environment.
@@ -126,10 +108,18 @@ impl Services {
         Ok(detail)
     }
 
-    /// Removes what couldn't be set up whole.
-    pub(crate) async fn drop_target(&self, id: ServiceId) {
+    /// Removes what couldn't be set up whole, and says why.
+    pub(crate) async fn drop_target(&self, id: ServiceId, why: &str) {
         self.core.catalog.remove(id);
-        let write = self.core.store.main.write(move |db| Box::pin(crate::store::services::service_delete(db, id)));
+        let name = self.row(id).map(|row| row.name).unwrap_or_default();
+        let event = NewEvent::new(EventKind::ServicePurged, format!("{name} couldn't be set up whole, and was removed: {why}"));
+        let event = event.on(id, name);
+        let write = self.core.events.write(move |db| {
+            Box::pin(async move {
+                service_delete(db, id).await?;
+                Ok(((), vec![event]))
+            })
+        });
         if let Err(error) = write.await {
             tracing::error!(%error, service = %id, "target_not_removed");
         }
@@ -146,7 +136,7 @@ impl Services {
         lock(&self.rows).values().filter(|row| !row.is_deleted).cloned().collect()
     }
 
-    fn faults(&self, new: &NewTarget, source: &Source) -> Vec<Detail> {
+    fn faults(&self, new: &NewTarget) -> Vec<Detail> {
         let mut faults = Vec::new();
         let mut check = |field: &str, is_right: bool, message: &str| {
             if !is_right {
@@ -155,29 +145,19 @@ impl Services {
         };
         let image = new.image.as_deref().map(str::trim);
         check("/image", image.is_none_or(is_image_name), "an image is a name as docker run takes it, like nginx:1.27");
-        let has_image = image.is_none() || matches!(source, Source::Image { .. });
-        check("/image", has_image, "only a service that is made of an image can be given another one");
         let reference = new.reference.as_deref().map(str::trim);
         let named = "a branch or a tag is named as Git names it, and a commit by all of its 40 digits";
         check("/reference", reference.is_none_or(is_reference), named);
-        let has_reference = reference.is_none() || source.repository().is_some();
-        check("/reference", has_reference, "only a service that is made of a Git repository has branches, tags and commits");
         faults
     }
 
     /// Where the code comes from there. What a container shares with others by name, it shares with those of its environment; its further ports are
     /// assigned by Docker, because those of development have theirs.
     fn source_in(&self, source: &Source, new: &NewTarget) -> Result<Source> {
-        let mut source = match &new.reference {
-            Some(reference) => match source.repository() {
-                Some(repository) => {
-                    let other = api::Repository { reference: Some(reference.trim().to_owned()), ..repository.clone() };
-                    source.clone().with_repository(other)
-                }
-                None => source.clone(),
-            },
-            None => source.clone(),
-        };
+        let mut source = source.clone();
+        if let Some(reference) = &new.reference {
+            source = source.with_reference(reference.trim()).map_err(|why| Error::invalid("/reference", why))?;
+        }
         if let Some(other) = &new.image {
             source = source.with_image(other.trim()).map_err(|why| Error::invalid("/image", why))?;
         }

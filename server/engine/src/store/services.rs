@@ -47,6 +47,31 @@ pub struct ServiceRow {
     pub last_updated: Timestamp,
 }
 
+impl ServiceRow {
+    /// One that was made now: at rest, never run, and not found by a folder.
+    pub fn new(id: ServiceId, name: String, spec: ServiceSpec, now: Timestamp) -> Self {
+        Self {
+            id,
+            name,
+            description: None,
+            folder: None,
+            is_discovered: false,
+            is_missing: false,
+            is_deleted: false,
+            deletion: None,
+            spec,
+            found: None,
+            desired: Desired::Stopped,
+            desired_at: now,
+            port: None,
+            boot_id: None,
+            last_exit: None,
+            created_at: now,
+            last_updated: now,
+        }
+    }
+}
+
 /// How a service was deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deletion {
