@@ -78,7 +78,7 @@ impl Services {
             let mut rested = std::pin::pin!(self.rested.notified());
             changed.as_mut().enable();
             rested.as_mut().enable();
-            let blockers: Vec<Blocker> = others.iter().filter_map(|other| self.blocker(*other, action)).collect();
+            let blockers = self.blockers(others, action);
             if blockers.is_empty() || self.is_overtaken(id) {
                 return None;
             }
@@ -100,11 +100,19 @@ impl Services {
                 () = changed => {}
                 () = rested => {}
                 () = tokio::time::sleep_until(deadline) => {
+                    // What waits itself may have lost patience in the same moment, and goes on now.
+                    if before.iter().any(|blocker| blocker.is_waiting) || self.blockers(others, action) != before {
+                        continue;
+                    }
                     let words: Vec<String> = before.iter().map(|blocker| blocker.words(action)).collect();
                     return Some(words.join(" and "));
                 }
             }
         }
+    }
+
+    fn blockers(&self, others: &[ServiceId], action: Action) -> Vec<Blocker> {
+        others.iter().filter_map(|other| self.blocker(*other, action)).collect()
     }
 
     /// What is in the way of a turn as long as another service isn't where it shall be.
