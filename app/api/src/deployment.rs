@@ -2,41 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Blocked, DeploymentId, DeploymentWait, Limit, Release, RuntimeKind, ServiceId, Timestamp};
-
-/// Declares enumerations of one word each: variant, text, and the words that people see.
-macro_rules! words {
-    ($(#[$doc:meta])* $type:ident { $($(#[$of:meta])* $name:ident = $text:literal, $label:literal;)+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-        pub enum $type {
-            $($(#[$of])* #[serde(rename = $text)] $name,)+
-        }
-
-        $crate::read_as_word!($type);
-
-        impl $type {
-            /// Every one, in order.
-            pub const ALL: &[$type] = &[$($type::$name),+];
-
-            /// The text on the wire and in the store.
-            pub const fn as_str(self) -> &'static str {
-                match self { $($type::$name => $text),+ }
-            }
-
-            /// The words that people see.
-            pub const fn label(self) -> &'static str {
-                match self { $($type::$name => $label),+ }
-            }
-
-            /// The one of that text.
-            pub fn named(text: &str) -> Option<Self> {
-                $type::ALL.iter().copied().find(|one| one.as_str() == text)
-            }
-        }
-    };
-}
+use crate::{Blocked, DeploymentId, DeploymentWait, Limit, Release, RuntimeKind, ServiceId, Timestamp, TrafficStep, words};
 
 words! {
     /// Where a deployment is.
@@ -118,8 +84,8 @@ words! {
 }
 
 impl Strategy {
-    /// Whether a service of that runtime can be deployed so.
-    pub const fn possible(self, runtime: RuntimeKind, hands_over: bool) -> Result<(), Blocked> {
+    /// Whether a service of that runtime can be deployed so: by whether it is restarted without a break, and whether it has a proxy in front of it.
+    pub const fn possible(self, runtime: RuntimeKind, hands_over: bool, has_proxy: bool) -> Result<(), Blocked> {
         match (self, runtime) {
             (Strategy::Recreate, _) => Ok(()),
             (Strategy::Rolling, RuntimeKind::Process) if hands_over => Ok(()),
@@ -127,12 +93,29 @@ impl Strategy {
                 "a rolling deployment takes a service that is restarted without a break: set 'handover' in its settings, or deploy it as 'recreate'",
             )),
             (Strategy::Rolling, _) => Err(Blocked(
-                "Docker can't hand a port to a second container, so a container can't be replaced copy by copy; deploy it as 'recreate'",
+                "Docker can't hand a port to a second container, so a container can't be replaced copy by copy; deploy it as 'recreate', or as \
+                 'blue_green' with a proxy in front of it",
             )),
+            (Strategy::BlueGreen | Strategy::Canary, _) if has_proxy => Ok(()),
             (Strategy::BlueGreen | Strategy::Canary, _) => Err(Blocked(
-                "there is no proxy yet that could send requests to two versions; deploy it as 'recreate', or as 'rolling' where it is restarted without a break",
+                "two releases can only run side by side behind a proxy: set 'proxy_port' in its settings, or deploy it as 'recreate', or as 'rolling' \
+                 where it is restarted without a break",
             )),
         }
+    }
+
+    /// What goes without a break, when that is possible.
+    pub const fn best(runtime: RuntimeKind, hands_over: bool, has_proxy: bool) -> Self {
+        match (Strategy::BlueGreen.possible(runtime, hands_over, has_proxy), Strategy::Rolling.possible(runtime, hands_over, has_proxy)) {
+            (Ok(()), _) => Strategy::BlueGreen,
+            (_, Ok(())) => Strategy::Rolling,
+            _ => Strategy::Recreate,
+        }
+    }
+
+    /// Whether the new release runs beside the old one for a while, and a proxy sends requests to one or the other.
+    pub const fn is_side_by_side(self) -> bool {
+        matches!(self, Strategy::BlueGreen | Strategy::Canary)
     }
 }
 
@@ -184,6 +167,9 @@ pub struct Deployment {
     pub progress: u32,
     /// All of its stages, in order.
     pub stages: Vec<StageReport>,
+    /// How requests were moved to the new release, step by step, when a proxy did that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub traffic: Vec<TrafficStep>,
     /// Where the service answers; they do when it has succeeded.
     pub urls: Vec<String>,
     /// Why it isn't what was asked for, when it isn't.

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    DeploymentId, Detail, Limits, Queueing, ReleaseId, RuntimeKind, ServiceId, Strategy, is_environment_name, is_image_name, is_reference,
+    Canary, DeploymentId, Detail, Limits, Queueing, ReleaseId, RuntimeKind, ServiceId, Strategy, is_environment_name, is_image_name,
+    is_reference,
 };
 
 /// The environment that is there from the start: the service itself, as it runs here.
@@ -28,6 +29,8 @@ pub struct NewDeployment {
     /// How: `recreate`, `rolling`, `blue_green` or `canary`. The name of the service's runtime (`process`, `docker`), or none, takes what goes without
     /// a break if that is possible.
     pub deployment_type: Option<String>,
+    /// How a canary deployment goes; none takes 5, 25 and 50 of 100 requests for a minute each. Only with `canary`.
+    pub canary: Option<Canary>,
     /// What is to be different from what the service is told now; empty changes nothing.
     pub configuration: DeploymentConfiguration,
     /// Limits in place of those of its settings; empty changes nothing.
@@ -80,6 +83,8 @@ impl NewDeployment {
             let message = "a deployment is 'recreate', 'rolling', 'blue_green' or 'canary'; the name of the service's runtime takes what is best for it";
             check("/deployment_type", is_known || text.is_empty(), message.into());
         }
+        let is_canary = self.canary.is_none() || self.strategy() == Some(Strategy::Canary);
+        check("/canary", is_canary, "only a deployment of the type 'canary' goes by steps; leave this out".into());
         let message = format!("the reason is at most {} characters long, without a zero byte", Self::MESSAGE);
         check("/message", self.message.chars().count() <= Self::MESSAGE && !self.message.contains('\0'), message);
         let is_said = |reason: &str| !reason.trim().is_empty() && reason.chars().count() <= Self::MESSAGE && !reason.contains('\0');
@@ -98,6 +103,7 @@ impl NewDeployment {
         let is_named = self.configuration.reference.as_deref().is_none_or(|name| is_reference(name.trim()));
         let named = "a branch or a tag is named as Git names it, and a commit by all of its 40 digits";
         check("/configuration/reference", is_named, named.into());
+        faults.extend(self.canary.iter().flat_map(|canary| canary.faults("/canary")));
         faults
     }
 

@@ -251,6 +251,9 @@ pub struct NewService {
     /// The port it shall listen on; none lets Pilothouse choose.
     #[serde(default)]
     pub port: Option<u16>,
+    /// The port of 127.0.0.1 that a proxy listens on for it; none has no proxy in front of it. It isn't the port of the service, nor of another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy_port: Option<u16>,
     /// Variables set for it, at most 200 of at most 32 KiB each.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
@@ -298,6 +301,8 @@ pub struct ServicePatch {
     pub user: Option<String>,
     /// The new port; 0 lets Pilothouse choose again.
     pub port: Option<u16>,
+    /// The new port of the proxy in front of it; 0 takes the proxy away. Counts at once.
+    pub proxy_port: Option<u16>,
     /// The new variables, in place of all the old ones.
     pub environment: Option<BTreeMap<String, String>>,
     /// The new files with variables, in place of all the old ones.

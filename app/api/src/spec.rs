@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Blocked, ContainerOptions, DEVELOPMENT, HealthCheck, ImageBuild, Limits, RegistryAccount, Repository, RestartPolicy, RuntimeKind,
-    ServiceId, Target,
+    Beside, Blocked, ContainerOptions, DEVELOPMENT, HealthCheck, ImageBuild, Limits, RegistryAccount, Repository, RestartPolicy,
+    RuntimeKind, ServiceId, Target,
 };
 
 /// What a service is, independent of the runtime that runs it. Each runtime renders it.
@@ -26,6 +26,10 @@ pub struct ServiceSpec {
     /// The port it shall listen on; none lets Pilothouse read or assign one.
     #[serde(default)]
     pub port: Option<u16>,
+    /// The port of 127.0.0.1 that a proxy of Pilothouse listens on for it, and sends what comes to its own port; none has no proxy in front of it. With
+    /// one, two releases can run side by side, and who asks waits while the service is restarted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy_port: Option<u16>,
     /// Variables set for it, over those of its `.env`.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
@@ -65,6 +69,9 @@ pub struct ServiceSpec {
     /// others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Target>,
+    /// The service that it is a copy of, when a deployment has made it to run the next release beside that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<Beside>,
 }
 
 /// The policy of services that have none set.
@@ -95,6 +102,7 @@ impl ServiceSpec {
             user: None,
             command: None,
             port: None,
+            proxy_port: None,
             environment: BTreeMap::new(),
             environment_files: Vec::new(),
             depends_on: Vec::new(),
@@ -107,6 +115,15 @@ impl ServiceSpec {
             limits: Limits::default(),
             labels: BTreeMap::new(),
             target: None,
+            beside: None,
+        }
+    }
+
+    /// The service that Pilothouse has made it for, and which it goes with: what it is a copy of, or is the proxy of.
+    pub fn part_of(&self) -> Option<ServiceId> {
+        match self.source {
+            Source::Proxy { proxy_of } => Some(proxy_of),
+            _ => self.beside.map(|beside| beside.of),
         }
     }
 
@@ -177,6 +194,11 @@ pub enum Source {
         /// Always true.
         demonstration: bool,
     },
+    /// The proxy in front of a service. Pilothouse makes it when that gets a `proxy_port`.
+    Proxy {
+        /// The service.
+        proxy_of: ServiceId,
+    },
 }
 
 impl Source {
@@ -186,7 +208,7 @@ impl Source {
             Source::Folder { folder } => Some(folder),
             Source::Command { working_dir, .. } => Some(working_dir),
             Source::Image { .. } | Source::Build { .. } | Source::Container { .. } => None,
-            Source::Repository { .. } | Source::Demonstration { .. } => None,
+            Source::Repository { .. } | Source::Demonstration { .. } | Source::Proxy { .. } => None,
         }
     }
 
@@ -231,6 +253,7 @@ impl Source {
             )),
             Source::Container { .. } => Err(Blocked("others have made its container: make a service of its image")),
             Source::Demonstration { .. } => Err(Blocked("the demonstration is a part of Pilothouse")),
+            Source::Proxy { .. } => Err(Blocked("a proxy goes with the service that it is in front of")),
         }
     }
 
@@ -242,7 +265,7 @@ impl Source {
                 "what runs in a container is no user of the system; 'options.user' of its source says what it runs as in there",
             )),
             Source::Container { .. } => Err(Blocked("what a container that others have made runs as is set where it is made")),
-            Source::Demonstration { .. } => Err(Blocked("the demonstration is a part of Pilothouse and runs as the same user")),
+            Source::Demonstration { .. } | Source::Proxy { .. } => Err(Blocked("it is a part of Pilothouse and runs as the same user")),
         }
     }
 
@@ -256,6 +279,7 @@ impl Source {
             )),
             Source::Container { .. } => Err(Blocked("how a container that others have made is restarted is set where it is made")),
             Source::Demonstration { .. } => Err(Blocked("the demonstration opens its socket itself")),
+            Source::Proxy { .. } => Ok(()),
         }
     }
 
@@ -263,9 +287,11 @@ impl Source {
     pub const fn runtime(&self) -> RuntimeKind {
         match self {
             Source::Image { .. } | Source::Build { .. } | Source::Container { .. } => RuntimeKind::Docker,
-            Source::Folder { .. } | Source::Command { .. } | Source::Repository { .. } | Source::Demonstration { .. } => {
-                RuntimeKind::Process
-            }
+            Source::Folder { .. }
+            | Source::Command { .. }
+            | Source::Repository { .. }
+            | Source::Demonstration { .. }
+            | Source::Proxy { .. } => RuntimeKind::Process,
         }
     }
 }

@@ -24,6 +24,42 @@ macro_rules! read_as_word {
     };
 }
 
+/// Declares enumerations of one word each: variant, text, and the words that people see.
+macro_rules! words {
+    ($(#[$doc:meta])* $type:ident { $($(#[$of:meta])* $name:ident = $text:literal, $label:literal;)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        pub enum $type {
+            $($(#[$of])* #[serde(rename = $text)] $name,)+
+        }
+
+        $crate::read_as_word!($type);
+
+        impl $type {
+            /// Every one, in order.
+            pub const ALL: &[$type] = &[$($type::$name),+];
+
+            /// The text on the wire and in the store.
+            pub const fn as_str(self) -> &'static str {
+                match self { $($type::$name => $text),+ }
+            }
+
+            /// The words that people see.
+            pub const fn label(self) -> &'static str {
+                match self { $($type::$name => $label),+ }
+            }
+
+            /// The one of that text.
+            pub fn named(text: &str) -> Option<Self> {
+                $type::ALL.iter().copied().find(|one| one.as_str() == text)
+            }
+        }
+    };
+}
+
+pub(crate) use words;
+
 #[derive(Clone, Copy)]
 struct Words(fn(usize) -> Option<&'static str>);
 

@@ -58,6 +58,7 @@ pub fn deployment(number: u64, status: DeploymentStatus) -> Deployment {
         stage: if status == DeploymentStatus::Succeeded { Stage::Finalise } else { Stage::HealthCheck },
         progress: if status == DeploymentStatus::Succeeded { 100 } else { 70 },
         stages: Stage::ALL.iter().map(|name| stage(*name)).collect(),
+        traffic: Vec::new(),
         urls: vec!["http://127.0.0.1:8001/".into()],
         error: has_failed.then(|| "it didn't become <healthy> within 120 s".into()),
         suggestion: has_failed.then(|| "mend line 3 of main.py".into()),

@@ -300,6 +300,7 @@ impl NewServiceForm {
             source,
             user: Some(self.user.trim().to_owned()).filter(|user| !user.is_empty()),
             port,
+            proxy_port: None,
             environment,
             depends_on: Vec::new(),
             health: api::HealthCheck::default(),

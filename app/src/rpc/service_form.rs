@@ -209,6 +209,7 @@ impl ServiceForm {
             description: Some(self.description),
             user: self.user.map(|user| user.trim().to_owned()),
             port: Some(port.unwrap_or(0)),
+            proxy_port: None,
             environment: Some(environment),
             depends_on: Some(self.depends_on),
             health: Some(health),

@@ -16,6 +16,7 @@ mod feeds;
 pub mod logs;
 pub mod mapped;
 pub mod monitoring;
+pub mod proxy;
 pub mod references;
 pub mod runtime;
 pub mod secrets;

@@ -67,7 +67,7 @@ fn facts(watched: Watched) -> Vec<(&'static str, String, bool)> {
             }
             Source::Container { container } => add("Container", Some(container.clone()), true),
             Source::Repository { repository } => add("Git repository", Some(repository.label()), true),
-            Source::Folder { .. } | Source::Command { .. } | Source::Demonstration { .. } => {}
+            Source::Folder { .. } | Source::Command { .. } | Source::Demonstration { .. } | Source::Proxy { .. } => {}
         }
         if let Some(container) = &detail.container {
             if matches!(detail.spec.source, Source::Container { .. }) {

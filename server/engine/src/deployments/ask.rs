@@ -156,6 +156,7 @@ impl Manager {
             stage: Stage::Validate,
             progress: 0,
             stages: progress::stages(),
+            traffic: Vec::new(),
             urls: Vec::new(),
             error: None,
             suggestion: None,
@@ -321,6 +322,7 @@ fn deployable(row: &ServiceRow) -> Result<()> {
         Source::Repository { .. } => return Ok(()),
         Source::Container { .. } => "others have made its container; deploy it where that is made, or make a service of its image",
         Source::Demonstration { .. } => "the demonstration is a part of Pilothouse, and changes with it",
+        Source::Proxy { .. } => "a proxy is a part of Pilothouse; restart it to let it run the newest",
     };
     Err(Error::conflict(format!("'{}' can't be deployed: {why}", row.name)))
 }
@@ -328,7 +330,7 @@ fn deployable(row: &ServiceRow) -> Result<()> {
 fn strategy(new: &NewDeployment, spec: &ServiceSpec) -> Result<Strategy> {
     let asked = new.deployment_type.as_deref().unwrap_or_default();
     if let Some(strategy) = new.strategy() {
-        return match strategy.possible(spec.runtime, spec.handover) {
+        return match strategy.possible(spec.runtime, spec.handover, spec.proxy_port.is_some()) {
             Ok(()) => Ok(strategy),
             Err(blocked) => Err(Error::invalid("/deployment_type", blocked.0)),
         };
@@ -339,7 +341,7 @@ fn strategy(new: &NewDeployment, spec: &ServiceSpec) -> Result<Strategy> {
             format!("it is run by {}, not by {}; leave this out to take what is best for it", spec.runtime.label(), other.label());
         return Err(Error::invalid("/deployment_type", message));
     }
-    Ok(if Strategy::Rolling.possible(spec.runtime, spec.handover).is_ok() { Strategy::Rolling } else { Strategy::Recreate })
+    Ok(Strategy::best(spec.runtime, spec.handover, spec.proxy_port.is_some()))
 }
 
 /// That source with another image, which its secret mustn't leave its registry for.

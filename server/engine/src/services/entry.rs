@@ -103,6 +103,7 @@ fn template_type(row: &ServiceRow) -> String {
         Source::Build { .. } => "dockerfile".into(),
         Source::Container { .. } => "container".into(),
         Source::Demonstration { .. } => "demonstration".into(),
+        Source::Proxy { .. } => "proxy".into(),
     }
 }
 
@@ -115,6 +116,7 @@ pub(super) fn command(row: &ServiceRow) -> Option<Vec<String>> {
         Source::Folder { .. } => row.found.as_ref().map(|found| derived(&row.spec, found)),
         Source::Command { command, .. } => Some(command.clone()),
         Source::Image { .. } | Source::Build { .. } | Source::Container { .. } | Source::Repository { .. } => None,
+        Source::Proxy { .. } => Some(["pilothouse", "proxy", "--port", "$PORT"].map(String::from).into()),
         Source::Demonstration { .. } => Some(["pilothouse", "demo-service", "--port", "$PORT"].map(String::from).into()),
     })
 }

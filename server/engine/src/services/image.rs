@@ -76,6 +76,7 @@ pub(super) fn changed(source: &Source, patch: &ImagePatch) -> Result<Source> {
         | Source::Command { .. }
         | Source::Repository { .. }
         | Source::Container { .. }
+        | Source::Proxy { .. }
         | Source::Demonstration { .. } => {
             Err(Error::invalid("/source", "only of a service that is made of an image can this be changed; make another service"))
         }

@@ -122,6 +122,6 @@ fn runs_from(source: &Source) -> Option<&str> {
         Source::Folder { folder } => Some(folder),
         Source::Build { build, .. } => Some(build.folder.as_str()).filter(|folder| !folder.is_empty()),
         Source::Command { .. } | Source::Image { .. } | Source::Container { .. } => None,
-        Source::Repository { .. } | Source::Demonstration { .. } => None,
+        Source::Repository { .. } | Source::Demonstration { .. } | Source::Proxy { .. } => None,
     }
 }

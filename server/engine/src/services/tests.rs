@@ -144,6 +144,7 @@ pub(crate) fn command(name: &str, working_dir: PathBuf) -> NewService {
         user: None,
         source,
         port: None,
+        proxy_port: None,
         environment: Default::default(),
         depends_on: Vec::new(),
         health: Default::default(),

@@ -209,6 +209,7 @@ pub(super) async fn source(source: Source, user: Option<&SystemUser>) -> Result<
         Source::Container { .. } => {
             Err(Error::invalid("/source", "containers that are there are found by themselves; give an image to have one made"))
         }
+        Source::Proxy { .. } => Err(Error::invalid("/source", "a proxy comes with the 'proxy_port' of the service that it is in front of")),
         Source::Repository { repository } => {
             Error::invalid_fields(repository.faults("/source/repository"))?;
             Ok(Source::Repository { repository })
@@ -249,7 +250,7 @@ pub(super) async fn found(source: &Source, user: Option<&SystemUser>) -> Result<
         Source::Folder { folder } => folder,
         Source::Build { build, .. } => return dockerfile(build).await.map(|()| None),
         Source::Command { .. } | Source::Image { .. } | Source::Container { .. } => return Ok(None),
-        Source::Repository { .. } | Source::Demonstration { .. } => return Ok(None),
+        Source::Repository { .. } | Source::Demonstration { .. } | Source::Proxy { .. } => return Ok(None),
     };
     let path = PathBuf::from(folder);
     let found = blocking_as(user, move || read_folder(&path)).await?;

@@ -87,7 +87,7 @@ fn DeployFields(watched: Watched, loads: Loads, places: Places) -> impl IntoView
         DeployForm { message: String::new(), image: String::new(), reference: String::new(), release: String::new(), ..form.clone() };
     let is_plain = plain == DeployForm::default();
     let hands_over = spec.handover && spec.source.can_hand_over().is_ok();
-    let strategy = strategy_field(spec.source.runtime(), hands_over, &form.strategy);
+    let strategy = strategy_field(spec.source.runtime(), hands_over, spec.proxy_port.is_some(), &form.strategy);
     let here = path::deployments_of(watched.id);
     view! {
         <LiveForm action="/rpc/deploy_service" plain=here.clone() refused is_wide=true>
@@ -121,10 +121,10 @@ fn DeployFields(watched: Watched, loads: Loads, places: Places) -> impl IntoView
 }
 
 /// How the new version takes the place of the old one, where there is a choice; else why there is none.
-fn strategy_field(runtime: api::RuntimeKind, hands_over: bool, chosen: &str) -> Erased {
-    let possible = Strategy::ALL.iter().copied().filter(|one| one.possible(runtime, hands_over).is_ok()).collect::<Vec<_>>();
+fn strategy_field(runtime: api::RuntimeKind, hands_over: bool, has_proxy: bool, chosen: &str) -> Erased {
+    let possible = Strategy::ALL.iter().copied().filter(|one| one.possible(runtime, hands_over, has_proxy).is_ok()).collect::<Vec<_>>();
     if possible.len() < 2 {
-        let why = Strategy::Rolling.possible(runtime, hands_over).err().map(|blocked| sentence(blocked.0));
+        let why = Strategy::Rolling.possible(runtime, hands_over, has_proxy).err().map(|blocked| sentence(blocked.0));
         return view! { <p class="field-hint">"The old version ends, then the new one starts. "{why}</p> }.erase();
     }
     let options = possible.into_iter().map(|one| {

@@ -81,6 +81,7 @@ fn new(repository: Repository) -> NewService {
         source: Source::Repository { repository: Box::new(repository) },
         user: None,
         port: None,
+        proxy_port: None,
         environment: Default::default(),
         environment_files: Vec::new(),
         depends_on: Vec::new(),

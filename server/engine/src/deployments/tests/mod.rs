@@ -95,6 +95,7 @@ pub(crate) fn shown() -> Deployment {
         stage: Stage::Validate,
         progress: 0,
         stages: progress::stages(),
+        traffic: Vec::new(),
         urls: Vec::new(),
         error: None,
         suggestion: None,

@@ -60,6 +60,7 @@ pub(super) fn read(scope: &mut Scope<'_>, surroundings: &Surroundings<'_>) -> Re
         runtime: None,
         source,
         port: ports.port,
+        proxy_port: None,
         environment,
         environment_files: Vec::new(),
         depends_on: Vec::new(),

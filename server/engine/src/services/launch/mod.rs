@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use api::{ContainerOptions, Error, Result, ServiceSpec, Source};
+use api::{ContainerOptions, Error, Result, ServiceId, ServiceSpec, Source};
 
 pub use environment::Inherited;
 pub use port::{Holder, holder};
@@ -19,6 +19,7 @@ use super::image;
 use super::pinned::Pinned;
 use super::told::Told;
 use crate::configuration::secrets_among;
+use crate::proxy;
 use crate::runtime::process::Aside;
 use crate::runtime::{Launch, NewContainer, Prepare, ProcessLaunch};
 use crate::secrets::{Mask, Vault};
@@ -270,6 +271,7 @@ impl Planner {
         environment: &mut BTreeMap<String, String>,
     ) -> Result<(Vec<String>, Option<Prepare>)> {
         match (&spec.source, &spec.command, found) {
+            (Source::Proxy { proxy_of }, ..) => Ok((self.proxy(*proxy_of), None)),
             (Source::Demonstration { .. } | Source::Image { .. } | Source::Build { .. } | Source::Container { .. }, ..) => {
                 Ok((self.demonstration(), None))
             }
@@ -326,7 +328,11 @@ impl Planner {
     /// The folder that a service runs in, with what reading it has found: that of its release when it has one.
     async fn folder(&self, source: &Source, released: Option<&Path>, user: Option<&SystemUser>) -> Result<(PathBuf, Option<Found>)> {
         let (path, is_read) = match source {
-            Source::Demonstration { .. } | Source::Image { .. } | Source::Build { .. } | Source::Container { .. } => {
+            Source::Demonstration { .. }
+            | Source::Proxy { .. }
+            | Source::Image { .. }
+            | Source::Build { .. }
+            | Source::Container { .. } => {
                 return Ok((self.data_dir.clone(), None));
             }
             Source::Folder { folder } => (released.map_or_else(|| PathBuf::from(folder), Path::to_owned), true),
@@ -377,6 +383,18 @@ impl Planner {
             *program = chosen.interpreter.display().to_string();
         }
         Ok((command, chosen.prepare))
+    }
+
+    fn proxy(&self, of: ServiceId) -> Vec<String> {
+        let folder = proxy::folder(&self.data_dir, of);
+        vec![
+            self.program.display().to_string(),
+            "proxy".into(),
+            "--folder".into(),
+            folder.display().to_string(),
+            "--port".into(),
+            "$PORT".into(),
+        ]
     }
 
     fn demonstration(&self) -> Vec<String> {
