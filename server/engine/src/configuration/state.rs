@@ -158,6 +158,11 @@ impl Manager {
                 "the variables of '{}' are set where its container is made: in its Compose file, or by who runs it",
                 state.row.name
             ))),
+            Source::Proxy { .. } => Err(Error::conflict(format!("'{}' is a proxy of Pilothouse, and told by it", state.row.name))),
+            _ if state.row.spec.beside.is_some() => Err(Error::conflict(format!(
+                "'{}' is a copy that a deployment has made, and goes with it; change the service that it is a copy of",
+                state.row.name
+            ))),
             _ => Ok(()),
         }
     }

@@ -40,6 +40,7 @@ impl Manager {
             caller.require_on(Permission::DeploymentsRules, id)?;
         }
         let row = self.services.row_of(id)?;
+        self.services.is_no_part(&row)?;
         deployable(&row)?;
         let strategy = strategy(new, &row.spec)?;
         if !new.configuration.values.is_empty() {
@@ -119,7 +120,7 @@ impl Manager {
         let content = content(&self.core, &kept).await?;
         self.services.may_release(caller, &content.spec_in(&row.spec), &row.spec).await?;
         self.configurations.may_release(caller, service, &content.configuration).await?;
-        let strategy = strategy(&asked, &content.spec)?;
+        let strategy = strategy(&asked, &content.spec_in(&row.spec))?;
         let text = format!("{} asked for a rollback of {} to {}", caller.name, row.name, release.label());
         let message = new.message.trim().to_owned();
         let order = Order { new: asked, ..order(release.id, Some(content)) };
@@ -298,6 +299,7 @@ fn order(release: ReleaseId, content: Option<Content>) -> Order {
         switched_at: None,
         healthy_until: None,
         watched_until: None,
+        beside: None,
         undoing: None,
     }
 }

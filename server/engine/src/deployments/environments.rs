@@ -202,7 +202,7 @@ impl Manager {
         let order: HashMap<&str, usize> = environments.iter().enumerate().map(|(n, environment)| (environment.name.as_str(), n)).collect();
         let wanted = query.service_id.map(|id| self.services.root_of(id)).transpose()?;
         let mut families: BTreeMap<ServiceId, Vec<_>> = BTreeMap::new();
-        for row in self.services.all_rows() {
+        for row in self.services.all_rows().into_iter().filter(|row| row.spec.part_of().is_none()) {
             let root = row.spec.target.as_ref().map_or(row.id, |target| target.service_id);
             if wanted.is_none_or(|wanted| wanted == root) {
                 families.entry(root).or_default().push(row);

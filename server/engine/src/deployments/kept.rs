@@ -45,7 +45,10 @@ impl Content {
 
     /// What the service was asked to be, in what it is by now: its labels, what it needs and its description aren't a release's.
     pub fn spec_in(&self, now: &ServiceSpec) -> ServiceSpec {
-        ServiceSpec { labels: now.labels.clone(), depends_on: now.depends_on.clone(), ..self.spec.clone() }
+        // Nor is what is in front of it.
+        let proxy_port = now.proxy_port;
+        let port = if proxy_port.is_some() && self.spec.port == proxy_port { now.port } else { self.spec.port };
+        ServiceSpec { labels: now.labels.clone(), depends_on: now.depends_on.clone(), port, proxy_port, ..self.spec.clone() }
     }
 }
 
@@ -99,6 +102,9 @@ pub(super) struct Order {
     pub healthy_until: Option<Timestamp>,
     /// Until when it is watched.
     pub watched_until: Option<Timestamp>,
+    /// The copy that runs it, when it is let in beside what runs.
+    #[serde(default)]
+    pub beside: Option<super::beside::Copy>,
     /// That it is being undone.
     pub undoing: Option<Undoing>,
 }

@@ -6,6 +6,7 @@
 
 mod archives;
 mod ask;
+mod beside;
 mod clean;
 mod difference;
 mod environments;
@@ -23,6 +24,7 @@ mod push;
 mod rules;
 mod run;
 mod stages;
+mod step;
 mod switch;
 mod undo;
 mod windows;

@@ -83,17 +83,24 @@ impl Manager {
             steps.push(format!("save a new version of its configuration with {}", names.join(", ")));
         }
         let runs = row.desired == api::Desired::Running;
-        steps.push(match (runs, strategy) {
-            (false, _) => "start it".into(),
-            (true, Strategy::Rolling) => {
-                "start a copy with the release beside the one that runs, which ends when the new one listens".into()
-            }
-            (true, _) => "stop what runs, then start the release".into(),
-        });
         let seconds = new.health_seconds.unwrap_or(NewDeployment::HEALTH_SECONDS);
-        steps.push(format!("wait up to {seconds} s until it is healthy; otherwise go back to what runs now"));
-        if let Some(seconds) = new.watch_seconds.filter(|seconds| *seconds > 0) {
-            steps.push(format!("watch it for {seconds} s, and go back when it isn't well within them"));
+        let watched = new.watch_seconds.filter(|seconds| *seconds > 0);
+        if runs && strategy.is_side_by_side() {
+            steps.extend(self.steps_beside(&new, strategy, seconds));
+            if obstacle.is_none() && self.services.front_status(id).await.is_none() {
+                let name = self.services.proxy_of(id).map_or_else(|| format!("{}-proxy", row.name), |proxy| proxy.name);
+                obstacle = Some(format!("the proxy '{name}' in front of it doesn't run; start it, or look at its log"));
+            }
+        } else {
+            steps.push(match (runs, strategy) {
+                (false, _) => "start it".into(),
+                (true, Strategy::Rolling) => {
+                    "start a copy with the release beside the one that runs, which ends when the new one listens".into()
+                }
+                (true, _) => "stop what runs, then start the release".into(),
+            });
+            steps.push(format!("wait up to {seconds} s until it is healthy; otherwise go back to what runs now"));
+            steps.extend(watched.map(|seconds| format!("watch it for {seconds} s, and go back when it isn't well within them")));
         }
         let from = match &current {
             Some(pinned) => release_find(&mut self.core.store.main.read().await?, pinned.release).await?,
@@ -104,8 +111,17 @@ impl Manager {
             None => None,
         };
         let mut warnings = Vec::new();
-        if runs && strategy != Strategy::Rolling {
-            warnings.push("it doesn't answer while what runs ends and the release starts".to_owned());
+        if runs && strategy == Strategy::Recreate {
+            let said = match row.spec.proxy_port {
+                Some(_) => "who asks it waits while what runs ends and the release starts, for 10 s at most",
+                None => "it doesn't answer while what runs ends and the release starts",
+            };
+            warnings.push(said.to_owned());
+        }
+        if runs && strategy.is_side_by_side() {
+            warnings.push(
+                "for a while two copies of it run, with the same data: both have to bear that, and the machine both of them".to_owned(),
+            );
         }
         let dependents = self.services.dependents_of(id).await;
         if runs && !dependents.is_empty() {
@@ -131,5 +147,31 @@ impl Manager {
             warnings.push("it has no port that is known, so nobody can be told where it answers".to_owned());
         }
         Ok(DeploymentPlan { deployment_type: strategy, steps, difference, warnings, obstacle })
+    }
+
+    /// How a release is let in beside what runs.
+    fn steps_beside(&self, new: &NewDeployment, strategy: Strategy, health_seconds: u32) -> Vec<String> {
+        let mut steps = vec![
+            "start a copy with the release beside what runs".to_owned(),
+            format!("wait up to {health_seconds} s until it is healthy; otherwise remove it"),
+        ];
+        if strategy == Strategy::Canary {
+            let canary = new.canary.clone().unwrap_or_default();
+            steps.push(format!(
+                "let it have {} of 100 requests for {} s each, and compare its errors and latency with those of what runs, by at least {} requests; \
+                 when it is worse, remove it",
+                canary.steps_text(),
+                canary.step_seconds,
+                canary.min_requests
+            ));
+        }
+        steps.push(match new.watch_seconds.filter(|seconds| *seconds > 0) {
+            Some(seconds) => {
+                format!("switch all requests over to it and watch it for {seconds} s; when it isn't well or is worse, switch them back")
+            }
+            None => "switch all requests over to it".into(),
+        });
+        steps.push("switch the service itself over while its copy answers, then switch the requests back and remove the copy".into());
+        steps
     }
 }

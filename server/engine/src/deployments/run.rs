@@ -99,6 +99,9 @@ impl Manager {
                 }
             }
             self.wake_due();
+            if let Err(error) = self.clear_copies().await {
+                tracing::warn!(%error, "copies_not_cleared");
+            }
             tokio::time::sleep(AGAIN).await;
         }
     }
@@ -306,12 +309,13 @@ impl Manager {
         }
         live.line(&self.core, stage, error.clone(), true);
         let ran = record.order.before.as_ref().is_some_and(|before| before.ran);
-        let status = match (is_cancelled, record.order.switched_at.is_some() && ran) {
+        let was_let_in = record.order.beside.as_ref().is_some_and(|copy| copy.has_answered);
+        let status = match (is_cancelled, was_let_in || record.order.switched_at.is_some() && ran) {
             (true, _) => DeploymentStatus::Cancelled,
             (false, true) => DeploymentStatus::RolledBack,
             (false, false) => DeploymentStatus::Failed,
         };
-        let holds = record.order.watched_until.is_some() && status == DeploymentStatus::RolledBack;
+        let holds = (was_let_in || record.order.watched_until.is_some()) && status == DeploymentStatus::RolledBack;
         let ended = if is_cancelled { StageStatus::Cancelled } else { StageStatus::Failed };
         let change = move |record: &mut Record| {
             progress::end(&mut record.shown, stage, ended, Some(error.clone()), now);

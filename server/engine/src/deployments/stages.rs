@@ -42,6 +42,9 @@ impl Manager {
         let record = live.record();
         let id = record.shown.service_id;
         let row = self.services.row_of(id)?;
+        if record.shown.deployment_type.is_side_by_side() && row.desired == api::Desired::Running {
+            self.front_answers(id).await?;
+        }
         match record.shown.kind {
             DeploymentKind::Deploy => {
                 // What was right when it was asked for may not be any more.

@@ -18,25 +18,37 @@ use crate::store::releases::{Placement, placement_put, release_set_good, release
 use crate::store::services::{service_set_asked, service_set_spec};
 
 /// How often a service is looked at, besides at each change of it.
-const LOOK: Duration = Duration::from_secs(1);
+pub(super) const LOOK: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 1000 });
 /// Seconds that a service may take to run, before it has to become healthy.
 const START: i64 = 900;
 /// Seconds that one without a health check has to run.
 const STEADY: i64 = 3;
 
 impl Manager {
-    /// Switches the service over, and waits until it runs.
+    /// Switches the service over, and waits until it runs; or runs the release in a copy beside it.
     pub(super) async fn switch_over(&self, live: &Arc<Live>) -> Result<Done, Stop> {
-        let record = live.record();
-        let (id, release) = (record.shown.service_id, record.order.release);
-        let content = record.order.content.clone().ok_or_else(api::Error::internal)?;
+        let mut record = live.record();
         if record.order.before.is_none() {
+            let id = record.shown.service_id;
             let row = self.services.row_of(id)?;
             let (release, hold) = self.placement(id).await?.map(|at| (Some(at.release_id), at.hold)).unwrap_or_default();
             let configuration = self.configurations.released(id, &Default::default()).await?;
             let before = Before { release, hold, ran: row.desired == api::Desired::Running, spec: row.spec, configuration };
             self.save(live, move |record| record.order.before = Some(before), Vec::new(), None).await?;
+            record = live.record();
         }
+        let ran = record.order.before.as_ref().is_some_and(|before| before.ran);
+        match record.shown.deployment_type.is_side_by_side() && ran {
+            true => self.run_beside(live).await,
+            false => self.switch_main(live).await,
+        }
+    }
+
+    /// Switches the service itself over, and waits until it runs.
+    pub(super) async fn switch_main(&self, live: &Live) -> Result<Done, Stop> {
+        let record = live.record();
+        let (id, release) = (record.shown.service_id, record.order.release);
+        let content = record.order.content.clone().ok_or_else(api::Error::internal)?;
         let kind = match record.shown.kind {
             DeploymentKind::Rollback => VersionKind::Restored,
             DeploymentKind::Deploy => VersionKind::Saved,
@@ -54,11 +66,17 @@ impl Manager {
             Some(at) => at,
             None => self.switch_to(live, &content, number, version).await?,
         };
+        self.until_running(live, id, at).await?;
+        Ok(Done::with(format!("it runs release {number}")))
+    }
+
+    /// Waits until what was switched at `at` runs.
+    pub(super) async fn until_running(&self, live: &Live, id: ServiceId, at: Timestamp) -> Result<(), Stop> {
         let until = at.plus_seconds(START);
         loop {
             let changed = self.core.catalog.changed();
             match self.services.switched(id, at) {
-                Switched::Running(_) => return Ok(Done::with(format!("it runs release {number}"))),
+                Switched::Running(_) => return Ok(()),
                 Switched::Failed(why) => return Err(self.why(id, format!("it couldn't be run: {why}")).await.into()),
                 Switched::Stopped => return Err(Failure::new("somebody has stopped the service meanwhile").into()),
                 Switched::Moving(what) => {
@@ -74,7 +92,27 @@ impl Manager {
         }
     }
 
-    async fn switch_to(&self, live: &Live, content: &Content, number: u64, version: Option<u64>) -> Result<Timestamp> {
+    /// Waits until what was switched at `at` is healthy.
+    pub(super) async fn until_well(&self, live: &Live, id: ServiceId, at: Timestamp) -> Result<(), Stop> {
+        let seconds = i64::from(live.record().order.new.health_seconds.unwrap_or(NewDeployment::HEALTH_SECONDS));
+        let until = self.core.clock.now().plus_seconds(seconds);
+        loop {
+            let changed = self.core.catalog.changed();
+            let now = self.core.clock.now();
+            match self.look_at(id, at, now) {
+                Look::Good => return Ok(()),
+                Look::Bad(why) => return Err(self.why(id, why).await.into()),
+                Look::Gone => return Err(Failure::new("somebody has stopped the service meanwhile").into()),
+                Look::Open(what) if now >= until => {
+                    return Err(self.why(id, format!("it wasn't well within {seconds} s: {what}")).await.into());
+                }
+                Look::Open(what) => live.doing(&self.core, what),
+            }
+            let _ = tokio::time::timeout(LOOK, changed).await;
+        }
+    }
+
+    pub(super) async fn switch_to(&self, live: &Live, content: &Content, number: u64, version: Option<u64>) -> Result<Timestamp> {
         let record = live.record();
         let (id, release) = (record.shown.service_id, record.order.release);
         let _gate = self.services.hold(id).await;
@@ -109,8 +147,11 @@ impl Manager {
     }
 
     /// Waits until the service is healthy, and for as long as it is to be watched then.
-    pub(super) async fn check_health(&self, live: &Live) -> Result<Done, Stop> {
+    pub(super) async fn check_health(&self, live: &Arc<Live>) -> Result<Done, Stop> {
         let record = live.record();
+        if record.order.beside.is_some() {
+            return self.let_in(live).await;
+        }
         let (id, new) = (record.shown.service_id, &record.order.new);
         let at = record.order.switched_at.ok_or_else(api::Error::internal)?;
         let seconds = i64::from(new.health_seconds.unwrap_or(NewDeployment::HEALTH_SECONDS));
@@ -149,7 +190,7 @@ impl Manager {
     }
 
     /// What is to be thought of a service that was switched at `at`.
-    fn look_at(&self, id: ServiceId, at: Timestamp, now: Timestamp) -> Look {
+    pub(super) fn look_at(&self, id: ServiceId, at: Timestamp, now: Timestamp) -> Look {
         let since = match self.services.switched(id, at) {
             Switched::Running(since) => since,
             Switched::Failed(why) => return Look::Bad(why),
@@ -170,7 +211,7 @@ impl Manager {
     }
 
     /// Why a service isn't well, with what it wrote and what to do.
-    async fn why(&self, id: ServiceId, error: String) -> Failure {
+    pub(super) async fn why(&self, id: ServiceId, error: String) -> Failure {
         self.services.explain(id).await;
         let Some(entry) = self.core.catalog.find(id) else { return Failure::new(error) };
         let cause = entry.diagnosis.first();
@@ -189,6 +230,7 @@ impl Manager {
     pub(super) async fn finalise(&self, live: &Live) -> Result<Done, Stop> {
         let record = live.record();
         let id = record.shown.service_id;
+        self.end_beside(live, "the service runs the release itself").await?;
         self.keep_releases(live, id, record.order.release).await?;
         Ok(Done::with(match self.runtime_of(id) {
             Some(RuntimeKind::Docker) => "the images of old releases are removed",
@@ -231,8 +273,7 @@ impl Manager {
             record.shown.status = api::DeploymentStatus::Succeeded;
             record.shown.finished_at = Some(now);
             // What was asked for and what was before isn't needed any more; a release has what it needs.
-            record.order.before = None;
-            record.order.content = None;
+            (record.order.before, record.order.content, record.order.beside) = (None, None, None);
             record.order.new.configuration.values.clear();
         };
         self.save(live, change, vec![event], Some(also)).await
@@ -240,7 +281,7 @@ impl Manager {
 }
 
 /// What is to be thought of a service.
-enum Look {
+pub(super) enum Look {
     /// It can't be said yet, and what is waited for.
     Open(String),
     /// It is well.

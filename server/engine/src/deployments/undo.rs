@@ -42,6 +42,7 @@ impl Manager {
                 }
             }
         }
+        self.end_beside(live, "its deployment was undone").await?;
         if record.shown.kind == DeploymentKind::Deploy {
             self.remove_made(&record).await;
         }
@@ -69,6 +70,7 @@ impl Manager {
         };
         let mut spec = before.spec.clone();
         (spec.labels, spec.depends_on) = (row.spec.labels.clone(), row.spec.depends_on.clone());
+        spec.proxy_port = row.spec.proxy_port;
         if self.services.is_configured(id) {
             (spec.environment, spec.environment_files) = Default::default();
         }
@@ -142,7 +144,7 @@ impl Manager {
             Box::new(move |db| Box::pin(async move { placement_put(db, id, Some(&Placement { hold: Some(hold), ..placement })).await }))
         });
         let change = move |record: &mut Record| {
-            if record.order.switched_at.is_some()
+            if (record.order.switched_at.is_some() || record.order.beside.is_some())
                 && let Some(deploy) = record.shown.stages.iter_mut().find(|stage| stage.name == Stage::Deploy)
                 && deploy.status == StageStatus::Succeeded
             {
@@ -153,7 +155,7 @@ impl Manager {
             }
             (record.shown.status, record.shown.finished_at, record.shown.is_undoing) = (status, Some(now), false);
             record.shown.error = Some(error);
-            (record.order.before, record.order.content) = (None, None);
+            (record.order.before, record.order.content, record.order.beside) = (None, None, None);
             record.order.new.configuration.values.clear();
             progress::count(&mut record.shown, now);
         };

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{CheckKind, Health, HealthCheck, HealthResult, OwnHealth, RuntimeKind, ServiceId, Status, Timestamp};
+use api::{CheckKind, Health, HealthCheck, HealthResult, OwnHealth, RuntimeKind, ServiceId, Source, Status, Timestamp};
 use tokio::time::Instant;
 
 use super::exposed::{Change, Reading};
@@ -213,6 +213,11 @@ impl Watch {
         }
         let way = own.map_or_else(|| self.way.clone(), Way::Own);
         let check = is_check_due.then(|| (entry.spec.health.clone(), way));
+        // What a proxy answers is another's.
+        let is_scrape_due = is_scrape_due && !matches!(entry.spec.source, Source::Proxy { .. });
+        if !is_check_due && !is_scrape_due {
+            return None;
+        }
         let scrape = is_scrape_due.then(|| self.metrics_path(&entry.spec.metrics_path));
         self.lost_at = Some(now + LOST_AFTER);
         let is_forwarded = entry.service.runtime == RuntimeKind::Docker;

@@ -34,7 +34,7 @@ impl Services {
         validate::new_service(&new)?;
         let mut spec = ServiceSpec::new(new.source);
         (spec.port, spec.environment, spec.health, spec.restart) = (new.port, new.environment, new.health, new.restart);
-        spec.handover = new.handover;
+        (spec.handover, spec.proxy_port) = (new.handover, new.proxy_port);
         (spec.limits, spec.labels, spec.environment_files) = (new.limits, new.labels, new.environment_files);
         spec.user = new.user.filter(|user| !user.is_empty());
         let user = self.may_run(caller, &spec, None)?;
@@ -89,6 +89,7 @@ impl Services {
         self.may_act()?;
         let _gate = self.gate(id).await;
         let before = self.row(id)?;
+        self.is_no_part(&before)?;
         if let Some(environment) = &mut patch.environment {
             keep_masked(environment, &before.spec.environment)?;
         }
@@ -142,7 +143,11 @@ impl Services {
         if let Some(port) = patch.port {
             row.spec.port = Some(port).filter(|port| *port > 0);
         }
-        if row.spec.port != before.spec.port || row.spec.source != before.spec.source {
+        if let Some(port) = patch.proxy_port {
+            row.spec.proxy_port = Some(port).filter(|port| *port > 0);
+        }
+        let ports = |row: &ServiceRow| (row.spec.port, row.spec.proxy_port);
+        if ports(&row) != ports(&before) || row.spec.source != before.spec.source {
             self.ports_are_free(Some(id), &row.spec)?;
         }
         if let Some(user) = patch.user {
@@ -222,6 +227,7 @@ fn changed(before: &ServiceRow, after: &ServiceRow) -> Vec<&'static str> {
         ("source", before.spec.source != after.spec.source),
         ("user", before.spec.user != after.spec.user),
         ("port", before.spec.port != after.spec.port),
+        ("proxy_port", before.spec.proxy_port != after.spec.proxy_port),
         ("environment", before.spec.environment != after.spec.environment),
         ("depends_on", before.spec.depends_on != after.spec.depends_on),
         ("health", before.spec.health != after.spec.health),

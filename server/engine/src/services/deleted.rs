@@ -14,6 +14,7 @@ impl Services {
     /// else can be put back for [`DeletedService::DAYS`].
     pub(super) async fn delete_service(&self, caller: &Caller, id: ServiceId) -> Result<()> {
         self.may_act()?;
+        self.is_no_part(&self.row(id)?)?;
         if self.core.catalog.get(id)?.service.status.can_delete().is_ok() {
             self.settle(id).await;
         }
@@ -111,7 +112,7 @@ impl Services {
     }
 
     /// Removes all traces of a service at rest but what happened to it.
-    async fn remove(&self, row: ServiceRow, event: NewEvent) -> Result<()> {
+    pub(super) async fn remove(&self, row: ServiceRow, event: NewEvent) -> Result<()> {
         let id = row.id;
         self.runtimes.remove(id).await?;
         let is_found_again = row.folder.is_some() || matches!(row.spec.source, Source::Container { .. } | Source::Demonstration { .. });

@@ -147,6 +147,23 @@ impl Services {
                 reason.map(|who| format!("port {host}/{} is that of {who}; publish another in its place", port.protocol.as_str()));
             faults.check(&format!("{PORTS}/{n}/host_port"), message.is_none(), message.as_deref().unwrap_or_default());
         }
+        let taken = |port: u16| {
+            let others = self.rows_but(id).into_iter().filter(|row| id.is_none() || row.spec.part_of() != id);
+            let mut others =
+                others.filter(|row| row.spec.proxy_port == Some(port) || spec.proxy_port == Some(port) && row.spec.port == Some(port));
+            others.next().map(|row| match row.spec.proxy_port {
+                Some(of_proxy) if of_proxy == port => format!("port {port} is that of the proxy in front of '{}'; take another", row.name),
+                _ => format!("port {port} is that of the service '{}'; take another", row.name),
+            })
+        };
+        if let Some(port) = spec.proxy_port {
+            let own = "it is the port of the service itself: give that another one, or leave it to Pilothouse".to_owned();
+            let message = if spec.port == Some(port) { Some(own) } else { taken(port) };
+            faults.check("/proxy_port", message.is_none(), message.as_deref().unwrap_or_default());
+        }
+        if let Some(message) = spec.port.and_then(taken) {
+            faults.check("/port", false, &message);
+        }
         if let Some(port) = spec.port {
             let who = self.rows_but(id).into_iter().find(|row| further_tcp(&row.spec.source).any(|other| other == port));
             let message = who.map(|row| format!("port {port} is a further port of the service '{}'; give this one another", row.name));

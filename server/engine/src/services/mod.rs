@@ -24,6 +24,7 @@ mod launch;
 mod life;
 mod list;
 mod outcome;
+mod parts;
 mod pinned;
 mod plan;
 mod reconciler;
@@ -103,6 +104,7 @@ pub struct Services {
     wires: dependencies::Wires,
     /// Services whose turn comes when others have been moved.
     turns: turn::Turns,
+    fronts: parts::Fronts,
 }
 
 impl Services {
@@ -143,6 +145,7 @@ impl Services {
             tests: tokio::sync::Semaphore::new(check::TESTS),
             wires: dependencies::Wires::default(),
             turns: turn::Turns::default(),
+            fronts: parts::Fronts::default(),
         });
         Ok(services)
     }
@@ -157,10 +160,12 @@ impl Services {
     /// Finds again what runs, follows its changes, looks for services, and acts on what is wanted, until shutdown.
     pub fn spawn(self: &Arc<Self>) {
         let shutdown = self.core.shutdown.clone();
-        let (following, finding) = (self.clone(), self.clone());
+        let (following, finding, fronting) = (self.clone(), self.clone(), self.clone());
         self.core.tasks.spawn(async move { shutdown.run_until_cancelled(following.follow()).await });
         let shutdown = self.core.shutdown.clone();
         self.core.tasks.spawn(async move { shutdown.run_until_cancelled(finding.keep_looking()).await });
+        let shutdown = self.core.shutdown.clone();
+        self.core.tasks.spawn(async move { shutdown.run_until_cancelled(fronting.keep_fronts()).await });
     }
 
     /// The row of a service that isn't deleted.

@@ -419,7 +419,7 @@ impl Services {
                     entry.service.status = Status::Running;
                     entry.service.status_reason = note;
                     entry.service.started_at = Some(started_at);
-                    entry.service.url = entry.service.port.map(|port| format!("http://127.0.0.1:{port}"));
+                    entry.service.url = entry.spec.proxy_port.or(entry.service.port).map(|port| format!("http://127.0.0.1:{port}"));
                     if !entry.pids.contains(&pid) {
                         entry.pids = vec![pid];
                     }
@@ -454,7 +454,10 @@ impl Services {
             let ports: Vec<u16> = image::further_tcp(&entry.spec.source).chain(entry.service.port).collect();
             ports.into_iter().map(move |port| (port, entry.service.name.clone()))
         });
-        ports.collect()
+        let rows = lock(&self.rows);
+        let proxied = rows.values().filter(|row| !row.is_deleted && rows.get(&except).is_none_or(|one| one.spec.part_of() != Some(row.id)));
+        let of_proxies = proxied.filter_map(|row| Some((row.spec.proxy_port?, format!("{}-proxy", row.name))));
+        ports.chain(of_proxies).collect()
     }
 
     /// Keeps how a run ended, and what happened. What is shown stands even when it can't be kept.

@@ -26,7 +26,9 @@ impl Services {
         }
         let is_it = |row: &&ServiceRow| {
             let target = row.spec.target.as_ref();
-            !row.is_deleted && target.is_some_and(|target| target.service_id == root && target.environment == environment)
+            !row.is_deleted
+                && row.spec.part_of().is_none()
+                && target.is_some_and(|target| target.service_id == root && target.environment == environment)
         };
         lock(&self.rows).values().find(is_it).map(|row| row.id)
     }
@@ -34,7 +36,7 @@ impl Services {
     /// How many services are in each environment, those that can be put back among them.
     pub(crate) fn count_targets(&self) -> std::collections::HashMap<String, u64> {
         let mut counts = std::collections::HashMap::new();
-        for row in lock(&self.rows).values().filter(|row| !row.is_deleted || row.deletion.is_some()) {
+        for row in lock(&self.rows).values().filter(|row| row.spec.part_of().is_none() && (!row.is_deleted || row.deletion.is_some())) {
             *counts.entry(row.spec.in_environment().to_owned()).or_default() += 1;
         }
         counts
@@ -43,7 +45,10 @@ impl Services {
     /// The environments besides development that a service is set up in, with what it is called there.
     pub(super) fn targets_of(&self, root: ServiceId) -> Vec<(String, String)> {
         let rows = lock(&self.rows);
-        let of = rows.values().filter(|row| !row.is_deleted).filter_map(|row| Some((row.spec.target.as_ref()?, &row.name)));
+        let of = rows
+            .values()
+            .filter(|row| !row.is_deleted && row.spec.part_of().is_none())
+            .filter_map(|row| Some((row.spec.target.as_ref()?, &row.name)));
         let mut all: Vec<_> = of.filter(|(of, _)| of.service_id == root).map(|(of, name)| (of.environment.clone(), name.clone())).collect();
         all.sort();
         all
@@ -52,6 +57,7 @@ impl Services {
     /// What a service would be in an environment, when there is nothing against it. It isn't kept. Whoever calls keeps the environment from being removed.
     pub(crate) async fn drawn_target(&self, caller: &Caller, id: ServiceId, new: &NewTarget) -> Result<ServiceRow> {
         self.may_act()?;
+        self.is_no_part(&self.row(id)?)?;
         let root = self.row(self.root_of(id)?)?;
         let environment = new.environment.clone();
         let refused = |why: &str| Error::conflict(format!("'{}' can't be set up in another environment: {why}", root.name));
@@ -73,6 +79,7 @@ impl Services {
         let spec = ServiceSpec {
             source: self.source_in(&root.spec.source, new)?,
             port: new.port,
+            proxy_port: None,
             environment: Default::default(),
             environment_files: Vec::new(),
             depends_on: root.spec.depends_on.iter().map(|other| self.find_target(*other, &environment).unwrap_or(*other)).collect(),

@@ -86,6 +86,13 @@ impl Faults {
         }
     }
 
+    /// `wanted` 0 is none.
+    pub fn proxy(&mut self, wanted: Option<u16>, source: &Source) {
+        if let (true, Err(blocked)) = (wanted.is_some_and(|port| port > 0), source.can_have_proxy()) {
+            self.check("/proxy_port", false, &format!("it can't have a proxy in front of it: {}", blocked.0));
+        }
+    }
+
     pub fn labels(&mut self, labels: &BTreeMap<String, String>) {
         self.0.extend(label_faults(labels, "/labels"));
     }
@@ -128,6 +135,8 @@ pub(super) fn new_service(new: &NewService) -> Result<()> {
     faults.description(new.description.as_deref().unwrap_or_default());
     faults.user(new.user.as_deref().unwrap_or_default(), &new.source);
     faults.handover(new.handover, &new.source);
+    faults.proxy(new.proxy_port, &new.source);
+    faults.check("/proxy_port", new.proxy_port != Some(0), "a port is 1 to 65535; leave it out to have no proxy");
     faults.refuse()?;
     check::possible(&new.health, new.source.runtime(), "/health")
 }
@@ -145,6 +154,7 @@ pub(super) fn patch(patch: &ServicePatch, source: &Source) -> Result<()> {
         faults.user(user, source);
     }
     faults.handover(patch.handover.unwrap_or_default(), source);
+    faults.proxy(patch.proxy_port, source);
     if let Some(description) = &patch.description {
         faults.description(description);
     }

@@ -5,6 +5,7 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::configurations::configuration_delete;
+use super::releases::placement_put;
 use super::{Conn, Error, Result, execute, on};
 use crate::services::discovery::Found;
 
@@ -182,9 +183,10 @@ pub async fn service_set_found(db: &mut Conn, id: ServiceId, found: Option<&Foun
     Ok(())
 }
 
-/// Forgets a service wholly, with its configuration.
+/// Forgets a service wholly, with its configuration and which release it ran.
 pub async fn service_delete(db: &mut Conn, id: ServiceId) -> Result<()> {
     execute!(db, "DELETE FROM services WHERE id = $1", id.0)?;
+    placement_put(db, id, None).await?;
     configuration_delete(db, id).await
 }
 

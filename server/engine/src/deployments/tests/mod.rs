@@ -1,5 +1,6 @@
 //! Deployments with a runtime that a test controls, on both databases: what becomes of them, of what fails, and of what is killed.
 
+mod beside;
 mod environments;
 mod fate;
 mod git;
@@ -146,12 +147,15 @@ impl Yard {
 
     /// Kills this life and begins the next; what ran runs on.
     async fn again(self, test: &TestStore) -> Self {
-        let before = self.life.runtime.observe(self.id).await.expect("it is seen");
+        let mut before = Vec::new();
+        for entry in self.life.core.catalog.all() {
+            let id = entry.service.id;
+            before.push((id, self.life.runtime.observe(id).await.expect("it is seen")));
+        }
         let (id, root) = (self.id, self.root.clone());
         let life = self.life.again(test, |runtime| {
-            if matches!(before, Observation::Running { .. }) {
-                runtime.set(id, before.clone());
-            }
+            let running = before.iter().filter(|(_, seen)| matches!(seen, Observation::Running { .. }));
+            running.for_each(|(id, seen)| runtime.set(*id, seen.clone()));
         });
         let yard = Self::on(life.await, id, root).await;
         yard.manager.spawn();
