@@ -37,6 +37,10 @@ pub struct Fake {
     pub check: HealthCheck,
     /// What every service is made of; none is a folder.
     pub source: Option<Source>,
+    /// The port of the proxy in front of every service.
+    pub proxy_port: Option<u16>,
+    /// What every service is a copy of.
+    pub beside: Option<Beside>,
     /// How the last run of every service ended.
     pub last_exit: Option<LastExit>,
     /// The runs that ended by themselves, newest first.
@@ -165,7 +169,7 @@ impl Services for Fake {
         let source = self.source.clone().unwrap_or_else(|| Source::Folder { folder: "/srv/accounts".into() });
         Ok(ServiceDetail {
             service: self.find(id)?,
-            spec: ServiceSpec { health: self.check.clone(), ..ServiceSpec::new(source) },
+            spec: ServiceSpec { health: self.check.clone(), proxy_port: self.proxy_port, beside: self.beside, ..ServiceSpec::new(source) },
             command: Some(vec!["uvicorn".into(), "main:app".into()]),
             pids: vec![4242, 4243],
             listening_ports: vec![8001],

@@ -39,6 +39,8 @@ mod page_tests;
 mod pages;
 mod palette;
 pub mod path;
+#[cfg(all(test, feature = "ssr"))]
+mod proxy_page_tests;
 pub mod rpc;
 #[cfg(all(test, feature = "ssr"))]
 mod secret_page_tests;

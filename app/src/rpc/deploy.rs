@@ -1,12 +1,14 @@
 //! Deploying, going back, cancelling and letting go: what the forms do.
 #![allow(missing_docs, reason = "the fields of the types that #[server] makes are the documented functions' arguments")]
 
+#[cfg(feature = "ssr")]
+use api::{Canary, Strategy};
 use api::{DeploymentId, DeploymentPlan, ServiceId};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "ssr")]
-use super::service_form::Numbers;
+use super::numbers::Numbers;
 #[cfg(feature = "ssr")]
 use super::*;
 use super::{Json, RpcResult};
@@ -24,6 +26,10 @@ pub struct DeployForm {
     pub reference: String,
     /// How; empty takes what goes without a break, where that is possible.
     pub strategy: String,
+    /// How a canary goes: `5, 25, 50`. Empty takes what is usual, as for the next two; they count for a canary only.
+    pub canary_steps: String,
+    pub canary_seconds: String,
+    pub canary_requests: String,
     pub health_seconds: String,
     pub watch_seconds: String,
     /// Why it can't wait; empty lets it.
@@ -128,6 +134,7 @@ impl DeployForm {
         let new = api::NewDeployment {
             release_id,
             deployment_type: text(&self.strategy),
+            canary: self.canary(&mut numbers),
             configuration: api::DeploymentConfiguration {
                 image: text(&self.image),
                 reference: text(&self.reference),
@@ -144,6 +151,23 @@ impl DeployForm {
         Ok(new)
     }
 
+    /// How a canary goes, when it is one.
+    fn canary(&self, numbers: &mut Numbers) -> Option<Canary> {
+        if self.strategy.trim() != Strategy::Canary.as_str() {
+            return None;
+        }
+        let Canary { mut steps, step_seconds, min_requests } = Canary::default();
+        if !self.canary_steps.trim().is_empty() {
+            match Canary::read_steps(&self.canary_steps) {
+                Ok(read) => steps = read,
+                Err(message) => numbers.fault("/canary/steps", message),
+            }
+        }
+        let seconds = numbers.limit("/canary/step_seconds", "how many seconds a step lasts", &self.canary_seconds);
+        let requests = numbers.limit("/canary/min_requests", "how many requests a step is judged by", &self.canary_requests);
+        Some(Canary { steps, step_seconds: seconds.unwrap_or(step_seconds), min_requests: requests.unwrap_or(min_requests) })
+    }
+
     async fn plan(&self, context: &RequestContext, id: ServiceId, form_token: &str) -> api::Result<DeploymentPlan> {
         context.check_form_token(form_token)?;
         context.backend.deployments.plan(context.caller()?, id, self.new_deployment()?).await
@@ -158,7 +182,7 @@ impl DeployForm {
 
 #[cfg(all(test, feature = "ssr"))]
 mod tests {
-    use super::DeployForm;
+    use super::{Canary, DeployForm};
 
     #[test]
     fn what_is_left_empty_is_left_to_pilothouse_and_what_is_no_number_is_named() {
@@ -171,5 +195,22 @@ mod tests {
         let wrong = DeployForm { health_seconds: "soon".into(), watch_seconds: "-1".into(), ..DeployForm::default() };
         let fields: Vec<_> = wrong.new_deployment().unwrap_err().details.into_iter().map(|detail| detail.field).collect();
         assert_eq!(fields, ["/watch_seconds", "/health_seconds"]);
+    }
+    #[test]
+    fn what_is_said_of_a_canary_counts_for_a_canary_only() {
+        let form = |strategy: &str, steps: &str, seconds: &str| DeployForm {
+            strategy: strategy.into(),
+            canary_steps: steps.into(),
+            canary_seconds: seconds.into(),
+            ..DeployForm::default()
+        };
+        let canary = |form: DeployForm| form.new_deployment().map(|new| new.canary);
+        assert_eq!(canary(form("canary", "", " ")), Ok(Some(Canary::default())));
+        let own = Canary { steps: vec![10, 60], step_seconds: 30, ..Canary::default() };
+        assert_eq!(canary(form("canary", "10 %, 60", "30")), Ok(Some(own)));
+        assert_eq!((canary(form("blue_green", "x", "y")), canary(form("", "x", ""))), (Ok(None), Ok(None)));
+        let wrong = canary(DeployForm { canary_requests: "many".into(), ..form("canary", "5, x", "soon") }).unwrap_err();
+        let fields: Vec<_> = wrong.details.into_iter().map(|detail| detail.field).collect();
+        assert_eq!(fields, ["/canary/steps", "/canary/step_seconds", "/canary/min_requests"]);
     }
 }

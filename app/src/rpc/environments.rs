@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "ssr")]
-use super::service_form::Numbers;
+use super::numbers::Numbers;
 #[cfg(feature = "ssr")]
 use super::*;
 use super::{Json, RpcError, RpcResult};

@@ -102,7 +102,7 @@ mod reading {
     use api::{ContainerCheck, ContainerOptions, ImagePatch, NetworkPlace, Source};
 
     use super::{OptionsForm, OwnCheck};
-    use crate::rpc::service_form::Numbers;
+    use crate::rpc::numbers::Numbers;
 
     /// Where the options are in what is asked for.
     const AT: &str = "/source/options";

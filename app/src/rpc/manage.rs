@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "ssr")]
-use super::service_form::Numbers;
+use super::numbers::Numbers;
 #[cfg(feature = "ssr")]
 use super::*;
 use super::{Json, OptionsForm, RegistryForm, RepositoryForm, RpcError, RpcResult, ServiceForm};
@@ -45,6 +45,9 @@ pub struct NewServiceForm {
     pub user: String,
     /// Empty lets Pilothouse choose.
     pub port: String,
+    /// Empty has no proxy.
+    #[serde(default)]
+    pub proxy_port: String,
     pub environment: String,
     pub restart: RestartPolicy,
     /// A box that isn't sent when it isn't ticked: whether it is started at once.
@@ -196,6 +199,7 @@ impl NewServiceForm {
             options: OptionsForm::default(),
             description: String::new(),
             port: String::new(),
+            proxy_port: String::new(),
             environment: String::new(),
             restart: RestartPolicy::OnFailure,
             start: false,
@@ -234,6 +238,7 @@ impl NewServiceForm {
     fn new_service(self) -> api::Result<api::NewService> {
         let mut numbers = Numbers::default();
         let port = numbers.port(&self.port);
+        let proxy_port = numbers.port_at("/proxy_port", &self.proxy_port);
         let environment = numbers.variables(&self.environment);
         let command = numbers.words("/source/command", &self.command);
         let container_port = numbers.port_at("/source/container_port", &self.container_port);
@@ -300,7 +305,7 @@ impl NewServiceForm {
             source,
             user: Some(self.user.trim().to_owned()).filter(|user| !user.is_empty()),
             port,
-            proxy_port: None,
+            proxy_port,
             environment,
             depends_on: Vec::new(),
             health: api::HealthCheck::default(),
@@ -329,13 +334,16 @@ mod tests {
             description: " ".into(),
             user: " daemon ".into(),
             port: "80".into(),
+            proxy_port: " 8101".into(),
             restart: RestartPolicy::Never,
             ..NewServiceForm::blank()
         };
         let made = new.clone().new_service().unwrap();
         let Source::Command { command, working_dir } = made.source else { panic!("a command") };
         assert_eq!((command, working_dir.as_str()), (["python", "-c", "print(1); x", "$HOME;ls"].map(String::from).into(), "/srv"));
-        assert_eq!((made.port, made.description, made.user.as_deref()), (Some(80), None, Some("daemon")));
+        assert_eq!((made.port, made.proxy_port, made.description, made.user.as_deref()), (Some(80), Some(8101), None, Some("daemon")));
+        let wrong = NewServiceForm { proxy_port: "x".into(), ..new.clone() }.new_service().unwrap_err();
+        assert_eq!(wrong.details[0].field, "/proxy_port");
         assert!(NewServiceForm { command: "a 'b".into(), ..new.clone() }.new_service().is_err());
         assert!(matches!(NewServiceForm { command: " ".into(), ..new.clone() }.new_service().unwrap().source, Source::Folder { .. }));
         let both = NewServiceForm { image: "nginx:1.27".into(), ..new };

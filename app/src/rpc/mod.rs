@@ -27,6 +27,8 @@ mod json;
 mod logs;
 mod manage;
 mod metrics;
+#[cfg(feature = "ssr")]
+mod numbers;
 mod overview;
 mod registry_form;
 mod repository_form;

@@ -6,6 +6,8 @@ use api::HealthTest;
 use api::{CheckKind, RestartPolicy, ServiceDetail, ServiceId, Source, write_bytes, write_labels, write_variables};
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "ssr")]
+use super::numbers::Numbers;
 use super::{OptionsForm, RegistryForm, RepositoryForm};
 #[cfg(feature = "ssr")]
 use crate::context::RequestContext;
@@ -20,6 +22,9 @@ pub struct ServiceForm {
     pub user: Option<String>,
     /// Empty lets Pilothouse choose.
     pub port: String,
+    /// Empty has no proxy. Not sent where there can be none, and then nothing is changed.
+    #[serde(default)]
+    pub proxy_port: Option<String>,
     /// As [`api::read_variables`] reads it.
     pub environment: String,
     /// The boxes that are ticked; none of them is sent when none is.
@@ -91,6 +96,12 @@ impl ServiceForm {
             description: service.description.clone().unwrap_or_default(),
             user: Some(spec.user.clone().unwrap_or_default()),
             port: spec.port.map(|port| port.to_string()).unwrap_or_default(),
+            proxy_port: spec
+                .source
+                .can_have_proxy()
+                .ok()
+                .filter(|()| spec.part_of().is_none())
+                .map(|()| number(spec.proxy_port.map(u32::from))),
             environment: write_variables(&spec.environment),
             depends_on: spec.depends_on.clone(),
             health_kind: health.kind,
@@ -198,6 +209,7 @@ impl ServiceForm {
         let health = self.health(&mut numbers);
         let stop_grace = numbers.read("/stop_grace_seconds", "the grace of a stop", &self.stop_grace);
         let port = numbers.port(&self.port);
+        let proxy_port = self.proxy_port.as_ref().map(|text| numbers.port_at("/proxy_port", text).unwrap_or(0));
         let environment = numbers.variables(&self.environment);
         let limits = self.limits(&mut numbers);
         let environment_files = numbers.words("/environment_files", &self.environment_files);
@@ -209,7 +221,7 @@ impl ServiceForm {
             description: Some(self.description),
             user: self.user.map(|user| user.trim().to_owned()),
             port: Some(port.unwrap_or(0)),
-            proxy_port: None,
+            proxy_port,
             environment: Some(environment),
             depends_on: Some(self.depends_on),
             health: Some(health),
@@ -221,82 +233,6 @@ impl ServiceForm {
             labels: Some(api::read_labels(&self.labels)),
             environment_files: Some(environment_files),
         })
-    }
-}
-
-/// Reads the fields of a form, and gathers what is wrong with them.
-#[cfg(feature = "ssr")]
-#[derive(Default)]
-pub(super) struct Numbers(Vec<api::Detail>);
-
-#[cfg(feature = "ssr")]
-impl Numbers {
-    pub fn fault(&mut self, field: &str, message: String) {
-        self.0.push(api::Detail { field: field.into(), message });
-    }
-
-    pub fn read(&mut self, field: &str, what: &str, text: &str) -> u32 {
-        text.trim().parse().unwrap_or_else(|_| {
-            self.fault(field, format!("{what} is a whole number"));
-            0
-        })
-    }
-
-    /// A number, or none when nothing is there.
-    pub fn limit(&mut self, field: &str, what: &str, text: &str) -> Option<u32> {
-        (!text.trim().is_empty()).then(|| self.read(field, what, text))
-    }
-
-    /// An amount of memory, or none when nothing is there.
-    pub fn bytes(&mut self, field: &str, text: &str) -> Option<u64> {
-        if text.trim().is_empty() {
-            return None;
-        }
-        let bytes = api::read_bytes(text);
-        if bytes.is_none() {
-            self.fault(field, "an amount of memory is a number with a unit, such as 512 MiB or 2 GB".into());
-        }
-        bytes
-    }
-
-    pub fn port(&mut self, text: &str) -> Option<u16> {
-        self.port_at("/port", text)
-    }
-
-    pub fn port_at(&mut self, field: &str, text: &str) -> Option<u16> {
-        let text = text.trim();
-        if text.is_empty() {
-            return None;
-        }
-        let port = text.parse().ok().filter(|port| *port > 0);
-        if port.is_none() {
-            self.fault(field, "a port is a number from 1 to 65535; leave it empty to let Pilothouse choose".into());
-        }
-        port
-    }
-
-    /// A command as its words: quotes keep some together, and no shell reads them.
-    pub fn words(&mut self, field: &str, text: &str) -> Vec<String> {
-        shell_words::split(text.trim()).unwrap_or_else(|_| {
-            self.fault(field, "a quote has no end".into());
-            Vec::new()
-        })
-    }
-
-    pub fn variables(&mut self, text: &str) -> std::collections::BTreeMap<String, String> {
-        self.take(api::read_variables(text))
-    }
-
-    /// What was read elsewhere, or nothing with what is wrong with it.
-    pub fn take<T: Default>(&mut self, read: api::Result<T>) -> T {
-        read.unwrap_or_else(|error| {
-            self.0.extend(error.details);
-            T::default()
-        })
-    }
-
-    pub fn refuse(self) -> api::Result<()> {
-        api::Error::invalid_fields(self.0)
     }
 }
 
@@ -312,6 +248,7 @@ mod tests {
             description: String::new(),
             user: Some(" daemon ".into()),
             port: String::new(),
+            proxy_port: Some(" 8101 ".into()),
             environment: "A=1\r\nB=2".into(),
             depends_on: Vec::new(),
             health_kind: CheckKind::Http,
@@ -348,6 +285,8 @@ mod tests {
         assert_eq!((patch.user.as_deref(), api::write_labels(&patch.labels.unwrap()).as_str()), (Some("daemon"), "canary team=shop"));
         assert_eq!((patch.handover, ServiceForm { handover: None, ..form() }.patch().unwrap().handover), (Some(true), None));
         assert_eq!(ServiceForm { user: None, ..form() }.patch().unwrap().user, None, "what isn't sent stays");
+        let proxy = |text: Option<&str>| ServiceForm { proxy_port: text.map(String::from), ..form() }.patch().unwrap().proxy_port;
+        assert_eq!((patch.proxy_port, proxy(Some("")), proxy(None)), (Some(8101), Some(0), None));
     }
 
     #[test]
@@ -364,9 +303,10 @@ mod tests {
 
     #[test]
     fn each_field_that_is_no_number_is_named() {
-        let wrong = ServiceForm { port: "99999".into(), health_interval: "soon".into(), environment: "A".into(), ..form() };
+        let proxy_port = Some("0".into());
+        let wrong = ServiceForm { port: "99999".into(), proxy_port, health_interval: "soon".into(), environment: "A".into(), ..form() };
         let fields: Vec<_> = wrong.patch().unwrap_err().details.into_iter().map(|detail| detail.field).collect();
-        assert_eq!(fields, ["/health/interval_seconds", "/port", "/environment"]);
+        assert_eq!(fields, ["/health/interval_seconds", "/port", "/proxy_port", "/environment"]);
     }
 
     #[test]

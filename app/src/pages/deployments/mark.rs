@@ -1,6 +1,6 @@
 //! Where a deployment or one of its stages is, as a shape, a colour and a word.
 
-use api::{DeploymentStatus, StageStatus};
+use api::{DeploymentStatus, Judgement, StageStatus};
 use leptos::prelude::*;
 
 use crate::erase::{Erase, text};
@@ -59,6 +59,25 @@ pub fn StageMark(
 ) -> impl IntoView {
     let (look, word) = (move || of_stage(status.get()), move || status.get().label());
     view! { <Mark look=Signal::derive(look) word=Signal::derive(word) /> }.erase()
+}
+
+/// What was found out in a step of the requests; none when it never will be.
+#[component]
+pub fn JudgementMark(
+    /// The judgement, and whether the step has begun.
+    #[prop(into)]
+    judgement: Signal<(Option<Judgement>, bool)>,
+) -> impl IntoView {
+    let look = move || match judgement.get() {
+        (Some(Judgement::Open), true) => (MOVES, Judgement::Open.label()),
+        (Some(Judgement::Open), false) => (WAITS, "Waiting"),
+        (Some(Judgement::Passed), _) => (GOOD, Judgement::Passed.label()),
+        (Some(Judgement::Worse), _) => (BAD, Judgement::Worse.label()),
+        (Some(Judgement::TooFew), _) => (BACK, Judgement::TooFew.label()),
+        (None, true) => (ENDED, "Not judged"),
+        (None, false) => (NOTHING, "Not begun"),
+    };
+    view! { <Mark look=Signal::derive(move || look().0) word=Signal::derive(move || look().1) /> }.erase()
 }
 
 #[component]

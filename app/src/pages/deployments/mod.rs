@@ -10,6 +10,7 @@ mod mark;
 mod one;
 mod outcome;
 mod progress;
+mod requests;
 mod stages;
 mod tab;
 mod table;

@@ -8,6 +8,7 @@ use super::follow::Followed;
 use super::log::Log;
 use super::outcome::Outcome;
 use super::progress::Progress;
+use super::requests::Requests;
 use super::stages::Stages;
 use super::waiting::Waiting;
 use super::{done, what};
@@ -90,6 +91,7 @@ fn Found(read: DeploymentRead, after: Option<u64>) -> impl IntoView {
             <Progress followed />
             <Cancel followed />
             <Outcome deployment />
+            <Requests deployment />
             <Stages deployment />
             <Log followed after />
         </div>

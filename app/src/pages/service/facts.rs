@@ -5,9 +5,10 @@ use leptos::prelude::*;
 
 use super::incidents::IncidentLink;
 use super::loads::Loads;
+use super::part::{LinkFact, link_fact};
 use super::watch::Watched;
 use crate::components::Ago;
-use crate::erase::Erase;
+use crate::erase::{Erase, Erased, shown};
 
 /// Command, folder, ports, versions, how its last run ended.
 #[component]
@@ -18,6 +19,7 @@ pub fn FactsPanel(
     loads: Loads,
 ) -> impl IntoView {
     let facts = Memo::new(move |_| facts(watched));
+    let link = Memo::new(move |_| watched.detail.with(link_fact));
     let last_exit = Memo::new(move |_| watched.detail.with(|detail| detail.last_exit.clone()));
     let created = watched.service.with_untracked(|service| service.created_at);
     let row = |(name, value, is_code): (&'static str, String, bool)| {
@@ -28,6 +30,7 @@ pub fn FactsPanel(
         <section class="panel facts" aria-labelledby="facts-title">
             <div class="panel-head"><h2 class="panel-title" id="facts-title">"Facts"</h2></div>
             <dl class="fact-list">
+                {shown(move || link.get().map(linked))}
                 {move || facts.get().into_iter().map(row).collect_view()}
                 <div class="fact"><dt>"First seen"</dt><dd><Ago at=created /></dd></div>
             </dl>
@@ -35,6 +38,10 @@ pub fn FactsPanel(
         </section>
     }
     .erase()
+}
+
+fn linked((name, href, label, after): LinkFact) -> Erased {
+    view! { <div class="fact"><dt>{name}</dt><dd><a href=href>{label}</a>{after}</dd></div> }.erase()
 }
 
 /// How the last run ended, with the last lines it wrote.

@@ -208,6 +208,7 @@ fn about(service: &Service) -> String {
         "command" => "Command",
         "demonstration" => "Built in",
         "dockerfile" => "Dockerfile",
+        "proxy" => "Proxy",
         other => other,
     };
     let version = service.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();

@@ -10,6 +10,8 @@ use super::image_form::{ImageFields, OptionsFields, container_port_field, regist
 use super::limits_form::LimitsForm;
 use super::loads::Loads;
 use super::needs_field::NeedsField;
+use super::part::part_note;
+use super::proxy_port_field::proxy_port_field;
 use super::repository_fields::RepositoryFields;
 use super::watch::Watched;
 use crate::components::{Field, Icon, LiveForm, RestartField, RunAsField, Symbol, Takes, faults};
@@ -29,6 +31,9 @@ pub fn SettingsTab(
     let viewer = expect_context::<Viewer>();
     let tried = loads.tried.get_value().filter(|tried| tried.id == watched.id);
     let detail = watched.detail.get_untracked();
+    if let Some(note) = part_note(&detail, "changed or deleted", "change") {
+        return view! { <div class="settings">{note}</div> }.erase();
+    }
     let settings = if viewer.may(Permission::ServicesChange) {
         view! { <SettingsForm detail tried loads /> }.erase()
     } else {
@@ -79,6 +84,7 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>, loads: Loads) -> im
         let is_free = expect_context::<Viewer>().may(Permission::ServicesCommand);
         view! { <RunAsField value=form.user.unwrap_or_default() is_free /> }
     });
+    let proxy_port = form.proxy_port.map(proxy_port_field);
     let handover = form.handover.map(|chosen| view! { <HandoverField chosen /> });
     view! {
         <section class="panel" aria-labelledby="service-settings">
@@ -92,6 +98,7 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>, loads: Loads) -> im
                 {registry}
                 {repository}
                 <Field name="form[port]" label="Port" takes=Takes::NumberOrNothing(1, 65_535) value=form.port example="automatic" hint="It is told by the variable PORT. Empty lets Pilothouse read or choose one." />
+                {proxy_port}
                 <Field name="form[metrics_path]" label="Path of its Prometheus metrics" takes=Takes::Line(1024, true) value=form.metrics_path />
                 {user}
                 {environment}

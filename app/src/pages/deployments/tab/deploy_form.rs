@@ -1,6 +1,6 @@
 //! The form that deploys a service: what would be done is shown first.
 
-use api::{DeploymentPlan, Permission, Places, Releases, Source, Strategy};
+use api::{DeploymentPlan, Permission, Places, Releases, ServiceId, ServiceSpec, Source, Strategy};
 use leptos::prelude::*;
 
 use super::loads::Loads;
@@ -86,8 +86,8 @@ fn DeployFields(watched: Watched, loads: Loads, places: Places) -> impl IntoView
     let plain =
         DeployForm { message: String::new(), image: String::new(), reference: String::new(), release: String::new(), ..form.clone() };
     let is_plain = plain == DeployForm::default();
-    let hands_over = spec.handover && spec.source.can_hand_over().is_ok();
-    let strategy = strategy_field(spec.source.runtime(), hands_over, spec.proxy_port.is_some(), &form.strategy);
+    let strategy = strategy_field(watched.id, &spec, &form.strategy);
+    let canary = spec.proxy_port.map(|_| canary_fields(&form));
     let here = path::deployments_of(watched.id);
     view! {
         <LiveForm action="/rpc/deploy_service" plain=here.clone() refused is_wide=true>
@@ -101,6 +101,7 @@ fn DeployFields(watched: Watched, loads: Loads, places: Places) -> impl IntoView
                     <summary>"How it is deployed"</summary>
                     <div class="form-part">
                         {strategy}
+                        {canary}
                         <Field name="form[health_seconds]" label="Seconds to become healthy" takes=Takes::NumberOrNothing(5, 3_600) value=form.health_seconds example="120" hint="When it isn't well by then, what was before is gone back to." />
                         <Field name="form[watch_seconds]" label="Seconds to watch it" takes=Takes::NumberOrNothing(0, 3_600) value=form.watch_seconds example="0" hint="After it is healthy: when it isn't well within them, what was before is gone back to." />
                         {urgent}
@@ -121,17 +122,25 @@ fn DeployFields(watched: Watched, loads: Loads, places: Places) -> impl IntoView
 }
 
 /// How the new version takes the place of the old one, where there is a choice; else why there is none.
-fn strategy_field(runtime: api::RuntimeKind, hands_over: bool, has_proxy: bool, chosen: &str) -> Erased {
+fn strategy_field(id: ServiceId, spec: &ServiceSpec, chosen: &str) -> Erased {
+    let (runtime, has_proxy) = (spec.source.runtime(), spec.proxy_port.is_some());
+    let hands_over = spec.handover && spec.source.can_hand_over().is_ok();
     let possible = Strategy::ALL.iter().copied().filter(|one| one.possible(runtime, hands_over, has_proxy).is_ok()).collect::<Vec<_>>();
+    let proxy = (!has_proxy && spec.source.can_have_proxy().is_ok()).then(|| {
+        let settings = format!("{}#form[proxy_port]", path::service_tab(id, "settings"));
+        view! { " With a proxy in front of it, two releases can run side by side: set a proxy port in its "<a href=settings>"settings"</a>"." }
+            .erase()
+    });
     if possible.len() < 2 {
         let why = Strategy::Rolling.possible(runtime, hands_over, has_proxy).err().map(|blocked| sentence(blocked.0));
-        return view! { <p class="field-hint">"The old version ends, then the new one starts. "{why}</p> }.erase();
+        return view! { <p class="field-hint">"The old version ends, then the new one starts. "{why}{proxy}</p> }.erase();
     }
     let options = possible.into_iter().map(|one| {
         let words = match one {
             Strategy::Recreate => "The old version ends, then the new one starts",
             Strategy::Rolling => "Copy by copy, without a break",
-            other => other.label(),
+            Strategy::BlueGreen => "Both side by side, all requests switched at once",
+            Strategy::Canary => "Step by step, judged by errors and latency",
         };
         view! { <option value=one.as_str() selected=chosen == one.as_str()>{words}</option> }.erase()
     });
@@ -140,7 +149,24 @@ fn strategy_field(runtime: api::RuntimeKind, hands_over: bool, has_proxy: bool, 
         <div class="field">
             <label for="form[strategy]">"Strategy"</label>
             <select id="form[strategy]" name="form[strategy]" class="plain-select"><option value="">"What goes without a break"</option>{options}</select>
+            {proxy.map(|proxy| view! { <p class="field-hint">{proxy}</p> })}
         </div>
+    }
+    .erase()
+}
+
+/// How a canary goes. What is here counts only when it is chosen, so that it needs no script to be shown or hidden.
+fn canary_fields(form: &DeployForm) -> Erased {
+    view! {
+        <fieldset class="form-part">
+            <legend>"For a canary"</legend>
+            <p class="field-hint">"When it is deployed step by step: the new release has more of the requests in each step, and all of them after the last. When it is worse than the old one, that is gone back to. Both need the least requests for that; with 0, a step with few is judged by health alone."</p>
+            <div class="form-row">
+                <Field name="form[canary_steps]" label="Steps, of 100 requests" takes=Takes::Line(100, false) value=form.canary_steps.clone() example="5, 25, 50" />
+                <Field name="form[canary_seconds]" label="Seconds of each step" takes=Takes::NumberOrNothing(5, 3_600) value=form.canary_seconds.clone() example="60" />
+                <Field name="form[canary_requests]" label="Least requests of a step" takes=Takes::NumberOrNothing(0, 100_000) value=form.canary_requests.clone() example="50" />
+            </div>
+        </fieldset>
     }
     .erase()
 }

@@ -29,7 +29,7 @@ use super::table::DeploymentTable;
 use crate::components::{Failure, Skeleton};
 use crate::erase::{Erase, Erased, shown};
 use crate::pages::NotFoundPage;
-use crate::pages::service::{DiagnosisPanel, ServiceHead, Tab, TabLinks, Watched};
+use crate::pages::service::{DiagnosisPanel, ServiceHead, Tab, TabLinks, Watched, part_note};
 use crate::pages::wait::wait;
 use crate::path;
 use crate::rpc::list_releases;
@@ -58,6 +58,7 @@ fn Frame(detail: ServiceDetail, loads: Loads) -> impl IntoView {
     let id = detail.service.id;
     let watched = Watched::new(detail);
     let content = shown(move || match loads.part.get() {
+        Some(_) if let Some(note) = watched.detail.with_untracked(|detail| part_note(detail, "deployed", "deploy")) => note,
         Some(Part::All) => all(watched, loads),
         Some(Part::Difference) => view! { <Difference id loads /> }.erase(),
         Some(Part::RollBack) => view! { <RollBack watched loads /> }.erase(),

@@ -34,6 +34,7 @@ use self::standing::Standing;
 use self::versions::Versions;
 use super::diagnosis::DiagnosisPanel;
 use super::head::ServiceHead;
+use super::part::part_note;
 use super::tab::{Tab, TabLinks};
 use super::watch::Watched;
 use crate::components::{Failure, Icon, Skeleton, Symbol};
@@ -65,6 +66,7 @@ fn Frame(detail: ServiceDetail, loads: Loads) -> impl IntoView {
     let id = detail.service.id;
     let watched = Watched::new(detail);
     let content = shown(move || match loads.part.get() {
+        Some(_) if let Some(note) = watched.detail.with_untracked(|detail| part_note(detail, "configured", "configure")) => note,
         Some(Part::Form | Part::Raw(_) | Part::Secret) => values(watched, loads),
         Some(Part::Versions) => view! { <Versions watched loads /> }.erase(),
         None => view! { <NotFoundPage /> }.erase(),
