@@ -73,6 +73,8 @@ struct Seen {
     after: u64,
     /// How often each stage has begun, and what it has come to.
     stages: Vec<(u32, StageStatus)>,
+    /// When each step of the requests that was told of was judged.
+    steps: Vec<Option<Timestamp>>,
     is_undoing: bool,
     /// What it waits for.
     waits: Option<DeploymentWait>,
@@ -95,6 +97,12 @@ impl Seen {
             }
             (*attempts, *status) = (report.attempts, report.status);
         }
+        self.steps.resize(deployment.traffic.len(), None);
+        for (step, told) in deployment.traffic.iter().zip(&mut self.steps) {
+            let finished = step.finished_at.filter(|at| Some(*at) != *told);
+            news.extend(finished.map(|at| (at, deployment.stage, 1, Told::Step(step.clone()))));
+            *told = step.finished_at;
+        }
         news.sort_by_key(|(at, stage, order, _)| (*at, *stage, *order));
         let mut news: Vec<_> = news.into_iter().map(|(_, _, _, told)| told).collect();
         if deployment.waits_for != self.waits {
@@ -115,5 +123,35 @@ fn is_end(report: &StageReport) -> bool {
         StageStatus::Pending | StageStatus::Running => false,
         StageStatus::Skipped => true,
         StageStatus::Succeeded | StageStatus::Failed | StageStatus::Cancelled | StageStatus::Undone => report.started_at.is_some(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use api::{Deployment, Judgement, Timestamp, TrafficStep};
+    use serde_json::json;
+
+    use super::super::say::Told;
+    use super::Seen;
+
+    #[test]
+    fn each_step_of_the_requests_is_told_once_when_it_is_judged() {
+        let id = "00000000-0000-0000-0000-000000000001";
+        let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
+        let deployment = json!({
+            "id": id, "service_id": id, "service_name": "orders", "target_environment": "development", "deployment_type": "canary",
+            "kind": "deploy", "release": null, "previous_release": null, "status": "running", "stage": "deploy", "progress": 50, "stages": [],
+            "urls": [], "error": null, "suggestion": null, "failing_lines": [], "is_undoing": false, "cancelled_by": null,
+            "created_by": "ada", "created_at": at(0), "started_at": at(0), "finished_at": null, "expected_seconds": null, "message": "",
+            "revision": 1
+        });
+        let begun = TrafficStep { started_at: Some(at(1)), ..TrafficStep::new(5) };
+        let deployment = Deployment { traffic: vec![begun.clone()], ..serde_json::from_value(deployment).unwrap() };
+        let mut seen = Seen::default();
+        assert!(seen.news(&deployment, Vec::new()).is_empty(), "it is under way");
+        let judged = TrafficStep { finished_at: Some(at(61)), judgement: Judgement::Passed, ..begun };
+        let deployment = Deployment { traffic: vec![judged, TrafficStep::new(25)], ..deployment };
+        assert!(matches!(seen.news(&deployment, Vec::new()).as_slice(), [Told::Step(step)] if step.weight == 5));
+        assert!(seen.news(&deployment, Vec::new()).is_empty(), "once");
     }
 }

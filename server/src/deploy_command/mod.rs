@@ -1,5 +1,6 @@
 //! `pilothouse deploy`: asks a Pilothouse that runs to deploy a service, and follows that to its end. It is a client: nothing of a server is set up.
 
+mod canary;
 mod client;
 mod follow;
 mod plan;
@@ -63,6 +64,8 @@ pub struct Args {
     /// How: recreate, rolling, blue_green or canary; what goes without a break unless given
     #[arg(long)]
     strategy: Option<String>,
+    #[command(flatten)]
+    canary: canary::Args,
     /// Why
     #[arg(long, default_value = "")]
     message: String,
@@ -123,6 +126,7 @@ async fn run(args: Args, say: &Say) -> Result<Outcome, Trouble> {
     if client.tells_all() {
         say.aside("the token is sent unencrypted to another machine; use an address with https");
     }
+    let canary = args.canary.read(args.strategy.as_deref()).map_err(Trouble::wrong)?;
     let id = service(&client, &args.service).await?;
     let release_id = match &args.from {
         Some(environment) => Some(running(&client, id, environment).await?),
@@ -132,6 +136,7 @@ async fn run(args: Args, say: &Say) -> Result<Outcome, Trouble> {
         target_environment: args.environment,
         release_id,
         deployment_type: args.strategy,
+        canary,
         configuration: DeploymentConfiguration { image: args.image, reference: args.reference, values: args.set.into_iter().collect() },
         urgent: args.urgent,
         message: args.message,

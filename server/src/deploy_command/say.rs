@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use api::{Deployment, DeploymentId, DeploymentLine, DeploymentStatus, DeploymentWait, StageReport, StageStatus};
+use api::{Deployment, DeploymentId, DeploymentLine, DeploymentStatus, DeploymentWait, StageReport, StageStatus, TrafficStep};
 use serde_json::{Value, json};
 
 use super::Outcome;
@@ -16,6 +16,8 @@ pub enum Told {
     Ended(StageReport),
     /// A line of its log.
     Line(DeploymentLine),
+    /// A step of the requests is judged.
+    Step(TrafficStep),
     /// It waits for something.
     Waits(DeploymentWait),
     /// It is being undone.
@@ -89,6 +91,10 @@ impl Say {
                     json!({ "type": "waits", "reason": wait.reason, "until": wait.until, "needs_approval": wait.needs_approval })
                 }
                 Told::Undoing => json!({ "type": "undoing" }),
+                Told::Step(TrafficStep { weight, started_at, finished_at, old, new, judgement, reason }) => {
+                    json!({ "type": "step", "weight": weight, "judgement": judgement, "reason": reason, "old": old, "new": new,
+                        "started_at": started_at, "finished_at": finished_at })
+                }
                 Told::Line(DeploymentLine { seq, ts, stage, is_error, message }) => {
                     json!({ "type": "line", "seq": seq, "ts": ts, "stage": stage, "is_error": is_error, "message": message })
                 }
@@ -98,6 +104,7 @@ impl Say {
             Told::Begun(report) if report.attempts > 1 => format!("{} (begun {} times)", report.name.label(), report.attempts),
             Told::Begun(report) => report.name.label().to_owned(),
             Told::Ended(report) => ended(report),
+            Told::Step(step) => judged(step),
             Told::Line(line) => format!("  {}{}", if line.is_error { "! " } else { "" }, line.message),
             Told::Waits(DeploymentWait { reason, until: Some(until), .. }) => format!("It waits: {reason} (not before {until})"),
             Told::Waits(DeploymentWait { reason, .. }) => format!("It waits: {reason}"),
@@ -128,6 +135,11 @@ impl Say {
     }
 }
 
+fn judged(step: &TrafficStep) -> String {
+    let reason = step.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("  {} of 100 requests to the new release: {}{reason}", step.weight, step.judgement.label().to_lowercase())
+}
+
 fn ended(report: &StageReport) -> String {
     let seconds = report.started_at.zip(report.finished_at).map(|(from, to)| format!(" in {:.1} s", to.seconds_since(from)));
     let note = report.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
@@ -141,4 +153,18 @@ fn ended(report: &StageReport) -> String {
 /// Without what a terminal would obey.
 fn plain(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use api::{Judgement, TrafficStep};
+
+    use super::judged;
+
+    #[test]
+    fn a_step_is_a_line_with_why() {
+        let step = TrafficStep { judgement: Judgement::Worse, reason: Some("2 % failed, 0 % before".into()), ..TrafficStep::new(25) };
+        assert_eq!(judged(&step), "  25 of 100 requests to the new release: worse: 2 % failed, 0 % before");
+        assert_eq!(judged(&TrafficStep::new(100)), "  100 of 100 requests to the new release: under way");
+    }
 }

@@ -138,7 +138,7 @@ async fn what_is_refused_is_said_and_the_key_is_never_an_argument() {
     let viewer = app.sign_in("viewer").await;
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let gone = Client { address: free, ..developer.clone() };
-    let table: [(&Client, &[&str], i32, &str); 11] = [
+    let table: [(&Client, &[&str], i32, &str); 13] = [
         (&nobody, &["orders"], 2, "there is no API token; set PILOTHOUSE_API_KEY"),
         (&wrong, &["orders"], 2, "the token is not valid or has expired"),
         (&viewer, &["orders"], 2, "you may not deploy services"),
@@ -154,6 +154,8 @@ async fn what_is_refused_is_said_and_the_key_is_never_an_argument() {
         (&developer, &["orders", "--no-wait", "--dry-run"], 2, "cannot be used with"),
         (&developer, &["orders", "--set", "GREETING"], 2, "NAME=VALUE"),
         (&developer, &["orders", "--url", "pilothouse.example"], 2, "isn't the address of a Pilothouse"),
+        (&developer, &["orders", "--step-seconds", "5"], 2, "--step-seconds is only for a canary"),
+        (&developer, &["orders", "--strategy", "canary", "--canary-steps", "5,x"], 2, "'x' is no number of 100 requests"),
         (&gone, &["orders"], 4, "can't be reached"),
     ];
     for (client, args, expected, text) in table {
