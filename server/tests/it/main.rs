@@ -28,6 +28,7 @@ mod permissions;
 mod plan;
 mod planted;
 mod program;
+mod proxy;
 mod run_as;
 mod secrets;
 mod sign_in;

@@ -22,13 +22,16 @@ use crate::proxy::{CONTROL, ROUTES, Routes, Status as ProxyStatus, TargetStatus,
 use crate::services::tests::{MAIN, write};
 use crate::testing::TestStore;
 
+/// The weight of each target.
+type Weights = Vec<(String, u32)>;
+
 /// A proxy that answers Pilothouse as the real one does. Each time that it is asked, requests have come: as many to each target as it has weight.
 #[derive(Clone)]
 struct Front {
     folder: PathBuf,
     counted: Arc<Mutex<HashMap<String, TargetStatus>>>,
     /// Every routing that it was asked about, each once in a row.
-    seen: Arc<Mutex<Vec<Vec<(String, u32)>>>>,
+    seen: Arc<Mutex<Vec<Weights>>>,
     /// What happens to requests to copies: 5xx, and milliseconds.
     copies: Arc<Mutex<(bool, f64)>>,
     /// How many come for each of weight.
