@@ -218,7 +218,7 @@ test('a canary gets more requests step by step, and is taken back when it is can
     const copy = await pilothouse.service('greeter-canary-next');
     const deployment = page.url();
     await open(page, `/services/${copy.id}`);
-    await expect(page.getByRole('main')).toContainText('greeter-canary, gets 20 of 100 requests');
+    await expect(page.getByRole('main')).toContainText('20 of 100 requests');
     await open(page, deployment);
     await page.getByText('Cancel this deployment…').click();
     await page.getByRole('button', { name: 'Cancel it now' }).click();

@@ -40,8 +40,8 @@ pub fn FactsPanel(
     .erase()
 }
 
-fn linked((name, href, label, after): LinkFact) -> Erased {
-    view! { <div class="fact"><dt>{name}</dt><dd><a href=href>{label}</a>{after}</dd></div> }.erase()
+fn linked((name, href, label): LinkFact) -> Erased {
+    view! { <div class="fact"><dt>{name}</dt><dd><a href=href>{label}</a></dd></div> }.erase()
 }
 
 /// How the last run ended, with the last lines it wrote.
@@ -87,6 +87,7 @@ fn facts(watched: Watched) -> Vec<(&'static str, String, bool)> {
             add("Compose", container.compose.clone(), false);
             add("Docker starts it again", container.restart_policy.clone().filter(|policy| policy != "no"), false);
         }
+        add("Gets", detail.spec.beside.map(|beside| format!("{} of 100 requests", beside.weight)), false);
         add("Command", detail.command.as_ref().map(|command| command.join(" ")), true);
         add("Runs as", detail.spec.user.as_ref().map(|user| format!("The user {user}")), false);
         add("Folder", detail.spec.source.folder().map(str::to_owned), true);

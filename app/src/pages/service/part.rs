@@ -6,20 +6,19 @@ use leptos::prelude::*;
 use crate::erase::{Erase, Erased};
 use crate::path;
 
-/// A fact with a link: its name, where it leads, what the link says, and what comes after it.
-pub type LinkFact = (&'static str, String, String, String);
+/// A fact with a link: its name, where it leads, and what the link says.
+pub type LinkFact = (&'static str, String, String);
 
 /// What goes together with it: the proxy in front of it, or the service that it is a part of.
 pub fn link_fact(detail: &ServiceDetail) -> Option<LinkFact> {
     let spec = &detail.spec;
     if let Some((id, name)) = whole_of(detail) {
-        let share = spec.beside.map(|beside| format!(", gets {} of 100 requests", beside.weight)).unwrap_or_default();
         let fact = if matches!(spec.source, Source::Proxy { .. }) { "In front of" } else { "Copy of" };
-        return Some((fact, path::service(id), name, share));
+        return Some((fact, path::service(id), name));
     }
     // The list is searched for it: its id isn't known here.
     let href = format!("{}?q={}", path::SERVICES, path::escape(&format!("{}{PROXY}", detail.service.name)));
-    spec.proxy_port.map(|port| ("Proxy", href, format!("127.0.0.1:{port}"), String::new()))
+    spec.proxy_port.map(|port| ("Proxy", href, format!("127.0.0.1:{port}")))
 }
 
 /// In place of what can't be done to a part by itself: `done` and `verb` are "changed" and "change".

@@ -160,7 +160,7 @@ fn canary_fields(form: &DeployForm) -> Erased {
     view! {
         <fieldset class="form-part">
             <legend>"For a canary"</legend>
-            <p class="field-hint">"When it is deployed step by step: the new release has more of the requests in each step, and all of them after the last. When it is worse than the old one, that is gone back to. Both need the least requests for that; with 0, a step with few is judged by health alone."</p>
+            <p class="field-hint">"When it is deployed step by step: the new release has more of the requests in each step, and all of them after the last. When it is worse than the old one, that is gone back to. A step is judged once both have answered the least requests; with 0, one with few requests is judged by health alone."</p>
             <div class="form-row">
                 <Field name="form[canary_steps]" label="Steps, of 100 requests" takes=Takes::Line(100, false) value=form.canary_steps.clone() example="5, 25, 50" />
                 <Field name="form[canary_seconds]" label="Seconds of each step" takes=Takes::NumberOrNothing(5, 3_600) value=form.canary_seconds.clone() example="60" />
