@@ -25,6 +25,50 @@ struct Seen {
 }
 
 pub async fn measure(table: &mut Table) {
+    handed(table).await;
+    proxied(table).await;
+}
+
+/// Behind a proxy, with all requests switched over at once, beside the same service without one, stopped and started.
+async fn proxied(table: &mut Table) {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("source");
+    super::write_service(&folder, 0);
+    let program = Program::pilothouse(&place.path().join("data"));
+    program.ready("/readyz").await;
+    let mut client = program.client().await;
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let health = json!({ "kind": "http", "path": "/health", "interval_seconds": 1 });
+    let new = json!({ "name": "fronted", "source": { "folder": folder }, "health": health, "proxy_port": port });
+    let id = make(&mut client, new).await;
+    deploy(&mut client, &id, json!({})).await;
+    let mut seen = Vec::new();
+    for way in ["blue_green", "recreate"] {
+        let own = super::read(&client.plain(&format!("/api/services/{id}")).await.unwrap().body)["port"].as_u64().unwrap();
+        let address = if way == "blue_green" { format!("127.0.0.1:{port}") } else { format!("127.0.0.1:{own}") };
+        let is_over = Arc::new(AtomicBool::new(false));
+        let (told, asked) = (is_over.clone(), address);
+        let asking = tokio::task::spawn_blocking(move || ask_until(&told, &asked, get));
+        for round in 1..=ROUNDS {
+            super::write_service(&folder, round);
+            deploy(&mut client, &id, json!({ "deployment_type": way })).await;
+        }
+        is_over.store(true, Ordering::Relaxed);
+        seen.push(asking.await.unwrap());
+    }
+    stop(&mut client, &id).await;
+    // The proxy goes with its port.
+    assert_eq!(client.patch(&format!("/api/services/{id}"), &json!({ "proxy_port": 0 })).await.unwrap().status, 200);
+    let deadline = Instant::now() + super::PATIENCE;
+    while super::read(&client.plain("/api/services").await.unwrap().body)["items"].as_array().unwrap().len() > 1 {
+        assert!(Instant::now() < deadline, "its proxy stays");
+        tokio::time::sleep(super::LOOK).await;
+    }
+    told(table, "blue-green deployment behind a proxy; baseline: stop and start without one", &seen);
+}
+
+/// A service that is restarted without a break, beside the same one stopped and started.
+async fn handed(table: &mut Table) {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("source");
     write(&folder, 0);
@@ -39,7 +83,7 @@ pub async fn measure(table: &mut Table) {
     for way in ["rolling", "recreate"] {
         let is_over = Arc::new(AtomicBool::new(false));
         let (told, asked) = (is_over.clone(), address.clone());
-        let asking = tokio::task::spawn_blocking(move || ask_until(&told, &asked));
+        let asking = tokio::task::spawn_blocking(move || ask_until(&told, &asked, ask));
         for round in 1..=ROUNDS {
             write(&folder, round);
             deploy(&mut client, &id, json!({ "deployment_type": way })).await;
@@ -48,9 +92,12 @@ pub async fn measure(table: &mut Table) {
         seen.push(asking.await.unwrap());
     }
     stop(&mut client, &id).await;
+    told(table, "deployment without a break; baseline: with stop and start", &seen);
+}
+
+fn told(table: &mut Table, name: &str, seen: &[Seen]) {
     let (ours, theirs) = (&seen[0], &seen[1]);
     println!("asked during {ROUNDS} deployments: {} answers without a break, {} with stop and start", ours.answers, theirs.answers);
-    let name = "deployment without a break; baseline: with stop and start";
     table.compare(&format!("{name}, longest pause"), ours.pause.as_secs_f64() * 1e3, theirs.pause.as_secs_f64() * 1e3, "ms", "-");
     table.compare(
         &format!("{name}, failed requests"),
@@ -62,7 +109,7 @@ pub async fn measure(table: &mut Table) {
 }
 
 /// Asks one request after the other, each on a connection of its own.
-fn ask_until(is_over: &AtomicBool, address: &str) -> Seen {
+fn ask_until(is_over: &AtomicBool, address: &str, ask: fn(&str) -> std::io::Result<String>) -> Seen {
     let (mut seen, mut last) = (Seen::default(), Instant::now());
     while !is_over.load(Ordering::Relaxed) {
         match ask(address) {
@@ -86,6 +133,15 @@ fn ask(address: &str) -> std::io::Result<String> {
     let mut said = String::new();
     stream.read_to_string(&mut said)?;
     Ok(said)
+}
+
+fn get(address: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    stream.write_all(b"GET /health HTTP/1.1\r\nhost: fronted\r\nconnection: close\r\n\r\n")?;
+    let mut said = String::new();
+    stream.read_to_string(&mut said)?;
+    Ok(if said.starts_with("HTTP/1.1 200") || said.starts_with("HTTP/1.0 200") { "ok".into() } else { said })
 }
 
 /// Takes its socket as systemd hands it over, and ends when it has answered all that it has accepted.

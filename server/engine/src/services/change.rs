@@ -200,6 +200,7 @@ impl Services {
             self.runtimes.adopt(row.id, &row.spec);
         }
         lock(&self.rows).insert(row.id, row);
+        self.look_at_fronts();
         Ok(())
     }
 }

@@ -33,6 +33,8 @@ const NAME: usize = 63;
 /// What is known of proxies.
 #[derive(Default)]
 pub(super) struct Fronts {
+    /// Told when what there shall be may have changed.
+    asked: tokio::sync::Notify,
     /// One change of routes at a time.
     turn: tokio::sync::Mutex<()>,
     /// What each was told last, and whether it follows that.
@@ -46,15 +48,24 @@ impl Services {
     pub(super) async fn keep_fronts(&self) {
         loop {
             let changed = self.core.catalog.changed();
-            if self.may_act().is_ok() {
-                self.see_to_fronts().await;
+            let is_any = self.may_act().is_ok() && self.see_to_fronts().await;
+            let again = async {
+                tokio::time::sleep(PAUSE).await;
+                match is_any {
+                    true => changed.await,
+                    // Nobody is interrupted by changes of services without one.
+                    false => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                _ = tokio::time::timeout(LOOK, again) => {}
+                () = self.fronts.asked.notified() => {}
             }
-            tokio::time::sleep(PAUSE).await;
-            let _ = tokio::time::timeout(LOOK, changed).await;
         }
     }
 
-    async fn see_to_fronts(&self) {
+    /// Answers whether there is any.
+    async fn see_to_fronts(&self) -> bool {
         let (fronted, proxies): (Vec<ServiceRow>, Vec<ServiceRow>) = {
             let rows = lock(&self.rows);
             let of = |is_it: fn(&ServiceRow) -> bool| rows.values().filter(|row| !row.is_deleted && is_it(row)).cloned().collect();
@@ -85,6 +96,12 @@ impl Services {
                 tracing::warn!(%error, service = %row.id, "proxy_not_seen_to");
             }
         }
+        !(fronted.is_empty() && proxies.is_empty())
+    }
+
+    /// Lets proxies be seen to now: which there shall be may have changed.
+    pub(super) fn look_at_fronts(&self) {
+        self.fronts.asked.notify_one();
     }
 
     async fn make_proxy(&self, of: &ServiceRow) -> Result<()> {
