@@ -31,6 +31,15 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Stand in front of one service; Pilothouse calls it, people don't need to
+    Proxy {
+        /// Where its routes are, and where it answers Pilothouse
+        #[arg(long, value_name = "DIR")]
+        folder: PathBuf,
+        /// The port of 127.0.0.1 that it listens on, unless it is handed a socket
+        #[arg(long)]
+        port: u16,
+    },
     /// Bring the database up to date and end
     Migrate(Given),
     /// Manage users without signing in
@@ -84,17 +93,17 @@ enum SecretsCommand {
 
 /// Runs what the command line says.
 pub fn main() -> ExitCode {
-    // A supervisor is one per service and has to stay small: no parser, no runtime.
+    // A supervisor and a proxy are one per service and have to stay small: no parser, and for the supervisor no runtime.
+    let is_help = std::env::args_os().any(|arg| arg == "--help" || arg == "-h");
     let mut args = std::env::args_os().skip(1);
     match args.next().as_deref().and_then(|first| first.to_str()) {
-        Some("supervise") if !std::env::args().any(|arg| arg == "--help" || arg == "-h") => {
-            engine::runtime::process::supervisor::main(args)
-        }
+        Some("supervise") if !is_help => engine::runtime::process::supervisor::main(args),
+        Some("proxy") if !is_help => engine::proxy::main(args),
         _ => command(),
     }
 }
 
-/// Everything but the supervisor. Never a part of `main`: all commands together take 66 kB of stack, and each supervisor would keep them.
+/// Everything but supervisor and proxy. Never a part of `main`: all commands together take 66 kB of stack, and each of those would keep them.
 #[inline(never)]
 fn command() -> ExitCode {
     let cli = match Cli::parse() {
@@ -114,6 +123,8 @@ fn run(cli: Cli) -> api::Result<()> {
     match cli.command.unwrap_or(Command::Serve(cli.given)) {
         Command::Serve(given) => serve::main(Settings::load(given)?),
         Command::Supervise { args } => Err(api::Error::invalid("supervise", format!("a supervisor can't be told {args:?}"))),
+        // What isn't dispatched before.
+        Command::Proxy { .. } => Err(api::Error::internal()),
         Command::Migrate(given) => accounts::migrate(Settings::load(given)?),
         Command::User(UserCommand::Add { name, role, given }) => {
             let settings = Settings::load(given)?;

@@ -3,13 +3,24 @@
 //! Its folder has `routes.json`, which Pilothouse replaces whole, and `control.sock`, an HTTP server for Pilothouse alone: `POST /reload` reads
 //! the file, `GET /status` says what has come. Both answer with [`Status`].
 
+mod control;
+mod forward;
+mod headers;
 pub mod judge;
+mod program;
+mod routing;
+mod statistics;
+mod stats;
+mod upstream;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use api::ServiceId;
 use serde::{Deserialize, Serialize};
+
+pub use self::control::{Ask, ask};
+pub use self::program::main;
 
 /// The name of the file that says where requests go.
 pub const ROUTES: &str = "routes.json";
@@ -82,28 +93,4 @@ pub fn latency_bucket(milliseconds: f64) -> usize {
 /// The most milliseconds of a class; what took longer than that of the last but one is in the last.
 pub fn bucket_limit(bucket: usize) -> f64 {
     0.25 * 1.2_f64.powi(i32::try_from(bucket).unwrap_or(i32::MAX))
-}
-
-/// What a proxy is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ask {
-    /// To read its routes.
-    Reload,
-    /// What it does.
-    Status,
-}
-
-/// PLACEHOLDER until the real one comes.
-pub async fn ask(folder: &Path, ask: Ask) -> std::io::Result<Status> {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut stream = tokio::net::UnixStream::connect(folder.join(CONTROL)).await?;
-    let line = match ask {
-        Ask::Reload => "POST /reload",
-        Ask::Status => "GET /status",
-    };
-    stream.write_all(format!("{line} HTTP/1.1\r\nhost: proxy\r\nconnection: close\r\n\r\n").as_bytes()).await?;
-    let mut all = Vec::new();
-    stream.read_to_end(&mut all).await?;
-    let at = all.windows(4).position(|four| four == b"\r\n\r\n").ok_or(std::io::ErrorKind::InvalidData)?;
-    Ok(serde_json::from_slice(&all[at + 4..])?)
 }
