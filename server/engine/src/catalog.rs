@@ -60,6 +60,11 @@ fn shown(spec: &ServiceSpec) -> ServiceSpec {
 }
 
 impl Entry {
+    /// Where it answers from the machine that Pilothouse runs on: at its proxy, when it has one.
+    pub fn address(&self) -> Option<String> {
+        self.spec.proxy_port.or(self.service.port).map(|port| format!("http://127.0.0.1:{port}"))
+    }
+
     /// What lists show, as JSON.
     pub fn json(&self) -> &str {
         self.json.0.get_or_init(|| {

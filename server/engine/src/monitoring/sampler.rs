@@ -120,12 +120,12 @@ impl Manager {
             service.resource_usage = api::ResourceUsage { cpu_percent: stats.usage.cpu_percent.map(short), disk_bytes, ..stats.usage };
             let listens = |port: &u16| stats.listening_ports.contains(port);
             service.port = service.port.filter(listens).or(stats.listening_ports.iter().min().copied()).or(service.port);
-            if !stats.listening_ports.is_empty() {
-                service.url = service.port.map(|port| format!("http://127.0.0.1:{port}"));
-            }
             if let Some(cpu) = trend {
                 push_trend(&mut service.trend.cpu_percent, cpu);
                 push_trend(&mut service.trend.request_rate, service.traffic.map(|traffic| traffic.request_rate as f32));
+            }
+            if !stats.listening_ports.is_empty() {
+                entry.service.url = entry.address();
             }
             entry.pids = stats.pids;
             entry.listening_ports = stats.listening_ports;

@@ -67,6 +67,10 @@ pub(super) fn refresh(entry: &mut Entry, row: &ServiceRow) {
     service.desired = row.desired;
     service.labels.clone_from(&row.spec.labels);
     match service.status {
+        Status::Running if service.url.is_some() => {
+            let address = entry.address();
+            entry.service.url = address;
+        }
         Status::Running | Status::Stopping | Status::Starting => {}
         Status::Stopped => {
             service.port = port(row);

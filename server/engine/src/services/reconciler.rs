@@ -419,7 +419,7 @@ impl Services {
                     entry.service.status = Status::Running;
                     entry.service.status_reason = note;
                     entry.service.started_at = Some(started_at);
-                    entry.service.url = entry.spec.proxy_port.or(entry.service.port).map(|port| format!("http://127.0.0.1:{port}"));
+                    entry.service.url = entry.address();
                     if !entry.pids.contains(&pid) {
                         entry.pids = vec![pid];
                     }
