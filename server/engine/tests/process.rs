@@ -20,6 +20,8 @@ use rustix::process::{Pid, Signal, geteuid, kill_process};
 mod handover;
 #[path = "process/lost.rs"]
 mod lost;
+#[path = "process/proxy.rs"]
+mod proxy;
 #[path = "process/users.rs"]
 mod users;
 
