@@ -13,7 +13,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER};
 use hyper::upgrade::{OnUpgrade, on};
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use super::headers::{pass_request, pass_response};
 use super::program::Proxy;
 use super::routing::Table;
+use super::sent::Sent;
 use super::stats::Flight;
 use super::upstream::Upstream;
 
@@ -29,6 +30,9 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_m
 
 /// How many connections to a target are tried at once for a request: kept ones end together when a service does.
 const MOST_TRIED: u32 = 300;
+
+/// How often a request that changes nothing is sent once more when no answer came. One that ends whatever gets it shall not end all that there are.
+const ONCE_MORE: u32 = 2;
 
 /// Who asks.
 pub struct Client {
@@ -50,7 +54,7 @@ pub enum Answer {
 enum Outcome {
     Answered(Response<Incoming>, Flight),
     /// Nothing of it was sent.
-    Unsent(Request<Incoming>, io::Error),
+    Unsent(Request<Sent>, io::Error),
     /// Some of it was sent.
     Failed(hyper::Error),
 }
@@ -63,7 +67,7 @@ pub async fn forward(proxy: Arc<Proxy>, client: Arc<Client>, mut request: Reques
         Err(refusal) => own(refusal.0, format!("{}\n", refusal.1)),
         Ok(is_upgrade) => {
             let upgrade = is_upgrade.then_some((upgrade, client));
-            send(&proxy, Request::from_parts(head, body), upgrade).await.unwrap_or_else(|refused| *refused)
+            send(&proxy, Request::from_parts(head, Sent(Some(body))), upgrade).await.unwrap_or_else(|refused| *refused)
         }
     };
     if proxy.is_draining() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
@@ -75,18 +79,26 @@ pub async fn forward(proxy: Arc<Proxy>, client: Arc<Client>, mut request: Reques
 
 type Tunnel = Option<(OnUpgrade, Arc<Client>)>;
 
-/// Tries targets until one has taken the request, or the time is over.
-async fn send(proxy: &Proxy, mut request: Request<Incoming>, upgrade: Tunnel) -> Result<Response<Answer>, Box<Response<Answer>>> {
+/// Tries targets until one has taken the request, or the time is over. What was begun and not answered is only sent once more when it changes nothing.
+async fn send(proxy: &Proxy, mut request: Request<Sent>, upgrade: Tunnel) -> Result<Response<Answer>, Box<Response<Answer>>> {
     let deadline = Instant::now() + proxy.limits.wait;
     let mut tables = proxy.router.watch();
     let mut pause = RETRY.0;
+    let is_repeatable = upgrade.is_none() && is_safe(request.method()) && request.body().is_end_stream();
+    let mut again = is_repeatable.then(|| (copy(&request), ONCE_MORE));
     loop {
         let table = tables.borrow_and_update().clone();
         let mut first: Option<(&Arc<Upstream>, io::Error)> = None;
         for upstream in table.order() {
             match exchange(proxy, upstream, request).await {
                 Outcome::Answered(response, flight) => return Ok(pass(proxy, &table, response, flight, upgrade)),
-                Outcome::Failed(error) => return Err(Box::new(broken(&table, &error))),
+                Outcome::Failed(error) => match &mut again {
+                    Some((kept, left)) if *left > 0 && !is_of_client(&error) => {
+                        *left -= 1;
+                        request = copy(kept);
+                    }
+                    _ => return Err(Box::new(broken(&table, &error))),
+                },
                 Outcome::Unsent(unsent, error) => {
                     request = unsent;
                     first.get_or_insert((upstream, error));
@@ -105,7 +117,7 @@ async fn send(proxy: &Proxy, mut request: Request<Incoming>, upgrade: Tunnel) ->
 }
 
 /// Sends a request to a target. Connections that turn out to have been closed are passed over.
-async fn exchange(proxy: &Proxy, upstream: &Arc<Upstream>, mut request: Request<Incoming>) -> Outcome {
+async fn exchange(proxy: &Proxy, upstream: &Arc<Upstream>, mut request: Request<Sent>) -> Outcome {
     if !request.headers().contains_key(HOST) {
         // HTTP/1.0, which has none; HTTP/1.1 must have one.
         let host = HeaderValue::from_str(&upstream.address.to_string());
@@ -141,6 +153,19 @@ async fn exchange(proxy: &Proxy, upstream: &Arc<Upstream>, mut request: Request<
             },
         }
     }
+}
+
+/// Whether a request of that method changes nothing (RFC 9110 9.2.1), so that it may be sent once more.
+fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// The same request without a body.
+fn copy(request: &Request<Sent>) -> Request<Sent> {
+    let mut copy = Request::new(Sent(None));
+    (*copy.method_mut(), *copy.uri_mut(), *copy.version_mut()) = (request.method().clone(), request.uri().clone(), request.version());
+    copy.headers_mut().clone_from(request.headers());
+    copy
 }
 
 /// Whether it was the body of the request that broke off.

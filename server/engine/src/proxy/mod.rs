@@ -9,6 +9,7 @@ mod headers;
 pub mod judge;
 mod program;
 mod routing;
+mod sent;
 mod statistics;
 mod stats;
 mod upstream;

@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::program::{BUFFER, say};
+use super::sent::Sent;
 use super::stats::Counters;
 use crate::Clock;
 
@@ -27,7 +27,7 @@ const KEPT: Duration = Duration::from_secs(1);
 const MOST_KEPT: usize = 256;
 
 /// A connection that requests are sent on.
-pub type Sender = http1::SendRequest<Incoming>;
+pub type Sender = http1::SendRequest<Sent>;
 
 /// A target with its connections.
 pub struct Upstream {

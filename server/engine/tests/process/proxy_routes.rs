@@ -25,11 +25,16 @@ async fn of_a_hundred_requests_five_go_to_the_target_with_five_and_are_counted()
 
     proxy.route(2, vec![new.target(1)]).await;
     assert_eq!(get(proxy.port, "/failing").await, (StatusCode::INTERNAL_SERVER_ERROR, "no".into()));
-    let (status, said) = get(proxy.port, "/drop").await;
-    assert_eq!((status, said.as_str()), (StatusCode::BAD_GATEWAY, "shop closed the connection without an answer\n"));
+    let mut changing = request("/drop");
+    *changing.method_mut() = hyper::Method::POST;
+    let answer = connect(proxy.port).await.send_request(changing).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
+    assert_eq!(text(answer).await, "shop closed the connection without an answer\n");
     let new_side = proxy.counted("new").await;
     assert_eq!((new_side.requests, new_side.errors), (7, 2));
-    assert_eq!(new.seen(), 7, "what may have been done isn't sent again");
+    assert_eq!(new.seen(), 7, "what may have changed something isn't sent again");
+    assert_eq!(get(proxy.port, "/drop").await.0, StatusCode::BAD_GATEWAY);
+    assert_eq!((new.seen(), proxy.counted("new").await.errors), (10, 5), "what changes nothing is, twice");
     assert_eq!(proxy.counted("old").await, old_side, "it is remembered when it has left");
     assert!(proxy.memory("VmRSS") < 16 << 10, "{} KiB", proxy.memory("VmRSS"));
 }
