@@ -118,7 +118,7 @@ async fn releases_change_behind_a_proxy_and_nobody_who_asks_notices() {
         let port = front(&developer, &id).await;
         let proxy = named(&developer, "orders-proxy").await.expect("a proxy");
         let proxy = proxy["id"].as_str().unwrap().to_owned();
-        developer.delete(&format!("/api/services/{proxy}")).await.fails_with(409, "conflict");
+        app.sign_in("admin").await.delete(&format!("/api/services/{proxy}")).await.fails_with(409, "conflict");
         developer.patch(&format!("/api/services/{proxy}"), json!({"port": 1234})).await.fails_with(409, "conflict");
         developer.post(&format!("/api/deploy/services/{proxy}"), json!({})).await.fails_with(409, "conflict");
         let refused = developer.post(&format!("/api/deploy/services/{id}"), json!({"canary": {"steps": [50, 5]}})).await;
