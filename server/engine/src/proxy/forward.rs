@@ -28,8 +28,8 @@ use super::upstream::Upstream;
 /// Pauses between attempts to reach a target: the shortest and the longest.
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(250));
 
-/// How many connections to a target are tried at once for a request: kept ones end together when a service does.
-const MOST_TRIED: u32 = 300;
+/// How many new connections to a target are tried at once for a request, when they end before it was written.
+const MOST_MADE: u32 = 2;
 
 /// How often a request that changes nothing is sent once more when no answer came. One that ends whatever gets it shall not end all that there are.
 const ONCE_MORE: u32 = 2;
@@ -128,20 +128,22 @@ async fn exchange(proxy: &Proxy, upstream: &Arc<Upstream>, mut request: Request<
     loop {
         let mut sender = match upstream.kept() {
             Some(sender) => sender,
+            None if made == MOST_MADE => return Outcome::Unsent(request, io::ErrorKind::ConnectionReset.into()),
             None => match upstream.connect(proxy.limits.connect).await {
-                Ok(sender) => sender,
+                Ok(sender) => {
+                    made += 1;
+                    sender
+                }
                 Err(error) => return Outcome::Unsent(request, error),
             },
         };
-        made += 1;
-        match sender.try_send_request(request).await {
+        match sender.requests.try_send_request(request).await {
             Ok(response) => {
                 flight.answered(response.status(), begun.elapsed());
                 upstream.keep(sender);
                 return Outcome::Answered(response, flight);
             }
             Err(mut failure) => match failure.take_message() {
-                Some(unsent) if made > MOST_TRIED => return Outcome::Unsent(unsent, io::ErrorKind::ConnectionReset.into()),
                 Some(unsent) => request = unsent,
                 None => {
                     let error = failure.into_error();

@@ -13,6 +13,7 @@ mod sent;
 mod statistics;
 mod stats;
 mod upstream;
+mod wire;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use super::program::{BUFFER, say};
 use super::sent::Sent;
 use super::stats::Counters;
+use super::wire::{Wire, is_quiet};
 use crate::Clock;
 
 /// How long a connection is kept while it isn't used. Servers close those that are idle, gunicorn after 2 s, uvicorn and Node after 5 s, and what
@@ -27,7 +28,12 @@ const KEPT: Duration = Duration::from_secs(1);
 const MOST_KEPT: usize = 256;
 
 /// A connection that requests are sent on.
-pub type Sender = http1::SendRequest<Sent>;
+pub struct Sender {
+    /// Sends them.
+    pub requests: http1::SendRequest<Sent>,
+    /// Where it sends them.
+    stream: Arc<TcpStream>,
+}
 
 /// A target with its connections.
 pub struct Upstream {
@@ -67,7 +73,7 @@ impl Upstream {
             if now - since > KEPT {
                 // Those below are older.
                 idle.connections.clear();
-            } else if sender.is_ready() {
+            } else if sender.requests.is_ready() && is_quiet(&sender.stream) {
                 return Some(sender);
             }
         }
@@ -82,7 +88,10 @@ impl Upstream {
         let connect = async {
             let stream = TcpStream::connect(self.address).await?;
             stream.set_nodelay(true)?;
-            http1::Builder::new().max_buf_size(BUFFER).handshake(TokioIo::new(stream)).await.map_err(io::Error::other)
+            let stream = Arc::new(stream);
+            let io = TokioIo::new(Wire(stream.clone()));
+            let (requests, connection) = http1::Builder::new().max_buf_size(BUFFER).handshake(io).await.map_err(io::Error::other)?;
+            Ok((Sender { requests, stream }, connection))
         };
         let made = tokio::time::timeout(limit, connect).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         match made {
@@ -111,12 +120,12 @@ impl Upstream {
 
     /// Keeps a connection for the next request, as soon as the answer to this one has come whole.
     pub fn keep(self: &Arc<Self>, mut sender: Sender) {
-        if sender.is_ready() {
+        if sender.requests.is_ready() {
             return self.put(sender);
         }
         let own = self.clone();
         tokio::spawn(async move {
-            if sender.ready().await.is_ok() {
+            if sender.requests.ready().await.is_ok() {
                 own.put(sender);
             }
         });
@@ -146,7 +155,7 @@ impl Upstream {
             tokio::time::sleep(KEPT).await;
             let mut idle = self.idle();
             let now = Instant::now();
-            idle.connections.retain(|(sender, since)| now - *since <= KEPT && !sender.is_closed());
+            idle.connections.retain(|(sender, since)| now - *since <= KEPT && !sender.requests.is_closed());
             if idle.connections.is_empty() {
                 idle.connections.shrink_to_fit();
                 idle.is_swept = false;

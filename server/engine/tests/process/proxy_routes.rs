@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use engine::runtime::HandedOver;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::super::handover::{free_port, hand_over, running};
 use super::*;
@@ -212,4 +213,28 @@ async fn a_proxy_that_its_supervisor_restarts_breaks_off_no_request() {
     assert_eq!(house.output(id).iter().filter(|line| **line == listens).count(), 4);
     house.runtime.stop(id, Duration::from_secs(10)).await.unwrap();
     assert_eq!(ended(&house.runtime, id).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_the_service_has_closed_loses_no_request() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let target = Target { id: "hasty".into(), address: listener.local_addr().unwrap(), weight: 1 };
+    let (closed, mut is_closed) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut seen = Vec::new();
+            while !seen.ends_with(b"\r\n\r\n") && stream.read_buf(&mut seen).await.is_ok_and(|read| read > 0) {}
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none").await;
+            drop(stream);
+            let _ = closed.send(());
+        }
+    });
+    let proxy = Proxy::with(vec![target]).await;
+    let mut sender = connect(proxy.port).await;
+    for _ in 0..200 {
+        sender.ready().await.unwrap();
+        let response = sender.send_request(request("/")).await.unwrap();
+        assert_eq!((response.status(), text(response).await.as_str()), (StatusCode::OK, "one"));
+        is_closed.recv().await.unwrap();
+    }
 }
