@@ -16,6 +16,7 @@ mod list;
 mod page;
 mod processes;
 mod program;
+mod proxy;
 mod restart;
 mod rival;
 mod table;
@@ -57,6 +58,9 @@ fn main() -> ExitCode {
                 }
                 if wanted("restart") {
                     restart::measure(&mut table).await;
+                }
+                if wanted("proxy") {
+                    proxy::measure(&mut table).await;
                 }
                 if wanted("configuration") {
                     configuration::measure(&mut table).await;

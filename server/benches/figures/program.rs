@@ -43,6 +43,13 @@ impl Program {
         Self::start(command)
     }
 
+    /// The proxy of that folder.
+    pub fn proxy(folder: &Path) -> Self {
+        let mut command = Command::new(pilothouse_path());
+        command.arg("proxy").arg("--folder").arg(folder).args(["--port", "0"]);
+        Self::start(command)
+    }
+
     /// The bare loop that does what watching services comes to, for services at these ports and with these processes.
     pub fn watcher(ports: &[u16], pids: &[u32]) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());

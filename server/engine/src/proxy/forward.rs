@@ -90,7 +90,7 @@ async fn send(proxy: &Proxy, mut request: Request<Sent>, upgrade: Tunnel) -> Res
         let table = tables.borrow_and_update().clone();
         let mut first: Option<(&Arc<Upstream>, io::Error)> = None;
         for upstream in table.order() {
-            match exchange(proxy, upstream, request).await {
+            match exchange(upstream, request, proxy.limits.connect.min(deadline - Instant::now())).await {
                 Outcome::Answered(response, flight) => return Ok(pass(proxy, &table, response, flight, upgrade)),
                 Outcome::Failed(error) => match &mut again {
                     Some((kept, left)) if *left > 0 && !is_of_client(&error) => {
@@ -116,8 +116,8 @@ async fn send(proxy: &Proxy, mut request: Request<Sent>, upgrade: Tunnel) -> Res
     }
 }
 
-/// Sends a request to a target. Connections that turn out to have been closed are passed over.
-async fn exchange(proxy: &Proxy, upstream: &Arc<Upstream>, mut request: Request<Sent>) -> Outcome {
+/// Sends a request to a target, for a connection to which there is so much time. Those that turn out to have been closed are passed over.
+async fn exchange(upstream: &Arc<Upstream>, mut request: Request<Sent>, limit: Duration) -> Outcome {
     if !request.headers().contains_key(HOST) {
         // HTTP/1.0, which has none; HTTP/1.1 must have one.
         let host = HeaderValue::from_str(&upstream.address.to_string());
@@ -129,7 +129,7 @@ async fn exchange(proxy: &Proxy, upstream: &Arc<Upstream>, mut request: Request<
         let mut sender = match upstream.kept() {
             Some(sender) => sender,
             None if made == MOST_MADE => return Outcome::Unsent(request, io::ErrorKind::ConnectionReset.into()),
-            None => match upstream.connect(proxy.limits.connect).await {
+            None => match upstream.connect(limit).await {
                 Ok(sender) => {
                     made += 1;
                     sender

@@ -129,7 +129,7 @@ async fn run(folder: PathBuf, port: u16) -> io::Result<()> {
     let socket = control::listen(&proxy.folder)
         .map_err(|error| io::Error::new(error.kind(), format!("Pilothouse can't be listened to in {}: {error}", proxy.folder.display())))?;
     tokio::spawn(control::serve(proxy.clone(), socket));
-    say(&format!("listens on {}", listener.local_addr()?));
+    say(&format!("listens on http://{}", listener.local_addr()?));
     tokio::spawn(async {
         tokio::time::sleep(SETTLED).await;
         mapped::let_go();

@@ -165,7 +165,7 @@ impl Proxy {
         let said = Arc::<Mutex<Vec<String>>>::default();
         gather(child.stderr.take().unwrap(), said.clone());
         gather(child.stdout.take().unwrap(), said.clone());
-        let port = || said.lock().unwrap().iter().find_map(|line| line.strip_prefix("listens on 127.0.0.1:")?.parse().ok());
+        let port = || said.lock().unwrap().iter().find_map(|line| line.strip_prefix("listens on http://127.0.0.1:")?.parse().ok());
         until_so("it doesn't listen", || port().is_some()).await;
         Self { child, folder, port: port().unwrap(), said, _root: root }
     }

@@ -209,7 +209,7 @@ async fn a_proxy_that_its_supervisor_restarts_breaks_off_no_request() {
         assert_eq!(errors, [""; 0]);
         assert!(answers["one"] > 0);
     }
-    let listens = format!("listens on 127.0.0.1:{port}");
+    let listens = format!("listens on http://127.0.0.1:{port}");
     assert_eq!(house.output(id).iter().filter(|line| **line == listens).count(), 4);
     house.runtime.stop(id, Duration::from_secs(10)).await.unwrap();
     assert_eq!(ended(&house.runtime, id).await.code, Some(0));
