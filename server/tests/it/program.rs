@@ -29,6 +29,7 @@ fn every_subcommand_explains_itself() {
         "",
         "serve",
         "supervise",
+        "proxy",
         "migrate",
         "user",
         "user add",
