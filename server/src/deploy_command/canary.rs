@@ -4,7 +4,7 @@ use api::{Canary, Strategy};
 
 /// The arguments.
 #[derive(Debug, Default, clap::Args)]
-pub struct Args {
+pub struct Steps {
     /// With --strategy canary: how many of 100 requests the new release gets, step by step; 5,25,50 unless given
     #[arg(long, value_name = "STEPS")]
     canary_steps: Option<String>,
@@ -17,7 +17,7 @@ pub struct Args {
     min_requests: Option<u32>,
 }
 
-impl Args {
+impl Steps {
     /// What they come to; none when nothing is said of it.
     ///
     /// # Errors
@@ -50,18 +50,18 @@ impl Args {
 mod tests {
     use api::Canary;
 
-    use super::Args;
+    use super::Steps;
 
     #[test]
     fn steps_are_for_a_canary_only() {
-        let steps = |text: &str| Args { canary_steps: Some(text.into()), ..Args::default() };
-        assert_eq!(Args::default().read(Some("rolling")), Ok(None));
-        assert_eq!(Args::default().read(Some("canary")), Ok(None), "the server knows what is usual");
+        let steps = |text: &str| Steps { canary_steps: Some(text.into()), ..Steps::default() };
+        assert_eq!(Steps::default().read(Some("rolling")), Ok(None));
+        assert_eq!(Steps::default().read(Some("canary")), Ok(None), "the server knows what is usual");
         assert_eq!(steps("10,60").read(Some("canary")), Ok(Some(Canary { steps: vec![10, 60], ..Canary::default() })));
-        let few = Args { min_requests: Some(0), ..Args::default() };
+        let few = Steps { min_requests: Some(0), ..Steps::default() };
         assert_eq!(few.read(Some("canary")), Ok(Some(Canary { min_requests: 0, ..Canary::default() })));
         for strategy in [None, Some("blue_green")] {
-            let hasty = Args { step_seconds: Some(5), ..Args::default() };
+            let hasty = Steps { step_seconds: Some(5), ..Steps::default() };
             assert!(hasty.read(strategy).unwrap_err().starts_with("--step-seconds is only for a canary"));
         }
         assert!(steps("10,x").read(Some("canary")).unwrap_err().contains("'x' is no number"));

@@ -65,7 +65,7 @@ pub struct Args {
     #[arg(long)]
     strategy: Option<String>,
     #[command(flatten)]
-    canary: canary::Args,
+    canary: canary::Steps,
     /// Why
     #[arg(long, default_value = "")]
     message: String,
@@ -226,9 +226,15 @@ fn value(text: &str) -> Result<(String, Value), String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Args as _;
     use serde_json::json;
 
-    use super::value;
+    use super::{Args, value};
+
+    #[test]
+    fn arguments_are_of_one_piece() {
+        Args::augment_args(clap::Command::new("deploy")).debug_assert();
+    }
 
     #[test]
     fn a_value_is_json_or_else_a_text() {
