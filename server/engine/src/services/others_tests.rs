@@ -5,9 +5,10 @@ use std::sync::Arc;
 use api::ports::Services as _;
 use api::{Desired, EventKind, RuntimeKind, ServiceId, Source, Status, Timestamp};
 
-use super::tests::Life;
+use super::tests::{Life, MAIN};
 use crate::Clock;
 use crate::runtime::{Ended, FakeRuntime, Found, Observation, Runtime as _};
+use crate::store::services::service_delete;
 use crate::testing::{StoreKind, TestStore};
 
 /// A life with one container, which runs.
@@ -73,5 +74,17 @@ async fn what_others_start_while_their_stop_has_not_been_seen_yet_is_left_runnin
     assert_eq!(detail.pids, [8]);
     life.services.settle(id).await;
     assert_eq!(life.services.get(&life.admin, id).await.expect("it is done").service.status, Status::Running);
+    life.end().await;
+}
+
+#[tokio::test]
+async fn what_another_instance_has_removed_for_good_is_not_shown_any_more() {
+    let mut test = TestStore::new(StoreKind::Sqlite).await;
+    let life = Life::begin(&mut test, &[("orders/main.py", MAIN), ("shop/main.py", MAIN)]).await;
+    let (orders, shop) = (life.named("orders").await.id, life.named("shop").await.id);
+    life.core.store.main.write(move |db| Box::pin(service_delete(db, orders))).await.expect("it is removed");
+    life.services.read_again().await.expect("it is read");
+    assert!(life.core.catalog.find(orders).is_none() && life.core.catalog.find(shop).is_some());
+    assert!(life.services.get(&life.admin, orders).await.is_err());
     life.end().await;
 }

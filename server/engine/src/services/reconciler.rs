@@ -3,7 +3,7 @@
 //! One task for each service that is being started or stopped; it ends when nothing is left to do. It acts only while this
 //! instance has the lease. What the runtime sees is shown by all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use api::{Action, Desired, Error, EventKind, Health, ResourceUsage, Result, ServiceId, Source, Status};
@@ -92,7 +92,7 @@ impl Services {
     }
 
     /// Reads what another instance has left in the store.
-    async fn read_again(&self) -> Result<()> {
+    pub(super) async fn read_again(&self) -> Result<()> {
         let rows = service_list(&mut self.core.store.main.read().await?).await?;
         self.pin_all(crate::deployments::placed(&self.core).await?);
         for row in &rows {
@@ -107,7 +107,11 @@ impl Services {
                 None => self.core.catalog.insert(entry::entry(row)),
             }
         }
-        *lock(&self.rows) = rows.into_iter().map(|row| (row.id, row)).collect();
+        let rows: HashMap<ServiceId, ServiceRow> = rows.into_iter().map(|row| (row.id, row)).collect();
+        // What was made for a deployment goes with it, without having been deleted by anybody.
+        let gone = self.core.catalog.all().into_iter().filter(|entry| !rows.contains_key(&entry.service.id));
+        gone.for_each(|entry| self.core.catalog.remove(entry.service.id));
+        *lock(&self.rows) = rows;
         Ok(())
     }
 
