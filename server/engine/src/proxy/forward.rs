@@ -184,6 +184,7 @@ fn pass(proxy: &Proxy, table: &Table, mut response: Response<Incoming>, flight: 
         Err(refusal) => Some(refusal.1),
     };
     if let Some(fault) = fault {
+        flight.spoiled();
         return own(StatusCode::BAD_GATEWAY, format!("{} can't be understood: {fault}\n", table.service()));
     }
     *response.version_mut() = hyper::Version::HTTP_11;

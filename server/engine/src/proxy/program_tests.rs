@@ -61,6 +61,22 @@ async fn what_has_nowhere_to_go_is_told_so_when_the_time_is_over() {
 }
 
 #[tokio::test]
+async fn an_answer_that_cannot_be_passed_on_counts_as_a_failure() {
+    for answer in ["200 OK\r\nTransfer-Encoding: gzip, chunked", "101 Switching Protocols\r\nUpgrade: echo\r\nConnection: upgrade"] {
+        let service = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = service.local_addr().unwrap();
+        let (proxy, port) = proxy(short(), vec![Target { id: "one".into(), address, weight: 1 }]).await;
+        let asking = tokio::spawn(exchange(port, GET));
+        let (mut stream, _) = service.accept().await.unwrap();
+        stream.write_all(format!("HTTP/1.1 {answer}\r\n\r\n").as_bytes()).await.unwrap();
+        let told = asking.await.unwrap();
+        assert!(told.starts_with("HTTP/1.1 502 Bad Gateway\r\n") && told.contains("shop can't be understood: it "), "{told}");
+        let status = proxy.router.status().targets.remove(0);
+        assert_eq!((status.requests, status.errors), (1, 1));
+    }
+}
+
+#[tokio::test]
 async fn connections_above_the_most_wait_until_others_end() {
     let (_proxy, port) = proxy(Limits { connections: 1, ..short() }, vec![]).await;
     let first = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();

@@ -57,6 +57,11 @@ impl Flight {
         self.0.latency[latency_bucket(took.as_secs_f64() * 1000.0)].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts that the answer couldn't be passed on.
+    pub fn spoiled(&self) {
+        self.0.errors.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Counts that no answer came.
     pub fn failed(&self) {
         self.0.failed();
