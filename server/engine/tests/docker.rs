@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "docker/beside.rs"]
+mod beside;
 #[path = "docker/build.rs"]
 mod build;
 #[path = "docker/compose.rs"]
