@@ -161,7 +161,7 @@ export class Pilothouse {
     return fetch(`http://127.0.0.1:${port}${path}`, init);
   }
 
-  private async until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  async until(what: string, holds: () => Promise<boolean>): Promise<void> {
     const deadline = Date.now() + 60_000;
     while (!(await holds().catch(() => false))) {
       if (Date.now() > deadline) throw new Error(`it took too long until Pilothouse ${what}; it says: ${this.said.join('')}`);

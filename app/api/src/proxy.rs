@@ -92,7 +92,7 @@ impl Canary {
 words! {
     /// What was found out about a new release in a step.
     Judgement {
-        /// The step is under way.
+        /// The step is under way; or over without having been judged, because it wasn't watched.
         Open = "open", "Under way";
         /// It isn't worse than the one before.
         Passed = "passed", "Not worse";

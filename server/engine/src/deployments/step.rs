@@ -57,11 +57,15 @@ impl Manager {
         let is_last = step.weight == 100;
         let seconds = if is_last { new.watch_seconds.unwrap_or_default() } else { canary.step_seconds };
         let (started_at, copy_at) = (step.started_at.unwrap_or_default(), copy.started_at.unwrap_or_default());
-        let doing = match seconds {
-            0 => "seeing whether requests are answered".to_owned(),
-            seconds => format!("watching {} for {seconds} s", copy.name),
-        };
-        live.doing(&self.core, doing);
+        if is_last && seconds == 0 {
+            let now = self.core.clock.now();
+            let change = move |record: &mut Record| {
+                let step = &mut record.shown.traffic[at];
+                (step.finished_at, step.reason) = (Some(now), Some("it wasn't watched, so nothing was compared".into()));
+            };
+            return Ok(self.save(live, change, Vec::new(), None).await?);
+        }
+        live.doing(&self.core, format!("watching {} for {seconds} s", copy.name));
         loop {
             let changed = self.core.catalog.changed();
             let now = self.core.clock.now();

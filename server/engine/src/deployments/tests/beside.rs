@@ -149,7 +149,8 @@ on_each_store! {
         let before = yard.launched().0;
         let done = yard.over(yard.deploy(NewDeployment::default()).await).await;
         assert_eq!((done.status, done.deployment_type), (DeploymentStatus::Succeeded, Strategy::BlueGreen), "{done:#?}");
-        assert_eq!(kinds(&done).len(), 1);
+        assert_eq!(kinds(&done), [(100, Judgement::Open)], "nobody wanted it watched");
+        assert!(done.traffic[0].finished_at.is_some() && done.traffic[0].reason.is_some());
         assert_eq!(done.urls, [format!("http://127.0.0.1:{}", yard.life.named("orders-proxy").await.port.expect("a port"))]);
         yard.has_no_copy(&front).await;
         assert_eq!(front.weights(yard.id), [0, 100, 0]);
