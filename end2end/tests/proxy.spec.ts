@@ -163,7 +163,10 @@ test('a proxy is set, two releases run side by side, and nobody who asks is turn
     await expect.poll(() => word(port)).toBe('two');
     // A restart makes nobody fail either: who asks waits.
     await pilothouse.call('POST', `/api/services/${id}/restart`);
-    await pilothouse.running(name);
+    await pilothouse.until(`sees ${name} running again`, async () => {
+      const now = await pilothouse.service(name);
+      return now.status === 'running' && now.health_status === 'healthy';
+    });
     await expect.poll(() => word(port)).toBe('two');
     const { answers, failures, words } = await visits.stop();
     expect(failures, `of ${answers} requests`).toEqual([]);

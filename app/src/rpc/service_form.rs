@@ -4,7 +4,7 @@
 #[cfg(feature = "ssr")]
 use api::HealthTest;
 use api::{CheckKind, RestartPolicy, ServiceDetail, ServiceId, Source, write_bytes, write_labels, write_variables};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 #[cfg(feature = "ssr")]
 use super::numbers::Numbers;
@@ -12,18 +12,23 @@ use super::{OptionsForm, RegistryForm, RepositoryForm};
 #[cfg(feature = "ssr")]
 use crate::context::RequestContext;
 
+/// A field that is sent, also when it is empty: what reads forms takes an empty one for none otherwise, and nobody could take out what is there.
+fn sent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
+}
+
 /// What the form with the settings of a service sends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceForm {
     pub name: String,
     pub description: String,
     /// Empty is the user of Pilothouse. Not sent where there is none to choose, and then nothing is changed.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "sent", skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// Empty lets Pilothouse choose.
     pub port: String,
     /// Empty has no proxy. Not sent where there can be none, and then nothing is changed.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "sent", skip_serializing_if = "Option::is_none")]
     pub proxy_port: Option<String>,
     /// As [`api::read_variables`] reads it.
     pub environment: String,
