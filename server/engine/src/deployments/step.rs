@@ -3,7 +3,7 @@
 use api::{Canary, Judgement, Stage};
 
 use super::Manager;
-use super::beside::{ANSWER, Copy, Counted};
+use super::beside::{ANSWER, Copy};
 use super::kept::Record;
 use super::live::{Also, Live};
 use super::run::{Failure, Stop};
@@ -67,7 +67,6 @@ impl Manager {
         }
         live.doing(&self.core, format!("watching {} for {seconds} s", copy.name));
         loop {
-            let changed = self.core.catalog.changed();
             let now = self.core.clock.now();
             match self.look_at(copy.id, copy_at, now) {
                 Look::Bad(why) => return Err(self.why(copy.id, format!("{} was well, and then it wasn't: {why}", copy.name)).await.into()),
@@ -75,56 +74,56 @@ impl Manager {
                 Look::Good | Look::Open(_) => {}
             }
             let order = live.record().order.beside.ok_or_else(api::Error::internal)?;
-            if let Some(status) = self.services.front_status(id).await {
-                let counted = Counted::of(&status, id, copy.id);
-                let (mut old, fresh) = counted.since(order.begun.as_ref());
-                if is_last {
-                    // Nothing goes there any more: what it did until then.
-                    old = order.begun.as_ref().map(|begun| begun.since(order.first.as_ref()).0).unwrap_or_default();
-                }
-                let passed = now.seconds_since(started_at);
-                let is_end = passed >= f64::from(seconds);
-                let judged = judge::judge(&old, &fresh, canary.min_requests.into(), is_end);
-                let is_patient = !is_last && passed < f64::from(seconds) * f64::from(Canary::PATIENCE);
-                let is_over = match judged.verdict {
-                    Judgement::Open => false,
-                    Judgement::Worse => true,
-                    Judgement::Passed => is_end,
-                    Judgement::TooFew => is_end && !is_patient,
-                };
-                let sides = (judge::side(&old), judge::side(&fresh));
-                let (verdict, reason) = (judged.verdict, judged.reason);
-                let said = reason.clone();
-                let change = move |record: &mut Record| {
-                    let step = &mut record.shown.traffic[at];
-                    (step.old, step.new) = sides;
-                    step.reason = Some(said);
-                    if is_over {
-                        (step.finished_at, step.judgement) = (Some(now), verdict);
-                    }
-                };
-                if is_over {
-                    live.line(&self.core, Stage::HealthCheck, reason.clone(), verdict == Judgement::Worse);
-                }
-                self.save(live, change, Vec::new(), None).await?;
-                match verdict {
-                    _ if !is_over => {}
-                    Judgement::Worse => {
-                        let failure = self.why(copy.id, format!("the release is worse than the one before: {reason}")).await;
-                        let suggestion = "look at what it wrote, mend that, and deploy it again".to_owned();
-                        return Err(Failure { suggestion: failure.suggestion.or(Some(suggestion)), ..failure }.into());
-                    }
-                    Judgement::TooFew if !is_last => {
-                        let seconds = u64::from(seconds) * u64::from(Canary::PATIENCE);
-                        let suggestion =
-                            "deploy it when more requests come, with fewer as the least ('min_requests'), or as 'blue_green'".to_owned();
-                        let error = format!("too few requests came within {seconds} s to judge the release: {reason}");
-                        return Err(Failure { error, suggestion: Some(suggestion), lines: Vec::new() }.into());
-                    }
-                    _ => return Ok(()),
-                }
+            // Without a proxy nothing is judged: it is taken back then, and doesn't wait for ever.
+            let counted = self.counted(id, copy.id).await?;
+            let (mut old, fresh) = counted.since(order.begun.as_ref());
+            if is_last {
+                // Nothing goes there any more: what it did until then.
+                old = order.begun.as_ref().map(|begun| begun.since(order.first.as_ref()).0).unwrap_or_default();
             }
-            let _ = tokio::time::timeout(LOOK, changed).await;
+            let passed = now.seconds_since(started_at);
+            let is_end = passed >= f64::from(seconds);
+            let judged = judge::judge(&old, &fresh, canary.min_requests.into(), is_end);
+            let is_patient = !is_last && passed < f64::from(seconds) * f64::from(Canary::PATIENCE);
+            let is_over = match judged.verdict {
+                Judgement::Open => false,
+                Judgement::Worse => true,
+                Judgement::Passed => is_end,
+                Judgement::TooFew => is_end && !is_patient,
+            };
+            let sides = (judge::side(&old), judge::side(&fresh));
+            let (verdict, reason) = (judged.verdict, judged.reason);
+            let said = reason.clone();
+            let change = move |record: &mut Record| {
+                let step = &mut record.shown.traffic[at];
+                (step.old, step.new) = sides;
+                step.reason = Some(said);
+                if is_over {
+                    (step.finished_at, step.judgement) = (Some(now), verdict);
+                }
+            };
+            if is_over {
+                live.line(&self.core, Stage::HealthCheck, reason.clone(), verdict == Judgement::Worse);
+            }
+            self.save(live, change, Vec::new(), None).await?;
+            match verdict {
+                _ if !is_over => {}
+                Judgement::Worse => {
+                    let failure = self.why(copy.id, format!("the release is worse than the one before: {reason}")).await;
+                    let suggestion = "look at what it wrote, mend that, and deploy it again".to_owned();
+                    return Err(Failure { suggestion: failure.suggestion.or(Some(suggestion)), ..failure }.into());
+                }
+                Judgement::TooFew if !is_last => {
+                    let seconds = u64::from(seconds) * u64::from(Canary::PATIENCE);
+                    let suggestion =
+                        "deploy it when more requests come, with fewer as the least ('min_requests'), or as 'blue_green'".to_owned();
+                    let error = format!("too few requests came within {seconds} s to judge the release: {reason}");
+                    return Err(Failure { error, suggestion: Some(suggestion), lines: Vec::new() }.into());
+                }
+                _ => return Ok(()),
+            }
+            // Not at each change of any service: what is seen is written each time.
+            tokio::time::sleep(LOOK).await;
         }
     }
 }

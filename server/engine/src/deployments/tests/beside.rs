@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,8 @@ struct Front {
     seen: Arc<Mutex<Vec<Weights>>>,
     /// What happens to requests to copies: 5xx, and milliseconds.
     copies: Arc<Mutex<(bool, f64)>>,
+    /// Whether it answers nobody.
+    is_silent: Arc<AtomicBool>,
     /// How many come for each of weight.
     rate: Arc<Mutex<u64>>,
 }
@@ -47,12 +49,16 @@ impl Front {
             folder,
             counted: Arc::default(),
             seen: Arc::default(),
+            is_silent: Arc::default(),
             copies: Arc::new(Mutex::new((false, 5.0))),
             rate: Arc::new(Mutex::new(1)),
         };
         let (answering, own) = (front.clone(), yard.id.to_string());
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
+                if answering.is_silent.load(Ordering::Relaxed) {
+                    continue;
+                }
                 let mut request = [0; 1024];
                 let _ = stream.read(&mut request).await;
                 let body = serde_json::to_string(&answering.status(&own)).expect("JSON");
@@ -333,6 +339,20 @@ on_each_store! {
         assert_eq!(over.status, DeploymentStatus::RolledBack, "{over:#?}");
         assert!(over.error.as_deref().is_some_and(|error| error.contains("somebody has stopped orders-next")), "{:?}", over.error);
         assert_eq!(status_of(&over, Stage::Deploy), api::StageStatus::Undone);
+        yard.has_no_copy(&front).await;
+        yard.life.end().await;
+    }
+
+    async fn a_proxy_that_falls_silent_takes_the_deployment_back_instead_of_letting_it_wait(test: TestStore) {
+        let mut test = test;
+        let (yard, front) = fronted(&mut test).await;
+        let id = yard.deploy(NewDeployment { watch_seconds: Some(3600), ..blue_green() }).await;
+        yard.until(id, |deployment| deployment.traffic.first().is_some_and(|step| step.started_at.is_some())).await;
+        front.is_silent.store(true, Ordering::Relaxed);
+        let over = yard.over(id).await;
+        assert_eq!(over.status, DeploymentStatus::RolledBack, "{over:#?}");
+        assert!(over.error.as_deref().is_some_and(|error| error.contains("the proxy 'orders-proxy' doesn't answer")), "{:?}", over.error);
+        front.is_silent.store(false, Ordering::Relaxed);
         yard.has_no_copy(&front).await;
         yard.life.end().await;
     }
