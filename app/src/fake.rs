@@ -41,6 +41,10 @@ pub struct Fake {
     pub proxy_port: Option<u16>,
     /// What every service is a copy of.
     pub beside: Option<Beside>,
+    /// How many replicas the service of the page has: all services are its then; 0 is one.
+    pub replicas: u8,
+    /// Which replica it is.
+    pub replica: Option<Replica>,
     /// How the last run of every service ended.
     pub last_exit: Option<LastExit>,
     /// The runs that ended by themselves, newest first.
@@ -169,7 +173,14 @@ impl Services for Fake {
         let source = self.source.clone().unwrap_or_else(|| Source::Folder { folder: "/srv/accounts".into() });
         Ok(ServiceDetail {
             service: self.find(id)?,
-            spec: ServiceSpec { health: self.check.clone(), proxy_port: self.proxy_port, beside: self.beside, ..ServiceSpec::new(source) },
+            spec: ServiceSpec {
+                health: self.check.clone(),
+                proxy_port: self.proxy_port,
+                beside: self.beside,
+                replicas: self.replicas.max(1),
+                replica: self.replica,
+                ..ServiceSpec::new(source)
+            },
             command: Some(vec!["uvicorn".into(), "main:app".into()]),
             pids: vec![4242, 4243],
             listening_ports: vec![8001],
@@ -179,6 +190,17 @@ impl Services for Fake {
             diagnosis: self.diagnosis.clone(),
             dependencies: Some(self.graph.needs(id)),
             dependents: Some(self.graph.needed_by(id)),
+            replicas: (self.replicas > 1).then(|| {
+                let state = |(n, service): (usize, &Service)| ReplicaState {
+                    service_id: service.id,
+                    name: service.name.clone(),
+                    number: n as u8 + 1,
+                    status: service.status,
+                    health_status: service.health_status,
+                    port: service.port,
+                };
+                self.services.iter().enumerate().map(state).collect()
+            }),
             endpoints: Vec::new(),
             metrics_hint: self.metrics_hint.clone(),
         })

@@ -1,6 +1,6 @@
 //! The pages of what has a proxy in front of it, and of what goes with it, as they are sent.
 
-use api::{Beside, Canary, Deployment, DeploymentStatus, Judgement, Role, Service, Source, Strategy, TrafficSide, TrafficStep};
+use api::{Beside, Canary, Deployment, DeploymentStatus, Judgement, Replica, Role, Service, Source, Strategy, TrafficSide, TrafficStep};
 
 use crate::fake::{Fake, NOW, deployment, release, service};
 use crate::page_tests::{get, get_with, has, has_not, post_as};
@@ -50,6 +50,25 @@ async fn the_port_of_a_proxy_is_set_where_there_can_be_one() {
     );
     let refused = post_as(proxied(), Some(Role::Developer), "/rpc/change_service", &form, "application/json").await;
     assert!(refused.status == 422 && refused.text.contains("/proxy_port") && refused.text.contains("to have no proxy"), "{}", refused.text);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_are_set_beside_the_proxy_and_shown_with_their_states() {
+    let settings = format!("{PAGE}/settings");
+    let field = r#"name="form[replicas]" type="number" inputmode="numeric" value="#;
+    has(&page(proxied(), Role::Developer, &settings).await, &[&format!("{field}\"\"")]);
+    has_not(&page(proxied(), Role::Viewer, PAGE).await, &["Replicas"]);
+    let all = ["accounts", "accounts-2", "accounts-3"].iter().enumerate().map(|(n, name)| service(n as u128 + 1, name));
+    let three = Fake { replicas: 3, services: all.collect(), ..proxied() };
+    has(&page(three.clone(), Role::Developer, &settings).await, &[&format!("{field}\"3\"")]);
+    let second = format!("href=\"/services/{}\">accounts-2</a>", service(2, "accounts-2").id);
+    has(&page(three.clone(), Role::Viewer, PAGE).await, &["3, behind its proxy", "id=\"replicas-title\"", &second, ">accounts-3</a>"]);
+    has(&page(three, Role::Developer, &format!("{PAGE}/deployments")).await, &["Copy by copy, without a break"]);
+
+    let replica = Fake { replica: Some(Replica { of: service(2, "accounts").id, number: 3 }), ..named("accounts-3") };
+    let whole = format!("href=\"/services/{}\"", service(2, "accounts").id);
+    has(&page(replica.clone(), Role::Viewer, PAGE).await, &["Replica of", &whole, ">accounts</a>"]);
+    has_not(&page(replica, Role::Developer, &settings).await, &["form[replicas]", "form[proxy_port]"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

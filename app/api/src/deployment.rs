@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Blocked, DeploymentId, DeploymentWait, Limit, Release, RuntimeKind, ServiceId, Timestamp, TrafficStep, words};
+use crate::{Blocked, DeploymentId, DeploymentWait, Limit, Release, RuntimeKind, ServiceId, ServiceSpec, Timestamp, TrafficStep, words};
 
 words! {
     /// Where a deployment is.
@@ -84,33 +84,34 @@ words! {
 }
 
 impl Strategy {
-    /// Whether a service of that runtime can be deployed so: by whether it is restarted without a break, and whether it has a proxy in front of it.
-    pub const fn possible(self, runtime: RuntimeKind, hands_over: bool, has_proxy: bool) -> Result<(), Blocked> {
-        match (self, runtime) {
-            (Strategy::Recreate, _) => Ok(()),
-            (Strategy::Rolling, RuntimeKind::Process) if hands_over => Ok(()),
-            (Strategy::Rolling, RuntimeKind::Process) => Err(Blocked(
-                "a rolling deployment takes a service that is restarted without a break: set 'handover' in its settings, or deploy it as 'recreate'",
+    /// Whether a service can be deployed so: by what runs it, whether it is restarted without a break, and what is in front of it.
+    pub fn possible(self, spec: &ServiceSpec) -> Result<(), Blocked> {
+        match self {
+            Strategy::Recreate => Ok(()),
+            Strategy::Rolling if spec.replicas > 1 || spec.handover && spec.runtime == RuntimeKind::Process => Ok(()),
+            Strategy::Rolling if spec.runtime == RuntimeKind::Process => Err(Blocked(
+                "a rolling deployment takes a service that is restarted without a break, or several replicas: set 'handover' or 'replicas' in its \
+                 settings, or deploy it as 'recreate'",
             )),
-            (Strategy::Rolling, _) => Err(Blocked(
-                "Docker can't hand a port to a second container, so a container can't be replaced copy by copy; deploy it as 'recreate', or as \
-                 'blue_green' with a proxy in front of it",
+            Strategy::Rolling => Err(Blocked(
+                "Docker can't hand a port to a second container, so one container can't be replaced without a break: set 'replicas' in its settings, or \
+                 deploy it as 'recreate', or as 'blue_green' with a proxy in front of it",
             )),
-            (Strategy::BlueGreen | Strategy::Canary, _) if has_proxy => Ok(()),
-            (Strategy::BlueGreen | Strategy::Canary, _) => Err(Blocked(
+            Strategy::BlueGreen | Strategy::Canary if spec.proxy_port.is_some() => Ok(()),
+            Strategy::BlueGreen | Strategy::Canary => Err(Blocked(
                 "two releases can only run side by side behind a proxy: set 'proxy_port' in its settings, or deploy it as 'recreate', or as 'rolling' \
                  where it is restarted without a break",
             )),
         }
     }
 
-    /// What goes without a break, when that is possible.
-    pub const fn best(runtime: RuntimeKind, hands_over: bool, has_proxy: bool) -> Self {
-        match (Strategy::BlueGreen.possible(runtime, hands_over, has_proxy), Strategy::Rolling.possible(runtime, hands_over, has_proxy)) {
-            (Ok(()), _) => Strategy::BlueGreen,
-            (_, Ok(())) => Strategy::Rolling,
-            _ => Strategy::Recreate,
-        }
+    /// What goes without a break, when that is possible; of several replicas one after the other, which needs no room for more.
+    pub fn best(spec: &ServiceSpec) -> Self {
+        let order = match spec.replicas {
+            ..=1 => [Strategy::BlueGreen, Strategy::Rolling],
+            _ => [Strategy::Rolling, Strategy::BlueGreen],
+        };
+        order.into_iter().find(|strategy| strategy.possible(spec).is_ok()).unwrap_or(Strategy::Recreate)
     }
 
     /// Whether the new release runs beside the old one for a while, and a proxy sends requests to one or the other.

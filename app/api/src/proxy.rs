@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Blocked, Detail, ServiceId, Source, Timestamp, words};
+use crate::{Blocked, Detail, Health, ServiceId, Source, Status, Timestamp, words};
 
 /// That a service is a copy of another one, which a deployment has made beside it with the next release. It goes with the deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +12,34 @@ pub struct Beside {
     pub of: ServiceId,
     /// How many of 100 requests it gets from the proxy in front of both, 0 to 100.
     pub weight: u8,
+}
+
+/// That a service is a replica of another one, which runs what that runs, told what that is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Replica {
+    /// The service, which is the first of its replicas.
+    pub of: ServiceId,
+    /// Which one it is, from 2.
+    pub number: u8,
+}
+
+/// How one of the replicas of a service is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReplicaState {
+    /// The service that it is: the one that it is a replica of, for the first.
+    pub service_id: ServiceId,
+    /// What that is called.
+    pub name: String,
+    /// Which one it is, from 1.
+    pub number: u8,
+    /// What it does.
+    pub status: Status,
+    /// Whether it is well. Only those that are get requests.
+    pub health_status: Health,
+    /// The port that it listens on.
+    pub port: Option<u16>,
 }
 
 impl Source {

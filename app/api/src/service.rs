@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Dependency, Desired, Diagnosis, Health, HealthCheck, ImagePatch, Limits, PublishedPort, Repository, RestartPolicy, Restarts,
-    RuntimeKind, ServiceId, ServiceSpec, Source, Status, Timestamp, Uptime,
+    Dependency, Desired, Diagnosis, Health, HealthCheck, ImagePatch, Limits, PublishedPort, ReplicaState, Repository, RestartPolicy,
+    Restarts, RuntimeKind, ServiceId, ServiceSpec, Source, Status, Timestamp, Uptime,
 };
 
 /// A service as the list shows it.
@@ -137,6 +137,9 @@ pub struct ServiceDetail {
     /// What depends on it. Left out in frames of feeds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dependents: Option<Vec<Dependency>>,
+    /// Its replicas, itself among them, when it has several. Left out in frames of feeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<Vec<ReplicaState>>,
     /// Where it can be reached.
     pub endpoints: Vec<String>,
     /// Why request figures are missing and how to have them, when they are.
@@ -254,6 +257,9 @@ pub struct NewService {
     /// The port of 127.0.0.1 that a proxy listens on for it; none has no proxy in front of it. It isn't the port of the service, nor of another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy_port: Option<u16>,
+    /// How many copies of it run behind its proxy, 1 to 20, itself among them; more than one takes a `proxy_port`.
+    #[serde(default = "crate::spec::one", skip_serializing_if = "crate::spec::is_one")]
+    pub replicas: u8,
     /// Variables set for it, at most 200 of at most 32 KiB each.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
@@ -303,6 +309,8 @@ pub struct ServicePatch {
     pub port: Option<u16>,
     /// The new port of the proxy in front of it; 0 takes the proxy away. Counts at once.
     pub proxy_port: Option<u16>,
+    /// How many copies of it shall run behind its proxy, 1 to 20, itself among them. Counts at once.
+    pub replicas: Option<u8>,
     /// The new variables, in place of all the old ones.
     pub environment: Option<BTreeMap<String, String>>,
     /// The new files with variables, in place of all the old ones.

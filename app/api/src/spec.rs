@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Beside, Blocked, ContainerOptions, DEVELOPMENT, HealthCheck, ImageBuild, Limits, RegistryAccount, Repository, RestartPolicy,
+    Beside, Blocked, ContainerOptions, DEVELOPMENT, HealthCheck, ImageBuild, Limits, RegistryAccount, Replica, Repository, RestartPolicy,
     RuntimeKind, ServiceId, Target,
 };
 
@@ -30,6 +30,9 @@ pub struct ServiceSpec {
     /// one, two releases can run side by side, and who asks waits while the service is restarted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy_port: Option<u16>,
+    /// How many copies of it run behind its proxy, 1 to 20, itself among them. More than one takes a `proxy_port`; only copies that are well get requests.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub replicas: u8,
     /// Variables set for it, over those of its `.env`.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
@@ -72,6 +75,20 @@ pub struct ServiceSpec {
     /// The service that it is a copy of, when a deployment has made it to run the next release beside that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beside: Option<Beside>,
+    /// Which of the replicas of another service it is, when Pilothouse has made it as one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replica: Option<Replica>,
+}
+
+/// The number of replicas of services that have none set.
+pub(crate) const fn one() -> u8 {
+    1
+}
+
+/// Whether there is nothing but the service itself.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+pub(crate) const fn is_one(replicas: &u8) -> bool {
+    *replicas == 1
 }
 
 /// The policy of services that have none set.
@@ -103,6 +120,7 @@ impl ServiceSpec {
             command: None,
             port: None,
             proxy_port: None,
+            replicas: 1,
             environment: BTreeMap::new(),
             environment_files: Vec::new(),
             depends_on: Vec::new(),
@@ -116,16 +134,20 @@ impl ServiceSpec {
             labels: BTreeMap::new(),
             target: None,
             beside: None,
+            replica: None,
         }
     }
 
-    /// The service that Pilothouse has made it for, and which it goes with: what it is a copy of, or is the proxy of.
+    /// The service that Pilothouse has made it for, and which it goes with: what it is a copy or a replica of, or is the proxy of.
     pub fn part_of(&self) -> Option<ServiceId> {
         match self.source {
             Source::Proxy { proxy_of } => Some(proxy_of),
-            _ => self.beside.map(|beside| beside.of),
+            _ => self.beside.map(|beside| beside.of).or(self.replica.map(|replica| replica.of)),
         }
     }
+
+    /// The most replicas.
+    pub const REPLICAS: u8 = 20;
 
     /// The environment that it is in.
     pub fn in_environment(&self) -> &str {

@@ -48,6 +48,9 @@ pub struct NewServiceForm {
     /// Empty has no proxy.
     #[serde(default)]
     pub proxy_port: String,
+    /// Empty is one.
+    #[serde(default)]
+    pub replicas: String,
     pub environment: String,
     pub restart: RestartPolicy,
     /// A box that isn't sent when it isn't ticked: whether it is started at once.
@@ -200,6 +203,7 @@ impl NewServiceForm {
             description: String::new(),
             port: String::new(),
             proxy_port: String::new(),
+            replicas: String::new(),
             environment: String::new(),
             restart: RestartPolicy::OnFailure,
             start: false,
@@ -239,6 +243,7 @@ impl NewServiceForm {
         let mut numbers = Numbers::default();
         let port = numbers.port(&self.port);
         let proxy_port = numbers.port_at("/proxy_port", &self.proxy_port);
+        let replicas = numbers.replicas(&self.replicas);
         let environment = numbers.variables(&self.environment);
         let command = numbers.words("/source/command", &self.command);
         let container_port = numbers.port_at("/source/container_port", &self.container_port);
@@ -306,6 +311,7 @@ impl NewServiceForm {
             user: Some(self.user.trim().to_owned()).filter(|user| !user.is_empty()),
             port,
             proxy_port,
+            replicas,
             environment,
             depends_on: Vec::new(),
             health: api::HealthCheck::default(),

@@ -50,6 +50,17 @@ impl Numbers {
         port
     }
 
+    /// How many replicas there shall be; nothing is one.
+    pub fn replicas(&mut self, text: &str) -> u8 {
+        let text = text.trim();
+        let replicas =
+            if text.is_empty() { Some(1) } else { text.parse().ok().filter(|wanted| (1..=api::ServiceSpec::REPLICAS).contains(wanted)) };
+        replicas.unwrap_or_else(|| {
+            self.fault("/replicas", "a service has 1 to 20 replicas; leave it empty to have one".into());
+            1
+        })
+    }
+
     /// A command as its words: quotes keep some together, and no shell reads them.
     pub fn words(&mut self, field: &str, text: &str) -> Vec<String> {
         shell_words::split(text.trim()).unwrap_or_else(|_| {

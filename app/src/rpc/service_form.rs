@@ -30,6 +30,9 @@ pub struct ServiceForm {
     /// Empty has no proxy. Not sent where there can be none, and then nothing is changed.
     #[serde(default, deserialize_with = "sent", skip_serializing_if = "Option::is_none")]
     pub proxy_port: Option<String>,
+    /// Empty is one. Not sent where there can be no more, and then nothing is changed.
+    #[serde(default, deserialize_with = "sent", skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<String>,
     /// As [`api::read_variables`] reads it.
     pub environment: String,
     /// The boxes that are ticked; none of them is sent when none is.
@@ -96,17 +99,14 @@ impl ServiceForm {
             _ => Default::default(),
         };
         let repository = spec.source.repository().map(RepositoryForm::of);
+        let is_own = spec.source.can_have_proxy().is_ok() && spec.part_of().is_none();
         Self {
             name: service.name.clone(),
             description: service.description.clone().unwrap_or_default(),
             user: Some(spec.user.clone().unwrap_or_default()),
             port: spec.port.map(|port| port.to_string()).unwrap_or_default(),
-            proxy_port: spec
-                .source
-                .can_have_proxy()
-                .ok()
-                .filter(|()| spec.part_of().is_none())
-                .map(|()| number(spec.proxy_port.map(u32::from))),
+            proxy_port: is_own.then(|| number(spec.proxy_port.map(u32::from))),
+            replicas: is_own.then(|| number(Some(u32::from(spec.replicas)).filter(|replicas| *replicas > 1))),
             environment: write_variables(&spec.environment),
             depends_on: spec.depends_on.clone(),
             health_kind: health.kind,
@@ -215,6 +215,7 @@ impl ServiceForm {
         let stop_grace = numbers.read("/stop_grace_seconds", "the grace of a stop", &self.stop_grace);
         let port = numbers.port(&self.port);
         let proxy_port = self.proxy_port.as_ref().map(|text| numbers.port_at("/proxy_port", text).unwrap_or(0));
+        let replicas = self.replicas.as_ref().map(|text| numbers.replicas(text));
         let environment = numbers.variables(&self.environment);
         let limits = self.limits(&mut numbers);
         let environment_files = numbers.words("/environment_files", &self.environment_files);
@@ -227,6 +228,7 @@ impl ServiceForm {
             user: self.user.map(|user| user.trim().to_owned()),
             port: Some(port.unwrap_or(0)),
             proxy_port,
+            replicas,
             environment: Some(environment),
             depends_on: Some(self.depends_on),
             health: Some(health),
@@ -254,6 +256,7 @@ mod tests {
             user: Some(" daemon ".into()),
             port: String::new(),
             proxy_port: Some(" 8101 ".into()),
+            replicas: Some(" 3".into()),
             environment: "A=1\r\nB=2".into(),
             depends_on: Vec::new(),
             health_kind: CheckKind::Http,
@@ -292,6 +295,9 @@ mod tests {
         assert_eq!(ServiceForm { user: None, ..form() }.patch().unwrap().user, None, "what isn't sent stays");
         let proxy = |text: Option<&str>| ServiceForm { proxy_port: text.map(String::from), ..form() }.patch().unwrap().proxy_port;
         assert_eq!((patch.proxy_port, proxy(Some("")), proxy(None)), (Some(8101), Some(0), None));
+        let replicas = |text: Option<&str>| ServiceForm { replicas: text.map(String::from), ..form() }.patch().map(|patch| patch.replicas);
+        assert_eq!((patch.replicas, replicas(Some("")).unwrap(), replicas(None).unwrap()), (Some(3), Some(1), None));
+        assert_eq!(replicas(Some("21")).unwrap_err().details[0].field, "/replicas");
     }
 
     #[test]

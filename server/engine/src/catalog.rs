@@ -89,6 +89,7 @@ impl Entry {
             diagnosis: self.diagnosis.clone(),
             dependencies: None,
             dependents: None,
+            replicas: None,
             endpoints: self.service.url.iter().cloned().collect(),
             metrics_hint: self.metrics_hint.clone(),
         }

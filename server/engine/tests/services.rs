@@ -287,6 +287,7 @@ async fn a_worker_without_a_port_is_what_its_command_says() {
         source: api::Source::Command { command: ["sleep", "1000"].map(String::from).to_vec(), working_dir: folder.display().to_string() },
         port: None,
         proxy_port: None,
+        replicas: 1,
         environment: Default::default(),
         depends_on: Vec::new(),
         health,

@@ -187,6 +187,81 @@ async fn releases_change_behind_a_proxy_and_nobody_who_asks_notices() {
     .await;
 }
 
+/// Waits until so many replicas of a service are there, itself among them, and all are well.
+async fn replicas(client: &Client, id: &str, wanted: usize) -> Vec<Value> {
+    until("its replicas are well", async || {
+        let now = client.get(&format!("/api/services/{id}")).await.json();
+        let all = now["replicas"].as_array().cloned().unwrap_or_default();
+        let is_well = |one: &Value| one["status"] == "running" && one["health_status"] == "healthy";
+        (all.len() == wanted && all.iter().all(is_well)).then_some(all)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_are_replaced_restarted_and_killed_one_at_a_time_and_nobody_who_asks_notices() {
+    on_each_store(async |app: TestApp| {
+        let [viewer, developer] = [app.sign_in("viewer").await, app.sign_in("developer").await];
+        let folder = app.store.folder().join("services/orders");
+        write(&folder, "one");
+        let id = service(&developer, "orders").await;
+        let at = format!("/api/services/{id}");
+        viewer.patch(&at, json!({"replicas": 2})).await.fails_with(403, "forbidden");
+        for refused in [json!({"replicas": 2}), json!({"replicas": 0}), json!({"replicas": 21, "proxy_port": free_port()})] {
+            let refused = developer.patch(&at, refused).await;
+            assert_eq!(refused.fails_with(422, "validation_failed")["details"][0]["field"], "/replicas");
+        }
+        let port = front(&developer, &id).await;
+        assert!(viewer.get(&at).await.json()["replicas"].is_null());
+        assert_eq!(developer.patch(&at, json!({"replicas": 3})).await.status, 200);
+        let all = replicas(&viewer, &id, 3).await;
+        let names: Vec<_> = all.iter().map(|one| one["name"].as_str().unwrap()).collect();
+        assert_eq!(names, ["orders", "orders-2", "orders-3"]);
+        let second = all[1]["service_id"].as_str().unwrap();
+        app.sign_in("admin").await.delete(&format!("/api/services/{second}")).await.fails_with(409, "conflict");
+        developer.patch(&format!("/api/services/{second}"), json!({"port": 1234})).await.fails_with(409, "conflict");
+
+        let asker = Asker::of(port);
+        write(&folder, "two");
+        let rolled = over(&developer, &deploy(&developer, &id, json!({})).await).await;
+        assert_eq!((&rolled["status"], &rolled["deployment_type"]), (&json!("succeeded"), &json!("rolling")), "{rolled}");
+        let pids = async || {
+            let mut pids = Vec::new();
+            for one in &all {
+                pids.push(developer.get(&format!("/api/services/{}", one["service_id"].as_str().unwrap())).await.json()["pids"].clone());
+            }
+            pids
+        };
+        let before = pids().await;
+        assert_eq!(developer.post(&format!("{at}/restart"), json!({})).await.status, 202);
+        until("all are restarted", async || {
+            let now = pids().await;
+            now.iter().zip(&before).all(|(now, before)| now != before && now != &json!([])).then_some(())
+        })
+        .await;
+        replicas(&viewer, &id, 3).await;
+        // One that is killed is noticed by nobody: what it hadn't answered is asked of another.
+        let killed = pids().await[1][0].as_i64().unwrap();
+        let pid = rustix::process::Pid::from_raw(killed.try_into().unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        until("it is started again", async || (pids().await[1] != json!([killed])).then_some(())).await;
+        replicas(&viewer, &id, 3).await;
+        let (answers, order) = asker.end();
+        assert!(answers.keys().all(|said| said == "200 one hello" || said == "200 two hello"), "{answers:?}");
+        assert_eq!(order.last().map(String::as_str), Some("200 two hello"));
+
+        assert_eq!(developer.patch(&at, json!({"replicas": 1, "proxy_port": 0})).await.status, 200);
+        until("all of it is gone", async || {
+            let all = developer.get("/api/services").await.json();
+            let ours = all["items"].as_array().unwrap().iter().filter(|one| one["name"].as_str().unwrap().starts_with("orders"));
+            (ours.count() == 1).then_some(())
+        })
+        .await;
+        stop_all(&developer).await;
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_proxy_outlives_pilothouse_and_a_canary_goes_on_after_a_kill() {
     let place = tempfile::tempdir().unwrap();

@@ -8,7 +8,7 @@ use leptos::prelude::*;
 use self::plan::{PlanButtons, PlanView};
 use super::service::handover_field::HandoverField;
 use super::service::image_form::{ImageFields, OptionsFields, registry_fields};
-use super::service::proxy_port_field::proxy_port_field;
+use super::service::proxy_fields::proxy_fields;
 use super::service::repository_fields::RepositoryFields;
 use crate::components::{Empty, Field, LiveForm, PageHead, RestartField, RunAsField, Symbol, Takes, faults};
 use crate::erase::{Erase, Erased};
@@ -84,7 +84,7 @@ fn NewServiceForm(
                     <div class="form-part"><RepositoryFields form=form.repository is_required=false place="/source/repository" /></div>
                 </details>
                 <Field name="form[port]" label="Port" takes=Takes::NumberOrNothing(1, 65_535) value=form.port example="automatic" hint="It is told by the variable PORT. Empty lets Pilothouse read or choose one." />
-                {proxy_port_field(form.proxy_port)}
+                {proxy_fields(form.proxy_port, form.replicas)}
                 <Field name="form[environment]" label="Variables" takes=Takes::Lines value=form.environment example="NAME=value" hint="One NAME=value a line, over those of its .env." />
                 <Field name="form[description]" label="Description" takes=Takes::Line(500, false) value=form.description />
                 <RestartField chosen=form.restart />

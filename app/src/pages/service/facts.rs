@@ -87,6 +87,8 @@ fn facts(watched: Watched) -> Vec<(&'static str, String, bool)> {
             add("Compose", container.compose.clone(), false);
             add("Docker starts it again", container.restart_policy.clone().filter(|policy| policy != "no"), false);
         }
+        let replicas = detail.spec.replicas;
+        add("Replicas", (replicas > 1).then(|| format!("{replicas}, behind its proxy")), false);
         add("Gets", detail.spec.beside.map(|beside| format!("{} of 100 requests", beside.weight)), false);
         add("Command", detail.command.as_ref().map(|command| command.join(" ")), true);
         add("Runs as", detail.spec.user.as_ref().map(|user| format!("The user {user}")), false);

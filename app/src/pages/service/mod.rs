@@ -19,7 +19,7 @@ mod logs;
 mod needs_field;
 mod overview;
 mod part;
-pub(super) mod proxy_port_field;
+pub(super) mod proxy_fields;
 pub(super) mod repository_fields;
 mod settings;
 mod tab;

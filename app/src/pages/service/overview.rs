@@ -7,6 +7,7 @@ use super::facts::FactsPanel;
 use super::figures::FigurePanels;
 use super::loads::{Loads, PEEK};
 use super::logs::{Filter, LogRow, Tail};
+use super::part::ReplicasPanel;
 use super::watch::Watched;
 use crate::charts::local_offset;
 use crate::components::{Failure, Icon, Skeleton, Symbol};
@@ -27,6 +28,7 @@ pub fn OverviewTab(
         <FigurePanels watched loads />
         <div class="service-columns">
             <div class="service-column">
+                <ReplicasPanel watched />
                 <LogPeek watched loads />
                 <RecentEvents watched loads />
             </div>

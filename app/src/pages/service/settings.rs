@@ -11,7 +11,7 @@ use super::limits_form::LimitsForm;
 use super::loads::Loads;
 use super::needs_field::NeedsField;
 use super::part::part_note;
-use super::proxy_port_field::proxy_port_field;
+use super::proxy_fields::proxy_fields;
 use super::repository_fields::RepositoryFields;
 use super::watch::Watched;
 use crate::components::{Field, Icon, LiveForm, RestartField, RunAsField, Symbol, Takes, faults};
@@ -84,7 +84,8 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>, loads: Loads) -> im
         let is_free = expect_context::<Viewer>().may(Permission::ServicesCommand);
         view! { <RunAsField value=form.user.unwrap_or_default() is_free /> }
     });
-    let proxy_port = form.proxy_port.map(proxy_port_field);
+    let replicas = form.replicas.unwrap_or_default();
+    let proxy = form.proxy_port.map(|port| proxy_fields(port, replicas));
     let handover = form.handover.map(|chosen| view! { <HandoverField chosen /> });
     view! {
         <section class="panel" aria-labelledby="service-settings">
@@ -98,7 +99,7 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>, loads: Loads) -> im
                 {registry}
                 {repository}
                 <Field name="form[port]" label="Port" takes=Takes::NumberOrNothing(1, 65_535) value=form.port example="automatic" hint="It is told by the variable PORT. Empty lets Pilothouse read or choose one." />
-                {proxy_port}
+                {proxy}
                 <Field name="form[metrics_path]" label="Path of its Prometheus metrics" takes=Takes::Line(1024, true) value=form.metrics_path />
                 {user}
                 {environment}

@@ -79,10 +79,11 @@ impl Watched {
         if self.service.try_with_untracked(|service| *service != detail.service) == Some(true) {
             self.service.set(detail.service.clone());
         }
-        // Frames of the feed leave out what it needs and what needs it.
+        // Frames of the feed leave out what it needs, what needs it, and its replicas.
         let with_ends = self.detail.try_with_untracked(|shown| ServiceDetail {
             dependencies: detail.dependencies.clone().or_else(|| shown.dependencies.clone()),
             dependents: detail.dependents.clone().or_else(|| shown.dependents.clone()),
+            replicas: detail.replicas.clone().or_else(|| shown.replicas.clone()),
             ..detail
         });
         let Some(detail) = with_ends else { return };

@@ -130,7 +130,7 @@ impl Manager {
     /// Which variables of configurations refer to which named secrets.
     pub(crate) fn uses(&self) -> Uses {
         let mut uses = Uses::new();
-        for entry in self.core.catalog.all() {
+        for entry in self.core.catalog.all().into_iter().filter(|entry| entry.spec.replica.is_none()) {
             let Ok(Some(told)) = self.services.told(entry.service.id) else { continue };
             for (variable, text) in &told.variables {
                 for name in secret_references(text) {

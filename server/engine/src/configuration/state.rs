@@ -159,6 +159,9 @@ impl Manager {
                 state.row.name
             ))),
             Source::Proxy { .. } => Err(Error::conflict(format!("'{}' is a proxy of Pilothouse, and told by it", state.row.name))),
+            _ if state.row.spec.replica.is_some() => {
+                Err(Error::conflict(format!("'{}' is told what the service is told that it is a replica of; change that", state.row.name)))
+            }
             _ if state.row.spec.beside.is_some() => Err(Error::conflict(format!(
                 "'{}' is a copy that a deployment has made, and goes with it; change the service that it is a copy of",
                 state.row.name

@@ -332,7 +332,7 @@ fn deployable(row: &ServiceRow) -> Result<()> {
 fn strategy(new: &NewDeployment, spec: &ServiceSpec) -> Result<Strategy> {
     let asked = new.deployment_type.as_deref().unwrap_or_default();
     if let Some(strategy) = new.strategy() {
-        return match strategy.possible(spec.runtime, spec.handover, spec.proxy_port.is_some()) {
+        return match strategy.possible(spec) {
             Ok(()) => Ok(strategy),
             Err(blocked) => Err(Error::invalid("/deployment_type", blocked.0)),
         };
@@ -343,7 +343,7 @@ fn strategy(new: &NewDeployment, spec: &ServiceSpec) -> Result<Strategy> {
             format!("it is run by {}, not by {}; leave this out to take what is best for it", spec.runtime.label(), other.label());
         return Err(Error::invalid("/deployment_type", message));
     }
-    Ok(Strategy::best(spec.runtime, spec.handover, spec.proxy_port.is_some()))
+    Ok(Strategy::best(spec))
 }
 
 /// That source with another image, which its secret mustn't leave its registry for.

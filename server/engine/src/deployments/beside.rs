@@ -63,10 +63,13 @@ pub(super) struct Counted {
 }
 
 impl Counted {
-    pub fn of(status: &Status, old: ServiceId, new: ServiceId) -> Self {
-        let of = |id: ServiceId| {
-            let id = id.to_string();
-            status.targets.iter().find(|target| target.id == id).cloned().unwrap_or(TargetStatus { id, ..TargetStatus::default() })
+    /// Each side is a service with its replicas.
+    pub fn of(status: &Status, old: &[ServiceId], new: &[ServiceId]) -> Self {
+        let of = |ids: &[ServiceId]| {
+            let names: Vec<_> = ids.iter().map(ServiceId::to_string).collect();
+            let its = status.targets.iter().filter(|target| names.contains(&target.id));
+            let id = names.first().cloned().unwrap_or_default();
+            its.fold(TargetStatus { id, ..TargetStatus::default() }, |sum, target| sum.plus(target))
         };
         Self { since: status.started_at, old: of(old), new: of(new) }
     }
@@ -97,7 +100,7 @@ impl Manager {
         let until = self.core.clock.now().plus_seconds(ANSWER);
         loop {
             if let Some(status) = self.services.front_status(id).await {
-                return Ok(Counted::of(&status, id, copy));
+                return Ok(Counted::of(&status, &self.services.instances(id), &self.services.instances(copy)));
             }
             if self.core.clock.now() >= until {
                 let (error, suggestion) = match self.services.proxy_of(id).map(|proxy| (proxy.id, proxy.name)) {
@@ -278,7 +281,7 @@ impl Manager {
         }
         let until = self.core.clock.now().plus_seconds(DRAIN);
         while let Some(status) = self.services.front_status(id).await {
-            let left = Counted::of(&status, id, copy).new.in_flight;
+            let left = Counted::of(&status, &[], &self.services.instances(copy)).new.in_flight;
             if left == 0 {
                 break;
             }

@@ -94,6 +94,11 @@ impl Manager {
         } else {
             steps.push(match (runs, strategy) {
                 (false, _) => "start it".into(),
+                (true, Strategy::Rolling) if row.spec.replicas > 1 => format!(
+                    "replace its {} replicas one after the other, each when the one before is healthy; the others answer meanwhile",
+                    row.spec.replicas
+                ),
+                (true, _) if row.spec.replicas > 1 => format!("stop its {} replicas, then start the release in each", row.spec.replicas),
                 (true, Strategy::Rolling) => {
                     "start a copy with the release beside the one that runs, which ends when the new one listens".into()
                 }

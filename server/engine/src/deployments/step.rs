@@ -69,7 +69,9 @@ impl Manager {
         loop {
             let now = self.core.clock.now();
             match self.look_at(copy.id, copy_at, now) {
-                Look::Bad(why) => return Err(self.why(copy.id, format!("{} was well, and then it wasn't: {why}", copy.name)).await.into()),
+                Look::Bad(bad, why) => {
+                    return Err(self.why(bad, format!("{} was well, and then it wasn't: {why}", copy.name)).await.into());
+                }
                 Look::Gone => return Err(Failure::new(format!("somebody has stopped {} meanwhile", copy.name)).into()),
                 Look::Good | Look::Open(_) => {}
             }

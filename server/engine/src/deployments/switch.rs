@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use api::{
     CheckKind, DeploymentKind, EventKind, Health, Hold, NewDeployment, Result, RuntimeKind, ServiceId, Stage, StageStatus, Status,
-    Timestamp, VersionKind,
+    Strategy, Timestamp, VersionKind,
 };
 
 use super::kept::{Before, Content, Record};
@@ -15,7 +15,7 @@ use super::{Manager, progress};
 use crate::events::NewEvent;
 use crate::services::{Switch, Switched};
 use crate::store::releases::{Placement, placement_put, release_set_good, release_set_version};
-use crate::store::services::{service_set_asked, service_set_spec};
+use crate::store::services::{ServiceRow, service_set_asked, service_set_spec};
 
 /// How often a service is looked at, besides at each change of it.
 pub(super) const LOOK: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 1000 });
@@ -64,7 +64,10 @@ impl Manager {
         };
         let at = match record.order.switched_at {
             Some(at) => at,
-            None => self.switch_to(live, &content, number, version).await?,
+            None => {
+                self.rest_replicas(live).await?;
+                self.switch_to(live, &content, number, version).await?
+            }
         };
         self.until_running(live, id, at).await?;
         Ok(Done::with(format!("it runs release {number}")))
@@ -94,14 +97,14 @@ impl Manager {
 
     /// Waits until what was switched at `at` is healthy.
     pub(super) async fn until_well(&self, live: &Live, id: ServiceId, at: Timestamp) -> Result<(), Stop> {
-        let seconds = i64::from(live.record().order.new.health_seconds.unwrap_or(NewDeployment::HEALTH_SECONDS));
+        let seconds = self.seconds_to_be_well(live);
         let until = self.core.clock.now().plus_seconds(seconds);
         loop {
             let changed = self.core.catalog.changed();
             let now = self.core.clock.now();
             match self.look_at(id, at, now) {
                 Look::Good => return Ok(()),
-                Look::Bad(why) => return Err(self.why(id, why).await.into()),
+                Look::Bad(bad, why) => return Err(self.why(bad, why).await.into()),
                 Look::Gone => return Err(Failure::new("somebody has stopped the service meanwhile").into()),
                 Look::Open(what) if now >= until => {
                     return Err(self.why(id, format!("it wasn't well within {seconds} s: {what}")).await.into());
@@ -123,7 +126,7 @@ impl Manager {
             (spec.environment, spec.environment_files) = Default::default();
         }
         let at = self.core.clock.now();
-        let seconds = i64::from(record.order.new.health_seconds.unwrap_or(NewDeployment::HEALTH_SECONDS));
+        let seconds = self.seconds_to_be_well(live);
         let (written, is_new) = (spec.clone(), record.shown.kind == DeploymentKind::Deploy);
         let placement = Placement { service_id: id, release_id: release, hold: None };
         let also: Also = Box::new(move |db| {
@@ -154,7 +157,7 @@ impl Manager {
         }
         let (id, new) = (record.shown.service_id, &record.order.new);
         let at = record.order.switched_at.ok_or_else(api::Error::internal)?;
-        let seconds = i64::from(new.health_seconds.unwrap_or(NewDeployment::HEALTH_SECONDS));
+        let seconds = self.seconds_to_be_well(live);
         let begun = record.shown.stages.iter().find(|stage| stage.name == Stage::HealthCheck).and_then(|stage| stage.started_at);
         let until = begun.unwrap_or(at).plus_seconds(seconds);
         loop {
@@ -162,8 +165,10 @@ impl Manager {
             let now = self.core.clock.now();
             let watched = live.record().order.watched_until;
             match (self.look_at(id, at, now), watched) {
-                (Look::Bad(why), None) => return Err(self.why(id, why).await.into()),
-                (Look::Bad(why), Some(_)) => return Err(self.why(id, format!("it was well, and then it wasn't: {why}")).await.into()),
+                (Look::Bad(bad, why), None) => return Err(self.why(bad, why).await.into()),
+                (Look::Bad(bad, why), Some(_)) => {
+                    return Err(self.why(bad, format!("it was well, and then it wasn't: {why}")).await.into());
+                }
                 (Look::Gone, _) => return Err(Failure::new("somebody has stopped the service meanwhile").into()),
                 (Look::Good, Some(watched)) if now >= watched => {
                     return Ok(Done::with("it is well, and was for as long as it was watched"));
@@ -189,11 +194,18 @@ impl Manager {
         }
     }
 
-    /// What is to be thought of a service that was switched at `at`.
+    /// What is to be thought of a service that was switched at `at`, with its replicas.
     pub(super) fn look_at(&self, id: ServiceId, at: Timestamp, now: Timestamp) -> Look {
+        match self.look_at_one(id, at, now) {
+            Look::Good => self.look_at_replicas(id, at, now),
+            other => other,
+        }
+    }
+
+    fn look_at_one(&self, id: ServiceId, at: Timestamp, now: Timestamp) -> Look {
         let since = match self.services.switched(id, at) {
             Switched::Running(since) => since,
-            Switched::Failed(why) => return Look::Bad(why),
+            Switched::Failed(why) => return Look::Bad(id, why),
             Switched::Stopped => return Look::Gone,
             Switched::Moving(what) => return Look::Open(what.unwrap_or_else(|| "it is being restarted".into())),
         };
@@ -204,10 +216,69 @@ impl Manager {
             (_, CheckKind::None) => Look::Open("it has no health check; seeing whether it stays up".into()),
             (Health::Healthy, _) if entry.service.status == Status::Running => Look::Good,
             (Health::Unhealthy, _) => {
-                Look::Bad(said.map_or_else(|| "its health check fails".into(), |said| format!("its health check fails: {said}")))
+                Look::Bad(id, said.map_or_else(|| "its health check fails".into(), |said| format!("its health check fails: {said}")))
             }
             _ => Look::Open(said.unwrap_or_else(|| "waiting for its first health check".into())),
         }
+    }
+
+    /// What is to be thought of the replicas of a service that is well since it was switched at `at`. Those that somebody has stopped since don't count.
+    fn look_at_replicas(&self, id: ServiceId, at: Timestamp, now: Timestamp) -> Look {
+        let replicas = self.services.replicas(id);
+        let wanted = self.services.row_of(id).map_or(0, |row| usize::from(row.spec.replicas));
+        let (mut done, mut open) = (1, None);
+        for row in &replicas {
+            let look = match row.desired_at >= at {
+                true => self.look_at_one(row.id, row.desired_at, now),
+                false => Look::Open("its turn comes".into()),
+            };
+            match look {
+                Look::Good | Look::Gone => done += 1,
+                Look::Bad(bad, why) => return Look::Bad(bad, format!("{}: {why}", row.name)),
+                Look::Open(what) => open = open.or(Some(format!("{}: {what}", row.name))),
+            }
+        }
+        match open {
+            Some(what) => Look::Open(format!("{done} of {wanted} replicas run it; {what}")),
+            None if replicas.len() + 1 < wanted => Look::Open(format!("{done} of {wanted} replicas run it; others are being made")),
+            None => Look::Good,
+        }
+    }
+
+    /// The replicas of a service that haven't come along since it was switched at `at`.
+    pub(super) fn behind(&self, id: ServiceId, at: Timestamp) -> Vec<String> {
+        let is_behind =
+            |row: &ServiceRow| row.desired_at < at || matches!(self.services.switched(row.id, row.desired_at), Switched::Moving(_));
+        self.services.replicas(id).into_iter().filter(is_behind).map(|row| row.name).collect()
+    }
+
+    /// Lets the replicas of a service end that is deployed as a whole: none of them answers with the old release when one does with the new one.
+    async fn rest_replicas(&self, live: &Live) -> Result<(), Stop> {
+        let record = live.record();
+        let id = record.shown.service_id;
+        let row = self.services.row_of(id)?;
+        if record.shown.deployment_type != Strategy::Recreate || row.spec.replicas <= 1 || row.desired == api::Desired::Stopped {
+            return Ok(());
+        }
+        live.doing(&self.core, "waiting for its replicas to end");
+        let until = self.core.clock.now().plus_seconds(START + i64::from(row.spec.stop_grace_seconds));
+        loop {
+            let changed = self.core.catalog.changed();
+            if self.services.rest_replicas(id).await? {
+                return Ok(());
+            }
+            if self.core.clock.now() >= until {
+                return Err(Failure::new("its replicas don't end").into());
+            }
+            let _ = tokio::time::timeout(LOOK, changed).await;
+        }
+    }
+
+    /// Seconds in which a service has to be well with its replicas, which come one after the other.
+    fn seconds_to_be_well(&self, live: &Live) -> i64 {
+        let record = live.record();
+        let replicas = self.services.row_of(record.shown.service_id).map_or(1, |row| i64::from(row.spec.replicas));
+        i64::from(record.order.new.health_seconds.unwrap_or(NewDeployment::HEALTH_SECONDS)) * replicas
     }
 
     /// Why a service isn't well, with what it wrote and what to do.
@@ -286,8 +357,8 @@ pub(super) enum Look {
     Open(String),
     /// It is well.
     Good,
-    /// It isn't, and why.
-    Bad(String),
+    /// It isn't, or one of its replicas, which one and why.
+    Bad(ServiceId, String),
     /// Somebody has stopped it.
     Gone,
 }

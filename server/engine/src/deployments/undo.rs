@@ -30,6 +30,9 @@ impl Manager {
             if self.services.row_of(id).is_ok() {
                 let why = format!("as it was before deployment {}", record.shown.id);
                 self.configurations.put_released("pilothouse", id, &before.configuration, VersionKind::Reverted, why).await?;
+                if record.order.switched_at.is_none() && before.ran {
+                    self.services.release_replicas(id).await?;
+                }
                 if record.order.switched_at.is_some() {
                     let at = match undoing.back_at {
                         Some(at) => at,
@@ -70,7 +73,7 @@ impl Manager {
         };
         let mut spec = before.spec.clone();
         (spec.labels, spec.depends_on) = (row.spec.labels.clone(), row.spec.depends_on.clone());
-        spec.proxy_port = row.spec.proxy_port;
+        (spec.proxy_port, spec.replicas) = (row.spec.proxy_port, row.spec.replicas);
         if self.services.is_configured(id) {
             (spec.environment, spec.environment_files) = Default::default();
         }
@@ -103,13 +106,16 @@ impl Manager {
         loop {
             let changed = self.core.catalog.changed();
             match self.services.switched(id, at) {
-                Switched::Running(_) => return None,
+                Switched::Running(_) if self.behind(id, at).is_empty() => return None,
+                Switched::Running(_) => live.doing(&self.core, format!("waiting for {}", self.behind(id, at).join(", "))),
                 Switched::Stopped if self.services.is_at_rest(id) => return None,
                 Switched::Failed(why) => return Some(format!("what was before couldn't be started again: {why}")),
                 Switched::Stopped | Switched::Moving(_) => {}
             }
             if self.core.clock.now() >= until {
-                return Some(format!("what was before didn't run again within {} minutes", PATIENCE / 60));
+                let behind = self.behind(id, at);
+                let what = if behind.is_empty() { "what was before".to_owned() } else { behind.join(", ") };
+                return Some(format!("{what} didn't run again within {} minutes", PATIENCE / 60));
             }
             let _ = tokio::time::timeout(LOOK, changed).await;
         }

@@ -43,6 +43,19 @@ impl TargetStatus {
         }
     }
 
+    /// What has come to both.
+    pub fn plus(self, other: &TargetStatus) -> TargetStatus {
+        let of = |latency: &[u64], class: usize| latency.get(class).copied().unwrap_or_default();
+        let classes = self.latency.len().max(other.latency.len());
+        TargetStatus {
+            requests: self.requests + other.requests,
+            errors: self.errors + other.errors,
+            in_flight: self.in_flight + other.in_flight,
+            latency: (0..classes).map(|class| of(&self.latency, class) + of(&other.latency, class)).collect(),
+            id: self.id,
+        }
+    }
+
     /// The part of requests that failed; 0 without any.
     fn error_rate(&self) -> f64 {
         if self.requests == 0 { 0.0 } else { self.errors as f64 / self.requests as f64 }

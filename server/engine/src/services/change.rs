@@ -34,7 +34,7 @@ impl Services {
         validate::new_service(&new)?;
         let mut spec = ServiceSpec::new(new.source);
         (spec.port, spec.environment, spec.health, spec.restart) = (new.port, new.environment, new.health, new.restart);
-        (spec.handover, spec.proxy_port) = (new.handover, new.proxy_port);
+        (spec.handover, spec.proxy_port, spec.replicas) = (new.handover, new.proxy_port, new.replicas);
         (spec.limits, spec.labels, spec.environment_files) = (new.limits, new.labels, new.environment_files);
         spec.user = new.user.filter(|user| !user.is_empty());
         let user = self.may_run(caller, &spec, None)?;
@@ -146,6 +146,8 @@ impl Services {
         if let Some(port) = patch.proxy_port {
             row.spec.proxy_port = Some(port).filter(|port| *port > 0);
         }
+        row.spec.replicas = patch.replicas.unwrap_or(row.spec.replicas);
+        validate::replicas(row.spec.replicas, row.spec.proxy_port)?;
         let ports = |row: &ServiceRow| (row.spec.port, row.spec.proxy_port);
         if ports(&row) != ports(&before) || row.spec.source != before.spec.source {
             self.ports_are_free(Some(id), &row.spec)?;
@@ -229,6 +231,7 @@ fn changed(before: &ServiceRow, after: &ServiceRow) -> Vec<&'static str> {
         ("user", before.spec.user != after.spec.user),
         ("port", before.spec.port != after.spec.port),
         ("proxy_port", before.spec.proxy_port != after.spec.proxy_port),
+        ("replicas", before.spec.replicas != after.spec.replicas),
         ("environment", before.spec.environment != after.spec.environment),
         ("depends_on", before.spec.depends_on != after.spec.depends_on),
         ("health", before.spec.health != after.spec.health),

@@ -28,6 +28,7 @@ mod parts;
 mod pinned;
 mod plan;
 mod reconciler;
+mod replicas;
 mod restart;
 mod rights;
 mod sync;

@@ -1,10 +1,9 @@
-//! Services that Pilothouse makes for others: the proxy in front of one, and the copy that a deployment runs beside it.
+//! Services that Pilothouse makes for others: the proxy in front of one, and the copy that a deployment runs beside it; `replicas.rs` has its replicas.
 //!
-//! Both are rows like any other, so they are started, watched and shown like any other. Whether a proxy is there, and where it sends
+//! All are rows like any other, so they are started, watched and shown like any other. Whether a proxy is there, and where it sends
 //! requests, follows from what its service is and from the weights of its copies: whatever was interrupted comes right by looking again.
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Mutex;
@@ -16,15 +15,16 @@ use api::{
 };
 
 use super::pinned::Switch;
+use super::replicas::shared;
 use super::{Services, blocking, entry, lock};
 use crate::events::NewEvent;
 use crate::proxy::{self, Ask, ROUTES, Routes, Target};
 use crate::store::services::{ServiceRow, service_list, service_set_asked};
 
 /// How often proxies are looked at, besides at changes of services.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 5000 });
 /// The least time between two looks.
-const PAUSE: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(if cfg!(test) { 10 } else { 200 });
 /// Seconds between attempts to start a proxy that can't be: each takes twice as long to come as the one before.
 const AGAIN: (i64, i64) = (5, 300);
 /// The most characters of a name.
@@ -48,7 +48,7 @@ impl Services {
     pub(super) async fn keep_fronts(&self) {
         loop {
             let changed = self.core.catalog.changed();
-            let is_any = self.may_act().is_ok() && self.see_to_fronts().await;
+            let is_any = self.may_act().is_ok() && (self.see_to_replicas().await | self.see_to_fronts().await);
             let again = async {
                 tokio::time::sleep(PAUSE).await;
                 match is_any {
@@ -126,37 +126,45 @@ impl Services {
 
     /// Starts a proxy that couldn't be started, when that may be different by now.
     fn start_front(&self, of: &ServiceRow, proxy: &ServiceRow) {
-        let Some(shown) = self.core.catalog.find(proxy.id) else { return };
-        let is_stuck = shown.service.status == Status::Error
-            && proxy.desired == Desired::Running
-            && shown.service.restarts.next_at.is_none()
-            && !lock(&self.agents).contains_key(&proxy.id);
-        let mut again = lock(&self.fronts.again);
-        if !is_stuck {
-            if shown.service.status == Status::Running {
-                again.remove(&proxy.id);
-            }
-            return;
-        }
         let is_held =
             self.core.catalog.find(of.id).is_some_and(|entry| {
                 entry.service.port == proxy.spec.port && !matches!(entry.service.status, Status::Stopped | Status::Error)
             });
-        if is_held {
+        if is_held && self.is_stuck(proxy) {
             let why = format!("{} has its port still: restart that, and it gets another one", of.name);
             self.core.catalog.update(proxy.id, |entry| entry.service.status_reason = Some(why));
-            again.remove(&proxy.id);
+            lock(&self.fronts.again).remove(&proxy.id);
+            return;
+        }
+        self.start_stuck(proxy);
+    }
+
+    /// Whether a part shall run, and nothing is going to start it.
+    fn is_stuck(&self, part: &ServiceRow) -> bool {
+        let is_down = |entry: &crate::Entry| entry.service.status == Status::Error && entry.service.restarts.next_at.is_none();
+        let is_moving = lock(&self.agents).contains_key(&part.id);
+        part.desired == Desired::Running && !is_moving && self.core.catalog.find(part.id).is_some_and(|entry| is_down(&entry))
+    }
+
+    /// Starts a part that couldn't be started, after a while that grows.
+    pub(super) fn start_stuck(&self, part: &ServiceRow) {
+        let is_stuck = self.is_stuck(part);
+        let mut again = lock(&self.fronts.again);
+        if !is_stuck {
+            if self.core.catalog.find(part.id).is_some_and(|entry| entry.service.status == Status::Running) {
+                again.remove(&part.id);
+            }
             return;
         }
         let now = self.core.clock.now();
-        let (at, seconds) = again.get(&proxy.id).copied().unwrap_or((now, AGAIN.0));
+        let (at, seconds) = again.get(&part.id).copied().unwrap_or((now, AGAIN.0));
         if now < at {
             return;
         }
-        again.insert(proxy.id, (now.plus_seconds(seconds), (seconds * 2).min(AGAIN.1)));
+        again.insert(part.id, (now.plus_seconds(seconds), (seconds * 2).min(AGAIN.1)));
         drop(again);
-        self.core.catalog.update(proxy.id, |entry| (entry.service.status, entry.service.status_reason) = (Status::Starting, None));
-        self.wake(proxy.id, Action::Start);
+        self.core.catalog.update(part.id, |entry| (entry.service.status, entry.service.status_reason) = (Status::Starting, None));
+        self.wake(part.id, Action::Start);
     }
 
     /// Tells the proxy of a service where requests go; answers whether it follows that. What it can't be told now it reads when it starts.
@@ -203,13 +211,8 @@ impl Services {
         lock(&self.rows).values().find(is_it).cloned()
     }
 
-    /// What answers for a service: itself, and its copies with a weight. A copy without one never does, itself when none of them can be reached.
-    fn targets(&self, row: &ServiceRow) -> Vec<Target> {
-        let target = |id: ServiceId, weight: u8| {
-            let entry = self.core.catalog.find(id).filter(|entry| entry.service.desired == Desired::Running)?;
-            let port = entry.service.port.filter(|port| Some(*port) != row.spec.proxy_port)?;
-            Some(Target { id: id.to_string(), address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), weight: weight.into() })
-        };
+    /// What answers for a service: itself and its replicas, and its copies with a weight and theirs. A copy without one never does, itself when none of them can be reached.
+    pub(super) fn targets(&self, row: &ServiceRow) -> Vec<Target> {
         let mut copies: Vec<(ServiceId, u8)> = lock(&self.rows)
             .values()
             .filter(|copy| !copy.is_deleted)
@@ -219,11 +222,12 @@ impl Services {
             .collect();
         copies.sort();
         let rest = copies.iter().fold(100_u8, |rest, (_, weight)| rest.saturating_sub(*weight));
-        std::iter::once((row.id, rest)).chain(copies).filter_map(|(id, weight)| target(id, weight)).collect()
+        let groups = std::iter::once((row.id, rest)).chain(copies);
+        shared(groups.map(|(id, share)| (self.answering(id, row.spec.proxy_port), share)).collect())
     }
 
     /// `NAME-WHAT`, cut where it would be too long, with a number when that is taken.
-    fn part_name(&self, name: &str, what: &str) -> String {
+    pub(super) fn part_name(&self, name: &str, what: &str) -> String {
         let named = |end: String| format!("{}-{end}", name.get(..name.len().min(NAME - end.len() - 1)).unwrap_or(name));
         let mut all = std::iter::once(named(what.to_owned())).chain((2..).map(|n| named(format!("{what}-{n}"))));
         all.find(|name| !self.is_name_taken(name, None)).unwrap_or_default()
@@ -280,6 +284,11 @@ impl Services {
     /// Takes what was made for another service a step further on its way out: it is stopped, and once it is at rest removed. Answers whether it is gone.
     pub(crate) async fn remove_part(&self, id: ServiceId, why: &str) -> Result<bool> {
         let Ok(row) = self.row(id) else { return Ok(true) };
+        // Those of a copy go with it.
+        let mut are_gone = true;
+        for replica in self.replicas(id) {
+            are_gone &= Box::pin(self.remove_part(replica.id, why)).await?;
+        }
         let gate = self.gate(id).await;
         if row.desired == Desired::Running {
             let at = self.core.clock.now();
@@ -287,7 +296,7 @@ impl Services {
             self.switch(id, Switch { spec: row.spec, pinned: self.pinned(id).ok().flatten(), at, runs: false }).await;
             return Ok(false);
         }
-        if !self.is_at_rest(id) {
+        if !are_gone || !self.is_at_rest(id) {
             return Ok(false);
         }
         if let Source::Proxy { proxy_of } = row.spec.source {
@@ -314,6 +323,7 @@ impl Services {
         let Some(of) = row.spec.part_of().and_then(|of| self.row(of).ok()) else { return Ok(()) };
         let (what, instead) = match row.spec.source {
             Source::Proxy { .. } => ("the proxy in front of", "change the 'proxy_port' of that"),
+            _ if row.spec.replica.is_some() => ("a replica of", "change or deploy that, or its 'replicas'"),
             _ => ("a copy that a deployment has made of", "it goes with that deployment; change or deploy that service"),
         };
         Err(Error::conflict(format!("'{}' is {what} '{}': {instead}", row.name, of.name)))

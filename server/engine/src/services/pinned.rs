@@ -75,13 +75,9 @@ impl Services {
 
     /// The release that a service runs; none when it was never deployed. Fails with `service_failed` when it can't be read.
     pub(crate) fn pinned(&self, id: ServiceId) -> Result<Option<Arc<Pinned>>> {
-        let pinned = lock(&self.pinned).get(&id).cloned().transpose();
+        let of = self.told_as(id);
+        let pinned = lock(&self.pinned).get(&of).cloned().transpose();
         pinned.map_err(|why| Error::service(format!("the release that it runs can't be read, so it isn't run without it: {why}")))
-    }
-
-    /// Whether a service runs a release, readable or not.
-    pub(crate) fn is_pinned(&self, id: ServiceId) -> bool {
-        lock(&self.pinned).contains_key(&id)
     }
 
     /// Shows a switch that is written, and lets the reconciler act on it. Whoever calls holds the service.
@@ -148,7 +144,9 @@ impl Services {
     /// Whether nothing of a service runs, and nothing is being done about it.
     pub(crate) fn is_at_rest(&self, id: ServiceId) -> bool {
         let is_moving = lock(&self.agents).contains_key(&id);
-        !is_moving && self.core.catalog.find(id).is_none_or(|entry| matches!(entry.service.status, Status::Stopped | Status::Error))
+        // What couldn't be stopped has the time of its start still.
+        let is_down = |service: &api::Service| matches!(service.status, Status::Stopped | Status::Error) && service.started_at.is_none();
+        !is_moving && self.core.catalog.find(id).is_none_or(|entry| is_down(&entry.service))
     }
 }
 

@@ -175,6 +175,9 @@ impl Services {
             if action == Action::Restart && self.hand_over(id, said.as_deref()).await {
                 continue;
             }
+            if matches!(action, Action::Stop | Action::Restart) {
+                self.take_off(id).await;
+            }
             if matches!(action, Action::Stop | Action::Restart) && !self.end(id, action == Action::Restart, said.as_deref()).await {
                 continue;
             }

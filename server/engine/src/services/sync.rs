@@ -114,7 +114,7 @@ impl Services {
             match by_folder.get(folder) {
                 Some(row) if row.is_deleted => {}
                 // What it runs is what its release has.
-                Some(row) if self.is_pinned(row.id) => {
+                Some(row) if lock(&self.pinned).contains_key(&row.id) => {
                     if row.is_missing {
                         changes.read.push((row.id, None, false));
                     }

@@ -80,6 +80,7 @@ impl Services {
             source: self.source_in(&root.spec.source, new)?,
             port: new.port,
             proxy_port: None,
+            replicas: 1,
             environment: Default::default(),
             environment_files: Vec::new(),
             depends_on: root.spec.depends_on.iter().map(|other| self.find_target(*other, &environment).unwrap_or(*other)).collect(),

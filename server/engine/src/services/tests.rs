@@ -145,6 +145,7 @@ pub(crate) fn command(name: &str, working_dir: PathBuf) -> NewService {
         source,
         port: None,
         proxy_port: None,
+        replicas: 1,
         environment: Default::default(),
         depends_on: Vec::new(),
         health: Default::default(),

@@ -49,7 +49,8 @@ impl Services {
 
     /// What a service is told by its configuration; none when that was never saved. Fails with `service_failed` when it can't be read.
     pub(crate) fn told(&self, id: ServiceId) -> Result<Option<Arc<Told>>> {
-        let told = lock(&self.told).get(&id).cloned().transpose();
+        let of = self.told_as(id);
+        let told = lock(&self.told).get(&of).cloned().transpose();
         told.map_err(|why| Error::service(format!("its configuration can't be read, so it isn't run without it: {why}")))
     }
 
@@ -75,7 +76,8 @@ impl Services {
 
     /// Whether the configuration of a service has been saved, readable or not.
     pub(crate) fn is_configured(&self, id: ServiceId) -> bool {
-        lock(&self.told).contains_key(&id)
+        let of = self.told_as(id);
+        lock(&self.told).contains_key(&of)
     }
 
     /// What a service is told by its files and settings, as long as its configuration isn't saved.

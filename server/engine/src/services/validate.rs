@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use api::{
-    Detail, Error, HealthCheck, ImageBuild, Limits, NewService, Result, ServicePatch, Source, is_file_name, is_http_path, is_service_name,
-    is_user_name, is_variable_name, label_faults,
+    Detail, Error, HealthCheck, ImageBuild, Limits, NewService, Result, ServicePatch, ServiceSpec, Source, is_file_name, is_http_path,
+    is_service_name, is_user_name, is_variable_name, label_faults,
 };
 
 use super::discovery::{Found, read_below, read_folder};
@@ -93,6 +93,12 @@ impl Faults {
         }
     }
 
+    pub fn replicas(&mut self, wanted: u8, proxy_port: Option<u16>) {
+        self.check("/replicas", (1..=ServiceSpec::REPLICAS).contains(&wanted), "a service has 1 to 20 replicas, itself among them");
+        let has_proxy = wanted <= 1 || proxy_port.is_some_and(|port| port > 0);
+        self.check("/replicas", has_proxy, "more than one replica takes a proxy in front of them: set 'proxy_port', or 'replicas' to 1");
+    }
+
     pub fn labels(&mut self, labels: &BTreeMap<String, String>) {
         self.0.extend(label_faults(labels, "/labels"));
     }
@@ -137,8 +143,16 @@ pub(super) fn new_service(new: &NewService) -> Result<()> {
     faults.handover(new.handover, &new.source);
     faults.proxy(new.proxy_port, &new.source);
     faults.check("/proxy_port", new.proxy_port != Some(0), "a port is 1 to 65535; leave it out to have no proxy");
+    faults.replicas(new.replicas, new.proxy_port);
     faults.refuse()?;
     check::possible(&new.health, new.source.runtime(), "/health")
+}
+
+/// Fails when a service can't have so many replicas.
+pub(super) fn replicas(wanted: u8, proxy_port: Option<u16>) -> Result<()> {
+    let mut faults = Faults::none();
+    faults.replicas(wanted, proxy_port);
+    faults.refuse()
 }
 
 /// What is wrong with a change.

@@ -123,16 +123,14 @@ fn DeployFields(watched: Watched, loads: Loads, places: Places) -> impl IntoView
 
 /// How the new version takes the place of the old one, where there is a choice; else why there is none.
 fn strategy_field(id: ServiceId, spec: &ServiceSpec, chosen: &str) -> Erased {
-    let (runtime, has_proxy) = (spec.source.runtime(), spec.proxy_port.is_some());
-    let hands_over = spec.handover && spec.source.can_hand_over().is_ok();
-    let possible = Strategy::ALL.iter().copied().filter(|one| one.possible(runtime, hands_over, has_proxy).is_ok()).collect::<Vec<_>>();
-    let proxy = (!has_proxy && spec.source.can_have_proxy().is_ok()).then(|| {
+    let possible = Strategy::ALL.iter().copied().filter(|one| one.possible(spec).is_ok()).collect::<Vec<_>>();
+    let proxy = (spec.proxy_port.is_none() && spec.source.can_have_proxy().is_ok()).then(|| {
         let settings = format!("{}#form[proxy_port]", path::service_tab(id, "settings"));
         view! { " With a proxy in front of it, two releases can run side by side: set a proxy port in its "<a href=settings>"settings"</a>"." }
             .erase()
     });
     if possible.len() < 2 {
-        let why = Strategy::Rolling.possible(runtime, hands_over, has_proxy).err().map(|blocked| sentence(blocked.0));
+        let why = Strategy::Rolling.possible(spec).err().map(|blocked| sentence(blocked.0));
         return view! { <p class="field-hint">"The old version ends, then the new one starts. "{why}{proxy}</p> }.erase();
     }
     let options = possible.into_iter().map(|one| {

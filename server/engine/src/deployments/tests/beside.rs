@@ -23,15 +23,15 @@ use crate::services::tests::{MAIN, write};
 use crate::testing::TestStore;
 
 /// The weight of each target.
-type Weights = Vec<(String, u32)>;
+pub(super) type Weights = Vec<(String, u32)>;
 
 /// A proxy that answers Pilothouse as the real one does. Each time that it is asked, requests have come: as many to each target as it has weight.
 #[derive(Clone)]
-struct Front {
+pub(super) struct Front {
     folder: PathBuf,
     counted: Arc<Mutex<HashMap<String, TargetStatus>>>,
     /// Every routing that it was asked about, each once in a row.
-    seen: Arc<Mutex<Vec<Weights>>>,
+    pub seen: Arc<Mutex<Vec<Weights>>>,
     /// What happens to requests to copies: 5xx, and milliseconds.
     copies: Arc<Mutex<(bool, f64)>>,
     /// Whether it answers nobody.
@@ -110,7 +110,7 @@ fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port()
 }
 
-fn blue_green() -> NewDeployment {
+pub(super) fn blue_green() -> NewDeployment {
     NewDeployment { deployment_type: Some("blue_green".into()), ..NewDeployment::default() }
 }
 
@@ -120,7 +120,7 @@ fn canary() -> NewDeployment {
 }
 
 /// A yard with a release that runs, a proxy in front of it, and another release to come.
-async fn fronted(test: &mut TestStore) -> (Yard, Front) {
+pub(super) async fn fronted(test: &mut TestStore) -> (Yard, Front) {
     let yard = Yard::begin(test).await;
     yard.deployed().await;
     let front = Front::open(&yard).await;
@@ -298,7 +298,8 @@ on_each_store! {
             while !yard.get(id).await.is_undoing && !yard.get(id).await.status.is_over() {
                 yard.life.clock.advance(1);
                 assert!(Instant::now() < deadline);
-                tokio::task::yield_now().await;
+                // Not so fast that a minute goes by while one thing is done.
+                tokio::time::sleep(Duration::from_millis(5)).await;
             }
             yard.manager.faults.lives.store(lives, Ordering::Relaxed);
             let is_killed = yard.is_killed(id).await;

@@ -82,6 +82,7 @@ fn new(repository: Repository) -> NewService {
         user: None,
         port: None,
         proxy_port: None,
+        replicas: 1,
         environment: Default::default(),
         environment_files: Vec::new(),
         depends_on: Vec::new(),

@@ -5,6 +5,7 @@ mod environments;
 mod fate;
 mod git;
 mod pushed;
+mod replicas;
 mod rules;
 mod whole;
 

@@ -61,6 +61,7 @@ pub(super) fn read(scope: &mut Scope<'_>, surroundings: &Surroundings<'_>) -> Re
         source,
         port: ports.port,
         proxy_port: None,
+        replicas: 1,
         environment,
         environment_files: Vec::new(),
         depends_on: Vec::new(),

@@ -62,10 +62,11 @@ impl Services {
         }
     }
 
-    /// A service with what it needs and what needs it.
+    /// A service with what it needs and what needs it, and its replicas.
     pub(super) async fn with_dependencies(&self, detail: ServiceDetail) -> Result<ServiceDetail> {
         let (id, graph) = (detail.service.id, self.graph().await?);
-        Ok(ServiceDetail { dependencies: Some(graph.needs(id)), dependents: Some(graph.needed_by(id)), ..detail })
+        let (dependencies, dependents) = (Some(graph.needs(id)), Some(graph.needed_by(id)));
+        Ok(ServiceDetail { dependencies, dependents, replicas: self.replica_states(&detail), ..detail })
     }
 
     /// All services with what they need.

@@ -136,7 +136,7 @@ impl Planner {
         let released = plan.pinned.and_then(|pinned| pinned.folder.as_deref());
         let (working_dir, found) = self.folder(source, released, user).await?;
         let (port, note) = port::choose(
-            plan.spec.port.or(plan.told.filter(|_| plan.spec.beside.is_none()).and_then(Told::port)),
+            plan.spec.port.or(plan.told.filter(|_| plan.spec.part_of().is_none()).and_then(Told::port)),
             found.as_ref().and_then(|found| found.port),
             plan.last_port,
             plan.reserved,
