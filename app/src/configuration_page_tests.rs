@@ -36,6 +36,8 @@ fn configuration() -> Configuration {
         not_restarted: None,
         format: None,
         watch: Some(api::ConfigurationWatch { until: NOW.plus_seconds(60), back_to: 5 }),
+        origins: Default::default(),
+        inheritance: None,
         updated_at: Some(NOW.plus_seconds(-180)),
         updated_by: Some("anna".into()),
     }

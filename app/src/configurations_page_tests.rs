@@ -26,6 +26,8 @@ fn some() -> Fake {
         not_restarted: None,
         format: None,
         watch: None,
+        origins: Default::default(),
+        inheritance: None,
         updated_at: Some(NOW.plus_seconds(-7_200)),
         updated_by: Some("anna <b>".into()),
     };

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{ConfigurationFormat, Detail, Error, ErrorCode, Result, Secret, ServiceId, Timestamp, is_variable_name};
+use crate::{
+    ConfigurationFormat, ConfigurationInheritance, Detail, Error, ErrorCode, Inherited, OriginChange, Origins, Result, Secret, ServiceId,
+    Timestamp, is_variable_name,
+};
 
 /// What stands in place of a secret that isn't shown. In values that are saved it stands for what is kept already.
 pub const MASK: &str = "********";
@@ -46,6 +49,13 @@ pub struct Configuration {
     /// While the newest version is watched: until when, and what is gone back to if the service isn't well with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watch: Option<ConfigurationWatch>,
+    /// Where each value comes from, by name; also of those that were taken out here, or have a default and aren't set.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, crate::ValueOrigin>))]
+    pub origins: Origins,
+    /// Of a service in an environment, what it has of the one before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inheritance: Option<ConfigurationInheritance>,
     /// When the newest version was saved; none for what was found.
     pub updated_at: Option<Timestamp>,
     /// Who saved it.
@@ -109,6 +119,10 @@ pub struct NewConfiguration {
     /// service restarted with that. Only with `restart`, and with a service that runs. None doesn't watch.
     #[serde(default)]
     pub watch_seconds: Option<u32>,
+    /// Of a service in an environment, by name, whether a value is inherited from the environment before (`true`: it is what that has, whatever is in
+    /// `values`) or its own from now on. Of other names, what is inherited stays so until its value is changed here.
+    #[serde(default)]
+    pub inherit: BTreeMap<String, bool>,
 }
 
 impl NewConfiguration {
@@ -222,6 +236,9 @@ pub struct ConfigurationSnapshot {
     pub version: ConfigurationVersion,
     /// Its values; secrets are [`MASK`].
     pub values: Value,
+    /// From where those were taken over that it inherited, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inherited: BTreeMap<String, Inherited>,
 }
 
 /// Which two versions to compare.
@@ -245,6 +262,9 @@ pub struct ConfigurationDifference {
     pub to: u64,
     /// What is different, by name; of objects their parts, of lists the whole. Empty when nothing is.
     pub changes: Vec<ConfigurationChange>,
+    /// Of which values it is different where they come from, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub origins: BTreeMap<String, OriginChange>,
 }
 
 /// One value that is different.

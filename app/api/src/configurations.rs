@@ -34,6 +34,8 @@ pub enum ConfigurationsShow {
     NotApplied,
     /// The schema refuses the values as they are, or they can't be read.
     Faulty,
+    /// Inherited values have changed in the environment before.
+    InheritedChanged,
 }
 
 /// The configuration of one service among many.
@@ -58,6 +60,10 @@ pub struct ConfigurationSummary {
     pub faults: Vec<Detail>,
     /// Why it can't be read, when it can't.
     pub problem: Option<String>,
+    /// How many inherited values have changed in the environment before; none when it inherits nothing, or that wasn't looked at: unless the values are
+    /// checked it is only when those of the base were saved here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inherited_changes: Option<u32>,
     /// When the newest version was saved; none for what was found.
     pub updated_at: Option<Timestamp>,
     /// Who saved it.

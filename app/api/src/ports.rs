@@ -13,11 +13,11 @@ pub use api_tokens::ApiTokens;
 
 use crate::{
     BulkReport, BulkRequest, Caller, ComposeReport, ComposeRequest, Configuration, ConfigurationCheck, ConfigurationDifference,
-    ConfigurationDraft, ConfigurationFormat, ConfigurationImport, ConfigurationImported, ConfigurationReading, ConfigurationReset,
-    ConfigurationRestore, ConfigurationReveal, ConfigurationSnapshot, ConfigurationSummary, ConfigurationText, ConfigurationTextQuery,
-    ConfigurationVerdict, ConfigurationVersion, ConfigurationsApply, ConfigurationsChange, ConfigurationsChanged, ConfigurationsImport,
-    ConfigurationsQuery, Credentials, DeletedService, DependencyGraph, DependencyQuery, DeployHook, DeployHookId, Deployment,
-    DeploymentAccepted, DeploymentId, DeploymentLine, DeploymentLinesQuery, DeploymentPlan, DeploymentQuery, DeploymentRules,
+    ConfigurationDraft, ConfigurationFormat, ConfigurationImport, ConfigurationImported, ConfigurationInherit, ConfigurationReading,
+    ConfigurationReset, ConfigurationRestore, ConfigurationReveal, ConfigurationSnapshot, ConfigurationSummary, ConfigurationText,
+    ConfigurationTextQuery, ConfigurationVerdict, ConfigurationVersion, ConfigurationsApply, ConfigurationsChange, ConfigurationsChanged,
+    ConfigurationsImport, ConfigurationsQuery, Credentials, DeletedService, DependencyGraph, DependencyQuery, DeployHook, DeployHookId,
+    Deployment, DeploymentAccepted, DeploymentId, DeploymentLine, DeploymentLinesQuery, DeploymentPlan, DeploymentQuery, DeploymentRules,
     DifferenceQuery, DiscoveryReport, Environment, Error, Event, EventQuery, Freeze, FreezeId, HealthCheck, HealthReport, HealthTest,
     HookAnswer, HookCall, Incident, IncidentId, IncidentSummary, KeyRotation, LogLine, LogQuery, MadeDeployHook, Me, MetricsQuery,
     MetricsSeries, NamedSecret, NewConfiguration, NewDeployHook, NewDeployment, NewEnvironment, NewFreeze, NewRollback, NewSchema,
@@ -163,6 +163,11 @@ pub trait Configurations: Send + Sync {
 
     /// Saves values with some, or all, back at their defaults. Needs what saving needs, and fails as it does.
     async fn reset(&self, caller: &Caller, id: ServiceId, reset: ConfigurationReset) -> Result<Configuration>;
+
+    /// Saves what the environment before has in place of values that are inherited from it, or shall be: as a new version, of which `message` says from
+    /// where. Needs what saving needs, and `config:read` of the base. Fails as saving does, with `conflict` also when the base has been saved since or has
+    /// nothing else, and with `validation_failed` at `/names/N` for what can't be inherited.
+    async fn inherit(&self, caller: &Caller, id: ServiceId, inherit: ConfigurationInherit) -> Result<Configuration>;
 
     /// The values of a version as text, with the comments that it was saved with when it was saved in that format. Needs `config:read`. Fails with
     /// `validation_failed` for what a format can't hold.

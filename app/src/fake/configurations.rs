@@ -23,6 +23,8 @@ fn nothing(id: ServiceId) -> Configuration {
         not_restarted: None,
         format: None,
         watch: None,
+        origins: Origins::new(),
+        inheritance: None,
         updated_at: None,
         updated_by: None,
     }
@@ -87,7 +89,7 @@ impl Configurations for Fake {
             change("/NEW", None, Some(json!("<b>"))),
             change("/OLD", Some(json!("")), None),
         ];
-        Ok(ConfigurationDifference { from: query.from.unwrap_or(to - 1), to, changes })
+        Ok(ConfigurationDifference { from: query.from.unwrap_or(to - 1), to, changes, origins: Default::default() })
     }
 
     async fn restore(&self, caller: &Caller, id: ServiceId, restore: ConfigurationRestore) -> Result<Configuration> {
@@ -106,6 +108,18 @@ impl Configurations for Fake {
             Err(changed_since(reset.version, now.version))
         } else {
             Ok(Configuration { version: now.version + 1, ..now })
+        }
+    }
+
+    async fn inherit(&self, caller: &Caller, id: ServiceId, inherit: ConfigurationInherit) -> Result<Configuration> {
+        caller.require_on(Permission::ConfigChange, id)?;
+        let now = Configurations::get(self, caller, id).await?;
+        if inherit.version != now.version {
+            return Err(changed_since(inherit.version, now.version));
+        }
+        match inherit.base_version {
+            Some(7) | None => Ok(Configuration { version: now.version + 1, ..now }),
+            Some(_) => Err(Error::conflict("this was decided on version 6 of 'accounts', and version 7 is the newest")),
         }
     }
 
@@ -202,6 +216,7 @@ impl Configurations for Fake {
                 fault_count: is_checked.then_some(now.faults.len() as u32),
                 faults: if is_checked { now.faults } else { Vec::new() },
                 problem: None,
+                inherited_changes: now.inheritance.map(|inheritance| inheritance.changed.len() as u32),
                 updated_at: now.updated_at,
                 updated_by: now.updated_by,
             }
@@ -209,6 +224,7 @@ impl Configurations for Fake {
         let items = self.services.iter().map(summary).filter(|one| match query.show {
             Some(ConfigurationsShow::NotApplied) => one.restart_needed,
             Some(ConfigurationsShow::Faulty) => one.is_faulty(),
+            Some(ConfigurationsShow::InheritedChanged) => one.inherited_changes.is_some_and(|count| count > 0),
             None => query.q.as_ref().is_none_or(|q| one.service_name.contains(q)),
         });
         Ok(Page::whole(items.collect()))

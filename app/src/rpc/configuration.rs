@@ -273,7 +273,8 @@ impl ConfigurationForm {
         let (restart, is_raw) = (self.restart, self.raw.is_some() && !self.to_fields);
         let watch_seconds = (restart && self.watch).then_some(api::NewConfiguration::WATCH_SECONDS);
         let message = self.message.trim().to_owned();
-        let new = api::NewConfiguration { values, version: self.version, message, restart, watch_seconds };
+        let inherit = BTreeMap::new();
+        let new = api::NewConfiguration { values, version: self.version, message, restart, watch_seconds, inherit };
         let now = configurations.save(caller, id, new).await?;
         let done = done(id, saved(restart, now.not_restarted.as_ref()), now.version);
         Ok(if is_raw { format!("{done}&view=raw") } else { done })
@@ -350,6 +351,8 @@ mod tests {
             not_restarted: None,
             format: None,
             watch: None,
+            origins: Default::default(),
+            inheritance: None,
             updated_at: None,
             updated_by: None,
         }

@@ -2,10 +2,10 @@
 
 use api::{
     BulkReport, Configuration, ConfigurationCheck, ConfigurationDifference, ConfigurationFormat, ConfigurationImport,
-    ConfigurationImported, ConfigurationReset, ConfigurationRestore, ConfigurationReveal, ConfigurationSnapshot, ConfigurationSummary,
-    ConfigurationText, ConfigurationTextQuery, ConfigurationVerdict, ConfigurationVersion, ConfigurationsApply, ConfigurationsChange,
-    ConfigurationsChanged, ConfigurationsImport, ConfigurationsQuery, DifferenceQuery, ErrorBody, NewConfiguration, NewSchema, Page,
-    SecretValue, ServiceId,
+    ConfigurationImported, ConfigurationInherit, ConfigurationReset, ConfigurationRestore, ConfigurationReveal, ConfigurationSnapshot,
+    ConfigurationSummary, ConfigurationText, ConfigurationTextQuery, ConfigurationVerdict, ConfigurationVersion, ConfigurationsApply,
+    ConfigurationsChange, ConfigurationsChanged, ConfigurationsImport, ConfigurationsQuery, DifferenceQuery, ErrorBody, NewConfiguration,
+    NewSchema, Page, SecretValue, ServiceId,
 };
 use axum::Json;
 use axum::extract::State;
@@ -32,6 +32,7 @@ pub fn routes() -> OpenApiRouter<std::sync::Arc<Server>> {
         .routes(routes!(difference))
         .routes(routes!(restore))
         .routes(routes!(reset))
+        .routes(routes!(inherit))
         .routes(routes!(export))
         .routes(routes!(import))
         .routes(routes!(export_all))
@@ -190,6 +191,26 @@ async fn reset(
     Body(reset): Body<ConfigurationReset>,
 ) -> Answer<Json<Configuration>> {
     json(server.backend.configurations.reset(&caller, id, reset).await?)
+}
+
+/// Takes over what the environment before has, as a new version.
+///
+/// Of a service in an environment, `inheritance` of its configuration says from which service and what has changed there. That never changes what this one is
+/// told until somebody takes it over: all that has changed, or the values in `names`, which are inherited from then on. Secrets move sealed. `restart` needs
+/// `services:operate`, a variable that lets the service run any program `services:command`.
+#[utoipa::path(post, path = "/api/config/services/{id}/inherit", tag = "configuration",
+    params(("id" = ServiceId, Path, description = "The service.")), request_body = ConfigurationInherit, responses(
+        (status = 200, body = Configuration, description = "The new version."),
+        (status = 409, body = ErrorBody, description = "It or its base was saved since, or nothing has changed there."),
+        (status = 422, body = ErrorBody, description = "A name can't be inherited, or the schema refuses its value; `details` says which.")),
+    extensions(("x-permission" = json!("config:change"))))]
+async fn inherit(
+    State(server): Ports,
+    SignedIn(caller): SignedIn,
+    Id(id): Id<ServiceId>,
+    Body(inherit): Body<ConfigurationInherit>,
+) -> Answer<Json<Configuration>> {
+    json(server.backend.configurations.inherit(&caller, id, inherit).await?)
 }
 
 /// Writes the values of a version as JSON, YAML, TOML or `.env`, as a file.

@@ -82,3 +82,95 @@ async fn one_service_runs_in_two_environments_and_releases_go_from_one_to_the_ot
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn values_are_inherited_from_the_environment_before_and_taken_over_by_who_may_change_them() {
+    on_each_store(async |app: TestApp| {
+        let [viewer, developer, admin] = [app.sign_in("viewer").await, app.sign_in("developer").await, app.sign_in("admin").await];
+        write(&app.store.folder().join("services/orders"), "one");
+        let id = service(&developer, "orders").await;
+        for name in ["staging", "production"] {
+            assert_eq!(admin.post("/api/deploy/environments", json!({ "name": name })).await.status, 201);
+        }
+        let base = format!("/api/config/services/{id}");
+        let put = async |client: &Client, path: &str, body: Value| client.send(http::Method::PUT, path, Some(body)).await;
+        let first = json!({"values": {"GREETING": "hello", "API_TOKEN": "planted-7b1e-one", "WORKERS": 2}, "version": 1});
+        assert_eq!(put(&developer, &base, first).await.status, 200);
+        let mut heirs = Vec::new();
+        for environment in ["staging", "production"] {
+            let body = json!({"environment": environment, "variables": {"PLACE": environment}});
+            let made = developer.post(&format!("/api/deploy/services/{id}/environments"), body).await.json();
+            heirs.push(format!("/api/config/services/{}", made["id"].as_str().unwrap()));
+        }
+        let [staging, production] = &heirs[..] else { panic!("two") };
+        let now = viewer.get(staging).await.json();
+        assert_eq!(now["values"], json!({"GREETING": "hello", "API_TOKEN": "********", "WORKERS": 2, "PLACE": "staging"}));
+        let from = json!({"from": "inherited", "service_id": id, "environment": "development", "version": 2});
+        assert_eq!([&now["origins"]["GREETING"], &now["origins"]["PLACE"]], [&from, &json!({"from": "own"})], "{now}");
+        assert_eq!(viewer.get(production).await.json()["origins"]["PLACE"], json!({"from": "own"}));
+
+        let second = json!({"values": {"GREETING": "bye", "API_TOKEN": "planted-7b1e-two", "NEW": [1]}, "version": 2});
+        assert_eq!(put(&developer, &base, second).await.status, 200);
+        let now = viewer.get(staging).await;
+        let told = &now.json()["inheritance"];
+        assert_eq!(told["changed"], json!(["API_TOKEN", "GREETING", "NEW", "WORKERS"]));
+        assert_eq!(told["changes"][0], json!({"field": "/API_TOKEN", "before": "********", "after": "********"}));
+        assert_eq!([&told["base"]["environment"], &told["base"]["version"]], [&json!("development"), &json!(3)]);
+        assert!(!format!("{now:?}").contains("planted-7b1e"), "{now:?}");
+        let listed = viewer.get("/api/config/services?show=inherited_changed").await.json();
+        assert_eq!([&listed["total"], &listed["items"][0]["inherited_changes"]], [&json!(1), &json!(4)], "{listed}");
+        let address = format!("/api/deploy/services/{}/plan", staging.rsplit('/').next().unwrap());
+        let plan = developer.post(&address, json!({})).await.json();
+        assert!(plan["warnings"].to_string().contains("API_TOKEN, GREETING, NEW, WORKERS are different in development by now"), "{plan}");
+
+        let take = format!("{staging}/inherit");
+        app.nobody().post(&take, json!({"version": 2})).await.fails_with(401, "not_signed_in");
+        viewer.post(&take, json!({"version": 2})).await.fails_with(403, "forbidden");
+        for (body, field) in [(json!({"version": 1}), "/version"), (json!({"version": 2, "base_version": 2}), "/base_version")] {
+            assert_eq!(developer.post(&take, body).await.fails_with(409, "conflict")["details"][0]["field"], field);
+        }
+        for (names, field) in [(json!(["GREETING", "../x"]), "/names/1"), (json!(["PORT"]), "/names/0"), (json!(["\u{0}"]), "/names/0")] {
+            let refused = developer.post(&take, json!({"version": 2, "names": names})).await.fails_with(422, "validation_failed");
+            assert_eq!(refused["details"][0]["field"], field, "{refused}");
+        }
+        for hostile in [json!({"version": -1}), json!({"version": 2, "names": "GREETING"}), json!({"version": 2, "force": true}), json!([])]
+        {
+            let reply = developer.post(&take, hostile).await;
+            assert!([400, 422].contains(&reply.status.as_u16()), "{reply:?}");
+        }
+        developer.post(&format!("{base}/inherit"), json!({"version": 3})).await.fails_with(409, "conflict");
+        assert_eq!(viewer.get(staging).await.json()["version"], 2, "nothing was saved");
+
+        let taken = developer.post(&take, json!({"version": 2, "base_version": 3})).await;
+        assert_eq!(taken.status, 200, "{taken:?}");
+        assert_eq!(taken.json()["values"], json!({"GREETING": "bye", "API_TOKEN": "********", "NEW": [1], "PLACE": "staging"}));
+        let versions = viewer.get(&format!("{staging}/versions")).await.json();
+        assert_eq!(
+            [&versions["items"][0]["message"], &versions["items"][0]["created_by"]],
+            [&json!("inherited from development, version 3"), &json!("developer")]
+        );
+        developer.post(&take, json!({"version": 2})).await.fails_with(409, "conflict");
+        let difference = viewer.get(&format!("{staging}/difference")).await.json();
+        assert_eq!(difference["origins"]["NEW"]["after"]["version"], 3, "{difference}");
+
+        // Its own, and inherited again, in one save; a secret moves sealed.
+        let own = json!({"values": {"GREETING": "mine", "PLACE": "staging", "NEW": [1]}, "version": 3, "inherit": {"NEW": false}});
+        let own = put(&developer, staging, own).await.json();
+        assert_eq!(
+            [&own["origins"]["GREETING"], &own["origins"]["NEW"], &own["origins"]["API_TOKEN"]["from"]],
+            [&json!({"from": "own"}), &json!({"from": "own"}), &json!("unset")],
+            "{own}"
+        );
+        assert_eq!(own["inheritance"]["offers"]["API_TOKEN"], "********");
+        let again = json!({"values": own["values"], "version": 4, "inherit": {"API_TOKEN": true, "NO": true}});
+        assert_eq!(put(&developer, staging, again).await.fails_with(422, "validation_failed")["details"][0]["field"], "/inherit/NO");
+        let again = put(&developer, staging, json!({"values": own["values"], "version": 4, "inherit": {"API_TOKEN": true}})).await;
+        assert_eq!(
+            [&again.json()["values"]["API_TOKEN"], &again.json()["origins"]["API_TOKEN"]["version"]],
+            [&json!("********"), &json!(3)]
+        );
+        let seen = [viewer.get("/api/activity").await, viewer.get(production).await, again];
+        assert!(seen.iter().all(|reply| !format!("{reply:?}").contains("planted-7b1e")), "{seen:?}");
+    })
+    .await;
+}

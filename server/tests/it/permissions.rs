@@ -59,6 +59,7 @@ pub fn body_of(path: &str) -> serde_json::Value {
         "/api/deploy/freezes" => json!({"to": "2000-01-01T00:00:00Z", "reason": "-"}),
         "/api/deploy/environments" => json!({"name": "-"}),
         "/api/config/change" => json!({"services": [NO_ID], "set": {"A": 1}}),
+        path if path.ends_with("/inherit") => json!({"version": 1}),
         path if path.ends_with("/reset") => json!({"version": 1}),
         path if path.ends_with("/schema") => json!({"schema": {}}),
         path if path.starts_with("/api/config/services/") => json!({"values": {}, "version": 1}),

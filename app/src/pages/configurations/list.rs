@@ -143,12 +143,16 @@ fn row(one: ConfigurationSummary, can_be_chosen: bool) -> Erased {
         (Some(_), false) => "with its next start".erase(),
         (None, _) => "never started".erase(),
     };
+    let inherited = one.inherited_changes.filter(|count| *count > 0).map(|count| {
+        let text = if count == 1 { "1 inherited value has changed".to_owned() } else { format!("{count} inherited values have changed") };
+        view! { <div><a href=path::configuration(id) data-mark="">{text}</a></div> }.erase()
+    });
     let saved = one.updated_at.map(|at| view! { <Ago at /> }.erase());
     let by = one.updated_by.clone().map(|by| format!(" by {by}"));
     view! {
         <tr>
             <th scope="row" class="wrap">{choice}<a href=path::configuration(id)>{name}</a></th>
-            <td>{version}</td>
+            <td>{version} {inherited}</td>
             <td>{applied}</td>
             <td class="wrap">{faults(&one)}</td>
             <td>{saved.unwrap_or_else(|| "never".erase())}{by}</td>

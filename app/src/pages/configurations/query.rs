@@ -22,7 +22,8 @@ pub struct ListQuery {
 }
 
 /// The choices of what is shown: the text in the address and the words that people see.
-pub const SHOWS: [(&str, &str); 3] = [("", "All"), ("not_applied", "Not applied"), ("faulty", "With faults")];
+pub const SHOWS: [(&str, &str); 4] =
+    [("", "All"), ("not_applied", "Not applied"), ("faulty", "With faults"), ("inherited_changed", "Inherited values changed")];
 
 impl ListQuery {
     /// Reads it from an address.
@@ -38,6 +39,7 @@ impl ListQuery {
             None => "",
             Some(ConfigurationsShow::NotApplied) => "not_applied",
             Some(ConfigurationsShow::Faulty) => "faulty",
+            Some(ConfigurationsShow::InheritedChanged) => "inherited_changed",
         }
     }
 
@@ -68,6 +70,7 @@ pub fn show(text: &str) -> Option<ConfigurationsShow> {
     match text {
         "not_applied" => Some(ConfigurationsShow::NotApplied),
         "faulty" => Some(ConfigurationsShow::Faulty),
+        "inherited_changed" => Some(ConfigurationsShow::InheritedChanged),
         _ => None,
     }
 }

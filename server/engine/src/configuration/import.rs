@@ -8,6 +8,7 @@ use api::{
 };
 use serde_json::{Map, Value, json};
 
+use super::inherit::Inherits;
 use super::kept::{Kept, MASKED, secret_texts};
 use super::save::Draft;
 use super::state::{State, in_body, secrets};
@@ -148,9 +149,9 @@ impl Manager {
         }
         let has_source = source.is_some();
         let draft = move |now: &State| {
-            let (kind, secrets) = (VersionKind::Saved, BTreeSet::new());
+            let (kind, secrets, inherits) = (VersionKind::Saved, BTreeSet::new(), Inherits::followed());
             let values = imported(now, mode, values);
-            Ok(Draft { kind, made_from: version, values, secrets, source, message, restart, watch_seconds })
+            Ok(Draft { kind, made_from: version, values, secrets, source, inherits, message, restart, watch_seconds })
         };
         let before = &state.schema.notes;
         let now = self.save_draft(caller, id, draft).await?;

@@ -7,6 +7,7 @@ use api::{ConfigurationText, Error, ErrorCode, Result, Secret, SecretUse, Servic
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::inherit::Heritage;
 use super::schema::{looks_secret, passwords};
 use super::{Manager, lock};
 use crate::secrets::Uses;
@@ -31,6 +32,8 @@ pub(super) struct Kept {
     pub secrets: BTreeSet<String>,
     /// How it is written, when that has more to it than the values: comments. Its secrets are masked.
     pub source: Option<ConfigurationText>,
+    /// Which of the values are inherited; none when it never was.
+    pub heritage: Option<Heritage>,
     pub created_at: Timestamp,
     pub created_by: Option<String>,
 }
@@ -46,6 +49,8 @@ struct Content {
     message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     source: Option<ConfigurationText>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    heritage: Option<Heritage>,
 }
 
 impl Manager {
@@ -156,8 +161,8 @@ impl Manager {
     pub(super) fn open_version(&self, row: &VersionRow) -> Result<Kept> {
         let context = context(row.service_id, row.version);
         let opened = self.core.keyring.open_sealed(&context.each_ref().map(Vec::as_slice), &row.sealed)?;
-        let Content { values, secrets, kind, created_at, created_by, message, source } =
-            serde_json::from_slice(&opened).map_err(|error| {
+        let Content { values, secrets, kind, created_at, created_by, message, source, heritage } = serde_json::from_slice(&opened)
+            .map_err(|error| {
                 tracing::error!(%error, service = %row.service_id, version = row.version, "configuration_not_readable");
                 Error::internal()
             })?;
@@ -169,19 +174,15 @@ impl Manager {
             );
             return Err(Error::new(ErrorCode::Internal, what));
         }
-        Ok(Kept { version: row.version, values, secrets, source, created_at: row.created_at, created_by: row.created_by.clone() })
+        let (version, created_by) = (row.version, row.created_by.clone());
+        Ok(Kept { version, values, secrets, source, heritage, created_at: row.created_at, created_by })
     }
 
     /// Seals values into a version whose other parts are known: none of them can be changed, nor put in the place of another one, unseen.
-    pub(super) fn seal_version(
-        &self,
-        row: VersionRow,
-        values: &Map<String, Value>,
-        secrets: &BTreeSet<String>,
-        source: Option<ConfigurationText>,
-    ) -> Result<VersionRow> {
+    pub(super) fn seal_version(&self, row: VersionRow, kept: &Kept) -> Result<VersionRow> {
         let VersionRow { kind, created_at, created_by, message, .. } = row.clone();
-        let content = Content { values: values.clone(), secrets: secrets.clone(), kind, created_at, created_by, message, source };
+        let Kept { values, secrets, source, heritage, .. } = kept.clone();
+        let content = Content { values, secrets, kind, created_at, created_by, message, source, heritage };
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(&content).map_err(|_| Error::internal())?);
         let context = context(row.service_id, row.version);
         let sealed = self.core.keyring.seal(&context.each_ref().map(Vec::as_slice), &plain)?;

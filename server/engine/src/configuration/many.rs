@@ -12,6 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::StreamExt;
 use serde_json::{Map, Value};
 
+use super::inherit::Inherits;
 use super::kept::{MASKED, secret_texts};
 use super::save::{Draft, MESSAGE};
 use super::schema::typed;
@@ -50,12 +51,18 @@ impl Manager {
         let after = cursor.as_deref().map(read_cursor).transpose()?;
         let entries = self.core.catalog.by_name();
         let matching = entries.iter().filter(|entry| is_kept(entry) && query.matches(&entry.service, search.as_deref()));
-        let mut found: Vec<_> = matching.filter_map(|entry| self.summary(entry)).collect();
+        let order = self.order().await?;
+        let mut found: Vec<_> = matching.filter_map(|entry| self.summary(entry, &order)).collect();
         match show {
             Some(ConfigurationsShow::NotApplied) => found.retain(|one| one.restart_needed),
             Some(ConfigurationsShow::Faulty) => {
-                found = self.checked(found).await;
+                found = self.checked(caller, found).await;
                 found.retain(ConfigurationSummary::is_faulty);
+            }
+            Some(ConfigurationsShow::InheritedChanged) => {
+                found.retain(|one| one.inherited_changes.is_none_or(|changes| changes > 0) && self.is_heir(one.service_id));
+                found = self.checked(caller, found).await;
+                found.retain(|one| one.inherited_changes.is_some_and(|changes| changes > 0));
             }
             None => {}
         }
@@ -64,14 +71,14 @@ impl Manager {
         let mut items = found.split_off(from);
         let next_cursor = (items.len() > limit.get()).then(|| URL_SAFE_NO_PAD.encode(&items[limit.get() - 1].service_name));
         items.truncate(limit.get());
-        if check && show != Some(ConfigurationsShow::Faulty) {
-            items = self.checked(items).await;
+        if check && !matches!(show, Some(ConfigurationsShow::Faulty | ConfigurationsShow::InheritedChanged)) {
+            items = self.checked(caller, items).await;
         }
         Ok(Page { items, next_cursor, total: Some(total) })
     }
 
     /// What is known of a configuration without reading anything; none when its service has gone meanwhile.
-    fn summary(&self, entry: &Entry) -> Option<ConfigurationSummary> {
+    fn summary(&self, entry: &Entry, order: &[String]) -> Option<ConfigurationSummary> {
         let service = &entry.service;
         let row = self.services.row_of(service.id).ok()?;
         let (saved, problem) = match self.newest(service.id) {
@@ -91,23 +98,29 @@ impl Manager {
             fault_count: None,
             faults: Vec::new(),
             problem,
+            inherited_changes: self.changes_kept(&row, saved.as_deref(), order),
             updated_at: saved.as_ref().map(|kept| kept.created_at),
             updated_by: saved.as_ref().and_then(|kept| kept.created_by.clone()),
         })
     }
 
     /// The same, each checked against its schema. One such look at a time: it reads the folder of every service.
-    async fn checked(&self, found: Vec<ConfigurationSummary>) -> Vec<ConfigurationSummary> {
+    async fn checked(&self, caller: &Caller, found: Vec<ConfigurationSummary>) -> Vec<ConfigurationSummary> {
         let _turn = self.checks.lock().await;
-        let asked: Vec<_> = found.into_iter().map(|one| self.with_faults(one)).collect();
+        let asked: Vec<_> = found.into_iter().map(|one| self.with_faults(caller, one)).collect();
         futures::stream::iter(asked).buffered(AT_ONCE).collect().await
     }
 
-    async fn with_faults(&self, one: ConfigurationSummary) -> ConfigurationSummary {
+    async fn with_faults(&self, caller: &Caller, one: ConfigurationSummary) -> ConfigurationSummary {
         if one.problem.is_some() {
             return one;
         }
-        let state = match self.state(one.service_id).await {
+        let traced = async {
+            let mut state = self.state(one.service_id).await?;
+            self.trace(caller, &mut state).await?;
+            Ok::<_, Error>(state)
+        };
+        let state = match traced.await {
             Ok(state) => state,
             Err(error) => return ConfigurationSummary { problem: Some(error.message), ..one },
         };
@@ -120,6 +133,7 @@ impl Manager {
             schema_source: Some(state.schema.source),
             fault_count: Some(faults.len() as u32),
             faults: faults.into_iter().take(ConfigurationSummary::FAULTS).collect(),
+            inherited_changes: state.heritage.is_some().then(|| state.inherited_changes().len() as u32),
             ..one
         }
     }
@@ -229,8 +243,8 @@ impl Manager {
         }
         let draft = |now: &State| {
             let (values, source) = (wanted(now, change), now.source().cloned());
-            let (kind, secrets, message) = (VersionKind::Saved, BTreeSet::new(), change.message.clone());
-            Ok(Draft { kind, made_from: None, values, secrets, source, message, restart: false, watch_seconds: None })
+            let (kind, secrets, message, inherits) = (VersionKind::Saved, BTreeSet::new(), change.message.clone(), Inherits::followed());
+            Ok(Draft { kind, made_from: None, values, secrets, source, inherits, message, restart: false, watch_seconds: None })
         };
         match self.save_draft(caller, of.service_id, draft).await {
             Ok(now) => (of.version, of.saved) = (now.version, true),
@@ -243,7 +257,7 @@ impl Manager {
     async fn restart(&self, caller: &Caller, of: &[ServiceId], changed: &HashSet<ServiceId>, dry_run: bool) -> Result<BulkReport> {
         let needs = |id: &&ServiceId| match self.core.catalog.find(**id) {
             Some(entry) if changed.contains(*id) => is_up(entry.service.status),
-            Some(entry) => self.summary(&entry).is_some_and(|one| one.restart_needed),
+            Some(entry) => self.summary(&entry, &[]).is_some_and(|one| one.restart_needed),
             None => false,
         };
         let ids = of.iter().filter(needs).copied().collect();
@@ -264,7 +278,7 @@ impl Manager {
         let ConfigurationsApply { services, dry_run } = apply;
         let Some(ids) = services else {
             let all = self.core.catalog.by_name();
-            let found = all.iter().filter(|entry| is_kept(entry)).filter_map(|entry| self.summary(entry));
+            let found = all.iter().filter(|entry| is_kept(entry)).filter_map(|entry| self.summary(entry, &[]));
             let ids = found.filter(|one| one.restart_needed).map(|one| one.service_id).collect();
             return self.restart_these(caller, ids, dry_run).await;
         };
@@ -275,7 +289,7 @@ impl Manager {
                 restarted.push(id); // That there is none is said there.
                 continue;
             };
-            match self.summary(&entry) {
+            match self.summary(&entry, &[]) {
                 Some(one) if one.restart_needed => restarted.push(id),
                 _ => {
                     let why = if is_up(entry.service.status) { "it runs with the newest version" } else { "it doesn't run" };

@@ -5,6 +5,7 @@
 
 mod difference;
 mod import;
+mod inherit;
 mod kept;
 mod many;
 mod mask;
@@ -21,10 +22,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use api::{
     BulkReport, Caller, Configuration, ConfigurationCheck, ConfigurationDifference, ConfigurationDraft, ConfigurationFormat,
-    ConfigurationImport, ConfigurationImported, ConfigurationReading, ConfigurationReset, ConfigurationRestore, ConfigurationReveal,
-    ConfigurationSnapshot, ConfigurationSummary, ConfigurationText, ConfigurationTextQuery, ConfigurationVerdict, ConfigurationVersion,
-    ConfigurationsApply, ConfigurationsChange, ConfigurationsChanged, ConfigurationsImport, ConfigurationsQuery, DifferenceQuery, Error,
-    EventKind, NewConfiguration, NewSchema, Page, Permission, Result, SecretValue, ServiceId, VersionKind,
+    ConfigurationImport, ConfigurationImported, ConfigurationInherit, ConfigurationReading, ConfigurationReset, ConfigurationRestore,
+    ConfigurationReveal, ConfigurationSnapshot, ConfigurationSummary, ConfigurationText, ConfigurationTextQuery, ConfigurationVerdict,
+    ConfigurationVersion, ConfigurationsApply, ConfigurationsChange, ConfigurationsChanged, ConfigurationsImport, ConfigurationsQuery,
+    DifferenceQuery, Error, EventKind, NewConfiguration, NewSchema, Page, Permission, Result, SecretValue, ServiceId, VersionKind,
 };
 use async_trait::async_trait;
 use serde_json::Value;
@@ -35,6 +36,7 @@ use crate::services::Services;
 use crate::store::configurations::{VersionRow, Watch, schema_set, version_find, version_list};
 use crate::{Core, auth};
 pub(crate) use difference::difference as difference_of;
+use inherit::Inherits;
 use kept::{Kept, Newest};
 pub(crate) use kept::{context, secrets_among};
 pub(crate) use released::Released;
@@ -82,15 +84,7 @@ impl Manager {
     async fn version_of(&self, state: &State, version: u64) -> Result<(ConfigurationVersion, Kept)> {
         let id = state.row.id;
         if state.saved.is_none() && version == 1 {
-            let kept = Kept {
-                version: 1,
-                values: state.values.clone(),
-                secrets: state.secrets.clone(),
-                source: None,
-                created_at: state.row.created_at,
-                created_by: None,
-            };
-            return Ok((self.found(state)?, kept));
+            return Ok((self.found(state)?, state.as_found()));
         }
         let row = version_find(&mut self.core.store.main.read().await?, id, version).await?;
         let row = row.ok_or_else(|| Error::not_found("version", version))?;
@@ -128,16 +122,15 @@ impl Manager {
 impl api::ports::Configurations for Manager {
     async fn get(&self, caller: &Caller, id: ServiceId) -> Result<Configuration> {
         caller.require_on(Permission::ConfigRead, id)?;
-        let state = self.state(id).await?;
-        self.shown(&state)
+        self.seen(caller, id).await
     }
 
     async fn save(&self, caller: &Caller, id: ServiceId, new: NewConfiguration) -> Result<Configuration> {
-        let NewConfiguration { values, version, message, restart, watch_seconds } = new;
+        let NewConfiguration { values, version, message, restart, watch_seconds, inherit } = new;
         let draft = move |state: &State| {
             let (values, source) = (object(values)?, state.source().cloned());
-            let (kind, secrets) = (VersionKind::Saved, Default::default());
-            Ok(Draft { kind, made_from: Some(version), values, secrets, source, message, restart, watch_seconds })
+            let (kind, secrets, inherits) = (VersionKind::Saved, Default::default(), Inherits::Said(inherit));
+            Ok(Draft { kind, made_from: Some(version), values, secrets, source, inherits, message, restart, watch_seconds })
         };
         self.save_draft(caller, id, draft).await
     }
@@ -167,7 +160,8 @@ impl api::ports::Configurations for Manager {
         let state = self.state(id).await?;
         let (version, kept) = self.version_of(&state, version).await?;
         let secrets = kept.secrets.union(&state::secrets(&kept.values, &state.schema.schema)).cloned().collect();
-        Ok(ConfigurationSnapshot { version, values: mask::masked(&kept.values, &secrets) })
+        let inherited = kept.heritage.map(|heritage| heritage.names).unwrap_or_default();
+        Ok(ConfigurationSnapshot { version, values: mask::masked(&kept.values, &secrets), inherited })
     }
 
     async fn difference(&self, caller: &Caller, id: ServiceId, query: DifferenceQuery) -> Result<ConfigurationDifference> {
@@ -175,11 +169,12 @@ impl api::ports::Configurations for Manager {
         let state = self.state(id).await?;
         let to = query.to.unwrap_or_else(|| state.version());
         let from = query.from.unwrap_or_else(|| to.saturating_sub(1).max(1));
-        let ((_, before), (_, after)) = (self.version_of(&state, from).await?, self.version_of(&state, to).await?);
+        let ((one, before), (other, after)) = (self.version_of(&state, from).await?, self.version_of(&state, to).await?);
         let mut secrets = &before.secrets | &after.secrets;
         secrets.extend(state::secrets(&before.values, &state.schema.schema));
         secrets.extend(state::secrets(&after.values, &state.schema.schema));
-        Ok(ConfigurationDifference { from, to, changes: difference::difference(&before.values, &after.values, &secrets) })
+        let origins = inherit::origin_changes((one.kind, &before), (other.kind, &after));
+        Ok(ConfigurationDifference { from, to, changes: difference::difference(&before.values, &after.values, &secrets), origins })
     }
 
     async fn restore(&self, caller: &Caller, id: ServiceId, restore: ConfigurationRestore) -> Result<Configuration> {
@@ -192,9 +187,9 @@ impl api::ports::Configurations for Manager {
         })?;
         let message = if message.trim().is_empty() { format!("as it was in version {version}") } else { message };
         let draft = move |_: &State| {
-            let Kept { values, secrets, source, .. } = kept;
-            let (kind, made_from) = (VersionKind::Restored, current_version);
-            Ok(Draft { kind, made_from, values, secrets, source, message, restart, watch_seconds: None })
+            let Kept { values, secrets, source, heritage, .. } = kept;
+            let (kind, made_from, inherits) = (VersionKind::Restored, current_version, Inherits::As(heritage));
+            Ok(Draft { kind, made_from, values, secrets, source, inherits, message, restart, watch_seconds: None })
         };
         self.save_draft(caller, id, draft).await
     }
@@ -203,10 +198,14 @@ impl api::ports::Configurations for Manager {
         let ConfigurationReset { version, names, message } = reset;
         let draft = move |state: &State| {
             let (values, source) = (save::reset(state, &names)?, state.source().cloned());
-            let (kind, secrets) = (VersionKind::Reset, Default::default());
-            Ok(Draft { kind, made_from: Some(version), values, secrets, source, message, restart: false, watch_seconds: None })
+            let (kind, secrets, inherits) = (VersionKind::Reset, Default::default(), Inherits::followed());
+            Ok(Draft { kind, made_from: Some(version), values, secrets, source, inherits, message, restart: false, watch_seconds: None })
         };
         self.save_draft(caller, id, draft).await
+    }
+
+    async fn inherit(&self, caller: &Caller, id: ServiceId, inherit: ConfigurationInherit) -> Result<Configuration> {
+        self.take_over(caller, id, inherit).await
     }
 
     async fn text(&self, caller: &Caller, id: ServiceId, query: ConfigurationTextQuery) -> Result<ConfigurationText> {
@@ -285,8 +284,7 @@ impl api::ports::Configurations for Manager {
             Some(schema) => lock(&self.schemas).insert(id, Arc::new(schema)),
             None => lock(&self.schemas).remove(&id),
         };
-        let state = self.state(id).await?;
-        self.shown(&state)
+        self.seen(caller, id).await
     }
 }
 

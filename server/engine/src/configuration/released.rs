@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Manager;
+use super::inherit::{Heritage, Inherits, after};
 use super::save::Draft;
 use super::schema::typed;
 use crate::store::secrets::secret_list;
@@ -22,6 +23,9 @@ pub(crate) struct Released {
     pub secrets: BTreeSet<String>,
     /// The versions of the named secrets that are referred to.
     pub named: BTreeMap<String, u64>,
+    /// Which of the values are inherited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heritage: Option<Heritage>,
 }
 
 impl Manager {
@@ -49,16 +53,28 @@ impl Manager {
         Error::invalid_fields(faults.into_iter().map(below).collect())?;
         self.core.mask.learn(super::kept::secret_texts(&values, &state.secrets_of(&values)));
         let named = self.named(&values).await?;
-        Ok(Released { version: state.saved.as_ref().map(|kept| kept.version), secrets: state.secrets_of(&values), values, named })
+        let (version, secrets) = (state.saved.as_ref().map(|kept| kept.version), state.secrets_of(&values));
+        let heritage = after(&state, &values, &Inherits::followed());
+        Ok(Released { version, secrets, values, named, heritage })
     }
 
-    /// What the configuration of a service would be in another environment: that of `id`, with these variables in it, or out of it. Its port is left out.
+    /// What the configuration of a service would be in another environment: that of `base`, which is the service in the environment before, with these
+    /// variables in it, or out of it. All others are inherited, but the port, which is left out.
     ///
     /// # Errors
     /// `validation_failed` below `/variables` at each one that can't be, `forbidden` for one that the caller may not set.
-    pub(crate) async fn for_target(&self, caller: &Caller, id: ServiceId, changes: &BTreeMap<String, Option<String>>) -> Result<Released> {
+    pub(crate) async fn for_target(
+        &self,
+        caller: &Caller,
+        id: ServiceId,
+        base: ServiceId,
+        changes: &BTreeMap<String, Option<String>>,
+    ) -> Result<Released> {
         let state = self.state(id).await?;
-        let mut values = state.values.clone();
+        let before = if base == id { None } else { Some(self.state(base).await?) };
+        let before = before.as_ref().unwrap_or(&state);
+        let heritage = Heritage::at_first(&before.row, before.version(), &before.values, changes);
+        let mut values = before.values.clone();
         values.remove("PORT");
         for (name, text) in changes {
             match text {
@@ -75,8 +91,9 @@ impl Manager {
             faults.push(Detail { field: "/variables/PORT".into(), message });
         }
         Error::invalid_fields(faults)?;
-        self.core.mask.learn(super::kept::secret_texts(&values, &state.secrets_of(&values)));
-        let released = Released { version: None, secrets: state.secrets_of(&values), named: self.named(&values).await?, values };
+        let secrets = &state.secrets_of(&values) | &before.secrets;
+        self.core.mask.learn(super::kept::secret_texts(&values, &secrets));
+        let released = Released { version: None, secrets, named: self.named(&values).await?, values, heritage: Some(heritage) };
         self.may_release(caller, id, &released).await?;
         Ok(released)
     }
@@ -100,7 +117,8 @@ impl Manager {
     ) -> Result<Option<u64>> {
         let _gate = self.services.hold(id).await;
         let state = self.state(id).await?;
-        let is_same = state.values == wanted.values;
+        // What is inherited is kept also where there are no values yet.
+        let is_same = state.values == wanted.values && (state.saved.is_some() || wanted.heritage.is_none());
         if is_same || state.saved.is_none() && wanted.version.is_none() && kind != VersionKind::Saved {
             return Ok(state.saved.as_ref().map(|kept| kept.version));
         }
@@ -113,6 +131,7 @@ impl Manager {
             values: wanted.values.clone(),
             secrets: wanted.secrets.clone(),
             source: state.source().cloned(),
+            inherits: Inherits::As(wanted.heritage.clone()),
             message,
             restart: false,
             watch_seconds: None,

@@ -9,6 +9,7 @@ use api::{
 };
 use serde_json::{Map, Value};
 
+use super::inherit::{self, Inherits};
 use super::kept::{Kept, MASKED, secret_texts};
 use super::state::{State, in_body, secrets};
 use super::{Manager, difference, import, lock, mask, watch};
@@ -35,6 +36,8 @@ pub(super) struct Draft {
     pub secrets: BTreeSet<String>,
     /// How it is written, when that has comments. Where the values are others it is followed.
     pub source: Option<ConfigurationText>,
+    /// What becomes of what is inherited.
+    pub inherits: Inherits,
     pub message: String,
     /// Whether a running service is restarted with it.
     pub restart: bool,
@@ -53,8 +56,9 @@ impl Manager {
         caller.require_on(Permission::ConfigChange, id)?;
         self.services.may_change()?;
         let gate = self.services.hold(id).await;
-        let state = self.state(id).await?;
+        let mut state = self.state(id).await?;
         Self::is_ours(&state)?;
+        self.trace(caller, &mut state).await?;
         let mut draft = draft(&state)?;
         if draft.restart {
             caller.require_on(Permission::ServicesOperate, id)?;
@@ -78,7 +82,9 @@ impl Manager {
         if let Some(made_from) = draft.made_from.filter(|made_from| *made_from != newest) {
             return Err(changed_since(made_from, newest));
         }
-        let kept: BTreeSet<_> = state.secrets.union(&draft.secrets).cloned().collect();
+        let mut kept: BTreeSet<_> = state.secrets.union(&draft.secrets).cloned().collect();
+        let faults = inherit::take(&state, &draft.inherits, &mut draft.values, &mut kept);
+        Error::invalid_fields(faults)?;
         let mut faults = in_body(mask::unmask(&mut draft.values, &state.values, &kept));
         if draft.kind != VersionKind::Reverted {
             // What ran before is gone back to whatever the schema says.
@@ -100,8 +106,7 @@ impl Manager {
             (false, true) => Some("it doesn't run; it is told this when it is started".into()),
             (false, false) => None,
         };
-        let state = self.state(id).await?;
-        let mut shown = self.shown(&state)?;
+        let mut shown = self.seen(caller, id).await?;
         shown.not_restarted = not_restarted;
         Ok(shown)
     }
@@ -119,7 +124,7 @@ impl Manager {
     /// Writes the next version with its event in one commit; with the first one, what was found is kept too, and the variables of its
     /// settings move.
     pub(super) async fn keep(&self, caller: &Caller, state: &State, draft: Draft, kept: BTreeSet<String>) -> Result<()> {
-        let Draft { kind, values, source, message, watch_seconds, .. } = draft;
+        let Draft { kind, values, source, message, inherits, watch_seconds, .. } = draft;
         let (id, now, version) = (state.row.id, self.core.clock.now(), state.version() + 1);
         // What is secret by the schema, and what was: as long as it is there.
         let mut hidden = secrets(&values, &state.schema.schema);
@@ -138,10 +143,12 @@ impl Manager {
             sealed: Vec::new(),
         };
         let row = new(version, kind, Some(caller.name.clone()), message);
-        let row = self.seal_version(row, &values, &hidden, source.clone())?;
+        let heritage = inherit::after(state, &values, &inherits);
+        let kept = Kept { version, values, secrets: hidden, source, heritage, created_at: now, created_by: Some(caller.name.clone()) };
+        let row = self.seal_version(row, &kept)?;
         let found = match state.saved {
             Some(_) => None,
-            None => Some(self.seal_version(new(1, VersionKind::Found, None, String::new()), &state.values, &state.secrets, None)?),
+            None => Some(self.seal_version(new(1, VersionKind::Found, None, String::new()), &state.as_found())?),
         };
         let (name, mut spec) = (state.row.name.clone(), state.row.spec.clone());
         let moves = !spec.environment.is_empty() || !spec.environment_files.is_empty();
@@ -150,6 +157,7 @@ impl Manager {
             VersionKind::Restored => "restored an earlier configuration of",
             VersionKind::Reset => "reset the configuration of",
             VersionKind::Reverted => "went back to what was before in the configuration of",
+            _ if matches!(inherits, Inherits::Taken(_)) => "took over inherited values in the configuration of",
             VersionKind::Found | VersionKind::Saved => "saved the configuration of",
         };
         let event_kind = match kind {
@@ -168,7 +176,10 @@ impl Manager {
             fields => fields.join(", "),
         };
         let text = format!("{} {verb} {} as version {version}: {what}", caller.name, name);
-        let data = serde_json::json!({ "version": version, "fields": fields.iter().take(100).collect::<Vec<_>>() });
+        let mut data = serde_json::json!({ "version": version, "fields": fields.iter().take(100).collect::<Vec<_>>() });
+        if let (Inherits::Taken(_), Some(heritage)) = (&inherits, &kept.heritage) {
+            data["inherited_from"] = serde_json::json!({ "environment": heritage.environment, "service_id": heritage.base });
+        }
         let why = if kind == VersionKind::Reverted { format!("; {}", row.message) } else { String::new() };
         let event = NewEvent::new(event_kind, format!("{text}{why}")).on(id, &name).with(data);
         let event = if kind == VersionKind::Reverted { event } else { event.by(caller) };
@@ -192,7 +203,6 @@ impl Manager {
             })
         });
         write.await?;
-        let kept = Kept { version, values, secrets: hidden, source, created_at: now, created_by: Some(caller.name.clone()) };
         let hides = secret_texts(&kept.values, &kept.secrets);
         self.remember(id, Ok(Arc::new(kept)), applied);
         if !self.core.mask.knows(MASKED, &hides) {

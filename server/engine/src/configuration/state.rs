@@ -9,6 +9,7 @@ use api::{
 };
 use serde_json::{Map, Value, json};
 
+use super::inherit::{Above, Heritage};
 use super::kept::{Kept, secret_texts};
 use super::schema::{Inferred, Recent, is_secret, looks_secret, read_folder, typed};
 use super::{Manager, lock, mask};
@@ -31,12 +32,22 @@ pub(super) struct State {
     pub values: Map<String, Value>,
     pub secrets: BTreeSet<String>,
     pub schema: Schema,
+    /// Which values are inherited.
+    pub heritage: Option<Heritage>,
+    /// What is before it in the order of environments; none unless that was looked at, and of what isn't of an environment.
+    pub above: Option<Above>,
     validators: Arc<Recent>,
 }
 
 impl State {
     pub fn version(&self) -> u64 {
         self.saved.as_ref().map_or(1, |kept| kept.version)
+    }
+
+    /// What was found, as the version that is kept of it.
+    pub fn as_found(&self) -> Kept {
+        let (values, secrets, created_at) = (self.values.clone(), self.secrets.clone(), self.row.created_at);
+        Kept { version: 1, values, secrets, source: None, heritage: None, created_at, created_by: None }
     }
 
     /// How the newest version is written, when that has comments.
@@ -78,7 +89,8 @@ impl Manager {
             let now = secrets(&kept.values, &schema.schema);
             let secrets = kept.secrets.union(&now).cloned().collect();
             let (values, validators) = (kept.values.clone(), self.validators.clone());
-            return Ok(State { row, values, saved: Some(kept), secrets, schema, validators });
+            let heritage = kept.heritage.clone();
+            return Ok(State { row, values, saved: Some(kept), secrets, schema, heritage, above: None, validators });
         }
         let texts = match self.services.said(&row.spec).await {
             Ok(texts) => texts,
@@ -91,7 +103,7 @@ impl Manager {
         let secrets = secrets(&values, &schema.schema);
         // Its schema may know of more than was seen at its start.
         self.core.mask.learn(secret_texts(&values, &secrets));
-        Ok(State { row, saved: None, values, secrets, schema, validators: self.validators.clone() })
+        Ok(State { row, saved: None, values, secrets, schema, heritage: None, above: None, validators: self.validators.clone() })
     }
 
     /// The schema of a service: the one that was set, or what reading its folder finds, without running anything of it.
@@ -146,6 +158,8 @@ impl Manager {
             not_restarted: None,
             format: state.source().map(|source| source.format),
             watch: lock(&self.watches).get(&id).map(|watch| ConfigurationWatch { until: watch.until, back_to: watch.back_to }),
+            origins: state.origins(),
+            inheritance: state.inheritance(),
             updated_at: state.saved.as_ref().map(|kept| kept.created_at),
             updated_by: state.saved.as_ref().and_then(|kept| kept.created_by.clone()),
         })

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use api::{Caller, CheckKind, Desired, Error, EventKind, Health, Result, ServiceId, Status, Timestamp, VersionKind};
 
+use super::inherit::Inherits;
 use super::save::Draft;
 use super::{Kept, Manager, lock};
 use crate::Entry;
@@ -142,7 +143,7 @@ impl Manager {
     /// Saves what was before as a new version, and restarts the service with it.
     async fn take_back(&self, id: ServiceId, watch: &Watch, why: &str) -> Result<()> {
         let state = self.state(id).await?;
-        let (_, Kept { values, secrets, source, .. }) = self.version_of(&state, watch.back_to).await?;
+        let (_, Kept { values, secrets, source, heritage, .. }) = self.version_of(&state, watch.back_to).await?;
         let message = format!("version {} was taken back: {why}", watch.version);
         let message: String = message.chars().take(super::save::MESSAGE).collect();
         let draft = Draft {
@@ -151,6 +152,7 @@ impl Manager {
             values,
             secrets,
             source,
+            inherits: Inherits::As(heritage),
             message,
             restart: true,
             watch_seconds: None,

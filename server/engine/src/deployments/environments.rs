@@ -123,10 +123,12 @@ impl Manager {
             return Err(self.no_environment("/environment", &new.environment, names.iter().map(|one| one.name.as_str())));
         }
         let row = self.services.drawn_target(caller, root, &new).await?;
-        let released = self.configurations.for_target(caller, root, &new.variables).await?;
+        let order: Vec<_> = std::iter::once(DEVELOPMENT.to_owned()).chain(names.into_iter().map(|one| one.name)).collect();
+        let base = self.services.base_in(root, &new.environment, &order).ok_or_else(Error::internal)?;
+        let released = self.configurations.for_target(caller, root, base.id, &new.variables).await?;
         let (made, environment) = (row.id, new.environment);
         let detail = self.services.add_target(caller, row).await?;
-        let why = format!("as it was in {DEVELOPMENT} when it was set up in {environment}");
+        let why = format!("as it was in {} when it was set up in {environment}", base.spec.in_environment());
         let rules = DeploymentRules { needs_approval: new.needs_approval, ..DeploymentRules::default() };
         let rest = async {
             self.configurations.put_released(&caller.name, made, &released, VersionKind::Saved, why).await?;

@@ -148,6 +148,7 @@ impl Manager {
                     .to_owned(),
             );
         }
+        warnings.extend(self.configurations.inheritance_note(caller, id).await?);
         if entry.service.port.is_none() && row.spec.port.is_none() && current.is_none() && runs {
             warnings.push("it has no port that is known, so nobody can be told where it answers".to_owned());
         }

@@ -124,7 +124,7 @@ on_each_store! {
             assert_eq!(manager.get(&developer, id).await.expect("it is read").version, 1, "nothing was saved");
         }
 
-        let new = NewConfiguration { values: json!({"WORKERS": 1}), version: 1, message: String::new(), restart: false, watch_seconds: None };
+        let new = NewConfiguration { values: json!({"WORKERS": 1}), version: 1, message: String::new(), restart: false, watch_seconds: None, inherit: Default::default() };
         manager.save(&developer, stock, new).await.expect("it is saved");
         let schema = json!({"type": "object", "properties": {"WORKERS": {"type": "string"}}});
         manager.set_schema(&developer, stock, NewSchema { schema }).await.expect("it is set");

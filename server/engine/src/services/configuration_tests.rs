@@ -31,7 +31,7 @@ async fn manager(life: &Life) -> Result<Arc<Manager>> {
 }
 
 fn values(values: Value, version: u64) -> NewConfiguration {
-    NewConfiguration { values, version, message: "a reason".into(), restart: false, watch_seconds: None }
+    NewConfiguration { values, version, message: "a reason".into(), restart: false, watch_seconds: None, inherit: Default::default() }
 }
 
 /// Waits until a configuration is as `is_so` says.

@@ -65,7 +65,7 @@ on_each_store! {
 
         // Saved as values, and as another text, and gone back to: comments stay where they can.
         let values = json!({"GREETING": "hi", "DATABASE_PASSWORD": MASK, "API_KEY": MASK, "LIMITS": {"most": 3}});
-        let new = NewConfiguration { values, version: 2, message: String::new(), restart: false, watch_seconds: None };
+        let new = NewConfiguration { values, version: 2, message: String::new(), restart: false, watch_seconds: None, inherit: Default::default() };
         manager.save(&developer, id, new).await.expect("it is saved");
         assert_eq!(text(&manager, id, ConfigurationFormat::Yaml, None).await, shown.replace("good day", "hi"));
         assert_eq!(text(&manager, id, ConfigurationFormat::Yaml, Some(2)).await, shown);

@@ -33,6 +33,19 @@ impl Services {
         lock(&self.rows).values().find(is_it).map(|row| row.id)
     }
 
+    /// What a service inherits from: the same one in the nearest environment before its own in which it is set up. `order` has all of them, development first.
+    pub(crate) fn base_of(&self, row: &ServiceRow, order: &[String]) -> Option<ServiceRow> {
+        let target = row.spec.target.as_ref().filter(|_| row.spec.part_of().is_none())?;
+        self.base_in(target.service_id, &target.environment, order)
+    }
+
+    /// What a service in an environment would inherit from.
+    pub(crate) fn base_in(&self, root: ServiceId, environment: &str, order: &[String]) -> Option<ServiceRow> {
+        let own = order.iter().position(|one| one == environment).unwrap_or(order.len());
+        let found = order[..own].iter().rev().find_map(|earlier| self.find_target(root, earlier));
+        found.and_then(|id| self.row(id).ok())
+    }
+
     /// How many services are in each environment, those that can be put back among them.
     pub(crate) fn count_targets(&self) -> std::collections::HashMap<String, u64> {
         let mut counts = std::collections::HashMap::new();

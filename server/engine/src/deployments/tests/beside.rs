@@ -327,7 +327,7 @@ on_each_store! {
         let launch = yard.life.runtime.launches(copy).pop().expect("it was started");
         assert_eq!(launch.environment["GREETING"], "hello");
         let admin = &yard.life.admin;
-        let said = NewConfiguration { values: json!({}), version: 0, message: String::new(), restart: false, watch_seconds: None };
+        let said = NewConfiguration { values: json!({}), version: 0, message: String::new(), restart: false, watch_seconds: None, inherit: Default::default() };
         let refused = [
             yard.life.services.change(admin, copy, ServicePatch::default()).await.expect_err("it goes with the deployment").code,
             yard.life.services.delete(admin, copy).await.expect_err("it goes with the deployment").code,

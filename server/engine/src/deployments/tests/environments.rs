@@ -19,19 +19,19 @@ fn environment(name: &str, before: Option<&str>) -> NewEnvironment {
     NewEnvironment { name: name.into(), description: String::new(), before: before.map(String::from) }
 }
 
-fn target(environment: &str, variables: &[(&str, Option<&str>)]) -> NewTarget {
+pub(super) fn target(environment: &str, variables: &[(&str, Option<&str>)]) -> NewTarget {
     let variables = variables.iter().map(|(name, text)| ((*name).to_owned(), text.map(String::from))).collect();
     NewTarget { environment: environment.into(), variables, ..NewTarget::default() }
 }
 
 impl Yard {
-    async fn environments(&self, names: &[&str]) {
+    pub(super) async fn environments(&self, names: &[&str]) {
         for name in names {
             self.manager.create(&self.life.admin, environment(name, None)).await.expect("it is made");
         }
     }
 
-    async fn set_up_in(&self, environment: &str) -> ServiceId {
+    pub(super) async fn set_up_in(&self, environment: &str) -> ServiceId {
         self.manager.set_up(&self.life.admin, self.id, target(environment, &[])).await.expect("it is set up").service.id
     }
 
@@ -121,6 +121,7 @@ on_each_store! {
             message: String::new(),
             restart: false,
             watch_seconds: None,
+            inherit: Default::default(),
         };
         yard.configurations.save(admin, id, new).await.expect("it is saved");
         let mut wanted = target("staging", &[("WORKERS", Some("4")), ("GREETING", None)]);

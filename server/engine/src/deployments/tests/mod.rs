@@ -4,6 +4,7 @@ mod beside;
 mod environments;
 mod fate;
 mod git;
+mod inherit;
 mod pushed;
 mod replicas;
 mod rules;

@@ -221,6 +221,7 @@ on_each_store! {
             message: String::new(),
             restart: false,
             watch_seconds: None,
+            inherit: Default::default(),
         };
         yard.configurations.save(&yard.life.admin, yard.id, new).await.expect("it is saved");
         assert!(yard.manager.releases(&yard.life.admin, yard.id).await.expect("they are listed").is_changed);
