@@ -32,6 +32,8 @@ mod fake;
 #[cfg(all(test, feature = "ssr"))]
 mod incident_page_tests;
 #[cfg(all(test, feature = "ssr"))]
+mod inheritance_page_tests;
+#[cfg(all(test, feature = "ssr"))]
 mod list_page_tests;
 pub mod live;
 #[cfg(all(test, feature = "ssr"))]

@@ -90,7 +90,7 @@ fn form(id: ServiceId, source: &Source, row: ServicePlaces, free: Vec<Environmen
     view! {
         <section class="panel" aria-labelledby="set-up-title">
             <header class="panel-head"><h2 class="panel-title" id="set-up-title">{title}</h2></header>
-            <p class="panel-empty">"That makes a service of its own, with these settings and this configuration but for what is said here. Data, volumes and releases are its own. It is at rest until it is deployed; all else can be changed in its settings."</p>
+            <p class="panel-empty">"That makes a service of its own, with these settings, and with the values of the environment before it, which it inherits, but for what is said here. Data, volumes and releases are its own. It is at rest until it is deployed; all else can be changed in its settings."</p>
             <LiveForm action="/rpc/set_up_service" plain=here refused is_wide=true>
                 <input type="hidden" name="id" value=id.to_string() />
                 <div class="field">

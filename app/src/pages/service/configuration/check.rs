@@ -6,6 +6,7 @@ use api::{ConfigurationFormat, Detail, ServiceId};
 use leptos::prelude::*;
 
 use super::clash::Meanwhile;
+use super::heir::Heir;
 use crate::components::{FormFaults, sentence};
 use crate::configuration::faulty_name;
 
@@ -31,11 +32,13 @@ pub struct Sheet {
     /// What somebody else has saved, brought together with what was typed until then.
     #[cfg_attr(not(feature = "hydrate"), allow(dead_code, reason = "only what is alive is typed into"))]
     pub meanwhile: RwSignal<Option<Meanwhile>>,
+    /// What it inherits, when it is of an environment.
+    pub heir: StoredValue<Option<Heir>>,
 }
 
 impl Sheet {
     /// For the form that this is called in.
-    pub fn of_form(service: ServiceId, meanwhile: RwSignal<Option<Meanwhile>>) -> Self {
+    pub fn of_form(service: ServiceId, meanwhile: RwSignal<Option<Meanwhile>>, heir: Option<Heir>) -> Self {
         let FormFaults(faults) = expect_context();
         let by_name = Memo::new(move |_| {
             let mut named: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -57,6 +60,7 @@ impl Sheet {
             lines: RwSignal::default(),
             round: StoredValue::new(0),
             meanwhile,
+            heir: StoredValue::new(heir),
         }
     }
 

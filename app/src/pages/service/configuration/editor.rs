@@ -14,6 +14,7 @@ use super::extra_field::extra_field;
 use super::field_view::Typed;
 use super::further_forms::{ResetForm, SchemaForm};
 use super::group_view::group_view;
+use super::heir::Heir;
 use super::import_form::{Exports, ImportForm};
 use super::loads::{Loads, Part};
 use super::raw_field::raw_field;
@@ -112,7 +113,8 @@ fn refused_as_old(id: api::ServiceId, tried: &TriedConfiguration) -> Erased {
 /// The fields, or the JSON in place of them.
 #[component]
 fn Body(draft: RwSignal<Draft>, base: StoredValue<Configuration>, meanwhile: RwSignal<Option<Meanwhile>>) -> impl IntoView {
-    let sheet = Sheet::of_form(base.with_value(|base| base.service_id), meanwhile);
+    let heir = base.with_value(|base| draft.with_untracked(|draft| Heir::of(base, draft.typed.as_ref())));
+    let sheet = Sheet::of_form(base.with_value(|base| base.service_id), meanwhile, heir);
     #[cfg(feature = "hydrate")]
     super::switch::look_at_conflicts(sheet, base);
     let has_too_many = base.with_value(|base| fields(&base.schema, &base.values, &base.secrets).len() > MOST);

@@ -4,6 +4,7 @@ use api::Permission;
 use leptos::prelude::*;
 
 use super::check::Sheet;
+use super::heir::heir_line;
 use crate::components::reason_list;
 use crate::configuration::{Choice, Field, Kind};
 use crate::erase::{Erase, Erased, area, shown, text};
@@ -58,6 +59,7 @@ pub fn field_view(field: Field, typed: Typed, sheet: Sheet) -> Erased {
     let label = view! { <label for=id.clone()><samp>{field.name.clone()}</samp>{title}{required}</label> };
     let input = input(&field, &id, described, typed, wrong);
     let out = takes_out(&field, typed);
+    let from = heir_line(&field.name, typed, sheet);
     let may_see = field.is_kept && expect_context::<Viewer>().may(Permission::SecretsReveal);
     let see = may_see.then(|| {
         let (href, label) = (path::configuration_secret(sheet.service), format!("Show {}…", field.name));
@@ -68,6 +70,7 @@ pub fn field_view(field: Field, typed: Typed, sheet: Sheet) -> Erased {
             <div class="configuration-label">{label} {marks(field, id, typed, sheet)}</div>
             {input}
             {out}
+            {from}
             {see}
             <p class="field-hint" id=hint_id>{hint}</p>
             <div id=fault_id>{shown(move || Some(wrong.get()).filter(|wrong| !wrong.is_empty()).map(reason_list))}</div>

@@ -142,6 +142,7 @@ fn done(what: &str) -> Option<&'static str> {
             "Saved as a new version, but the service wasn't restarted with it. Restart it below, or by the button above: there it is said why it can't be."
         }
         "config-restored" => "Restored: the values of that version are saved as the newest.",
+        "config-inherited" => "Taken over as a new version. It takes effect when the service is restarted.",
         "config-reset" => "Reset to the defaults, as a new version.",
         "config-imported" => "Imported as a new version. This is what it has changed; it takes effect when the service is restarted.",
         "config-same" => "Nothing is different from the newest version, so nothing was saved.",

@@ -8,7 +8,9 @@ mod extra_field;
 mod field_view;
 mod further_forms;
 mod group_view;
+mod heir;
 mod import_form;
+mod inherited;
 mod loads;
 mod raw_field;
 mod read_only;
@@ -115,13 +117,14 @@ fn Values(configuration: Configuration, text: Option<ConfigurationText>, watched
         _ => None,
     };
     let standing = view! { <Standing configuration=configuration.clone() watched /> };
+    let inherited = inherited::panel(&configuration, watched);
     let content = if expect_context::<Viewer>().may(Permission::ConfigChange) {
         view! { <Editor configuration watched loads raw /> }.erase()
     } else {
         let part = raw.as_ref().map_or(Part::Form, |raw| Part::Raw(raw.format));
         view! { <PartLinks id=watched.id part /> <ReadOnly configuration raw /> <Exports id=watched.id /> }.erase()
     };
-    view! { {standing} {content} }.erase()
+    view! { {standing} {inherited} {content} }.erase()
 }
 
 /// The links to the form, to its text, and to the versions.

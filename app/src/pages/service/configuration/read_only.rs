@@ -3,6 +3,7 @@
 use api::{Configuration, ConfigurationText};
 use leptos::prelude::*;
 
+use super::heir::origin_words;
 use super::value_text;
 use crate::components::{Empty, Symbol, sentence};
 use crate::configuration::{Field, fields, further};
@@ -18,6 +19,8 @@ pub fn ReadOnly(
 ) -> impl IntoView {
     let known = fields(&configuration.schema, &configuration.values, &configuration.secrets);
     let further = further(&configuration.schema, &configuration.values);
+    let is_heir = configuration.inheritance.is_some();
+    let from = |name: &str| is_heir.then(|| configuration.origins.get(name).map(origin_words).unwrap_or_default());
     let content = match (raw, known.is_empty() && further.is_empty()) {
         (Some(ConfigurationText { format, text }), _) => {
             let label = format!("Values as {}", format.label());
@@ -28,16 +31,17 @@ pub fn ReadOnly(
             view! { <Empty symbol=Symbol::Settings title="Nothing is configured" text /> }.erase()
         }
         _ => {
-            let known = known.into_iter().map(|field| row(&field)).collect::<Vec<_>>();
+            let known = known.into_iter().map(|field| row(&field, from(&field.name))).collect::<Vec<_>>();
             let further = further.into_iter().map(|(name, text)| {
                 let value = value_text(&serde_json::Value::String(text));
-                line(name, view! { {value} }.erase(), "Not in the schema.".into())
+                let from = from(&name);
+                line(name, view! { {value} }.erase(), "Not in the schema.".into(), from)
             });
             let further = further.collect::<Vec<_>>();
             view! {
                 <div class="table-scroll" tabindex="0" role="region" aria-label="Table of values">
                     <table class="table">
-                        <thead><tr><th scope="col">"Name"</th><th scope="col">"Value"</th><th scope="col">"What it is for"</th></tr></thead>
+                        <thead><tr><th scope="col">"Name"</th><th scope="col">"Value"</th><th scope="col">"What it is for"</th>{is_heir.then(|| view! { <th scope="col">"Where from"</th> })}</tr></thead>
                         <tbody>{known} {further}</tbody>
                     </table>
                 </div>
@@ -61,7 +65,7 @@ pub fn ReadOnly(
     .erase()
 }
 
-fn row(field: &Field) -> Erased {
+fn row(field: &Field, from: Option<String>) -> Erased {
     let value = match (&field.default, field.is_kept) {
         (_, true) => view! { "a secret that isn't shown" }.erase(),
         _ if field.is_empty_text => view! { "an empty text" }.erase(),
@@ -70,9 +74,10 @@ fn row(field: &Field) -> Erased {
         _ => view! { {field.text.clone()} }.erase(),
     };
     let about = [&field.title, &field.description].into_iter().flatten().map(|text| sentence(text)).collect::<Vec<_>>().join(" ");
-    line(field.name.clone(), value, about)
+    line(field.name.clone(), value, about, from)
 }
 
-fn line(name: String, value: Erased, about: String) -> Erased {
-    view! { <tr><th scope="row" class="mono">{name}</th><td class="mono wrap">{value}</td><td class="wrap">{about}</td></tr> }.erase()
+fn line(name: String, value: Erased, about: String, from: Option<String>) -> Erased {
+    let from = from.map(|from| view! { <td class="wrap">{from}</td> });
+    view! { <tr><th scope="row" class="mono">{name}</th><td class="mono wrap">{value}</td><td class="wrap">{about}</td>{from}</tr> }.erase()
 }

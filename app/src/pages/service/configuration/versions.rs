@@ -1,11 +1,12 @@
 //! All versions: who saved them, when and why, what is different between two, and going back to one.
 
-use api::{ConfigurationDifference, ConfigurationVersion, Permission, VersionKind};
+use api::{ConfigurationDifference, ConfigurationVersion, Permission, ValueOrigin, VersionKind};
 use leptos::prelude::*;
 
 use super::super::watch::Watched;
 use super::PartLinks;
 use super::change_table::change_table;
+use super::heir::origin_words;
 use super::loads::{Chosen, Loads, Part};
 use crate::components::{Ago, Failure, LiveForm, Skeleton};
 use crate::erase::{Erase, Erased};
@@ -50,10 +51,19 @@ pub fn Versions(
 
 fn compared(difference: ConfigurationDifference) -> Erased {
     let title = format!("From version {} to version {}", difference.from, difference.to);
+    let origins = difference.origins.into_iter().map(|(name, change)| {
+        let words = |origin: Option<ValueOrigin>| origin.map_or_else(|| "—".to_owned(), |origin| origin_words(&origin));
+        let (before, after) = (words(change.before), words(change.after));
+        view! { <li><samp>{name}</samp>{format!(": {before} → {after}")}</li> }.erase()
+    });
+    let origins = origins.collect::<Vec<_>>();
+    let origins = (!origins.is_empty())
+        .then(|| view! { <p class="panel-empty">"Where they come from:"</p> <ul class="compose-notes">{origins}</ul> });
     view! {
         <section class="panel" aria-labelledby="difference-title">
             <header class="panel-head"><h2 class="panel-title" id="difference-title">{title}</h2></header>
             {change_table(difference.changes)}
+            {origins}
         </section>
     }
     .erase()
