@@ -22,6 +22,7 @@ fn configuration() -> Configuration {
         ("DEBUG", ValueOrigin::Unset),
         ("HOSTS", ValueOrigin::Default),
         ("EXTRA", ValueOrigin::Own),
+        ("TAKEN", from(5)),
     ];
     let offers = json!({"DEBUG": true, "EXTRA": "<there>", "OTHER_KEY": MASK, "NEW": 1});
     Configuration {
@@ -37,7 +38,7 @@ fn configuration() -> Configuration {
             "HOSTS": {"type": "array", "default": []}
         }}),
         schema_source: SchemaSource::Inferred,
-        values: json!({"PORT": 8000, "LOG_LEVEL": "INFO", "API_KEY": MASK, "EXTRA": "here"}),
+        values: json!({"PORT": 8000, "LOG_LEVEL": "INFO", "API_KEY": MASK, "EXTRA": "here", "TAKEN": "x"}),
         secrets: vec!["/API_KEY".into()],
         faults: Vec::new(),
         notes: Vec::new(),
@@ -87,7 +88,14 @@ fn form(rest: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_field_says_where_its_value_is_from_and_can_be_the_other() {
     let page = page(Role::Developer).await;
-    for part in ["Inherited from staging.", "Set here.", "Taken out here.", "Set here, as it is", "Inherit again from staging"] {
+    for part in [
+        "Inherited from staging.",
+        "Set here.",
+        "Taken out here.",
+        "Set here, as it is",
+        "Inherit again from staging",
+        "Inherited from staging: TAKEN.",
+    ] {
         assert!(page.contains(part), "{part} is missing: {page}");
     }
     assert!(tag(&page, r#"name="form[own][]""#).contains(r#"value="API_KEY""#), "{page}");
@@ -114,23 +122,24 @@ async fn what_has_changed_in_the_base_is_shown_and_taken_over_by_a_form() {
         assert!(page.contains(part), "{part} is missing: {page}");
     }
     assert!(
-        tag(&page, r#"name="base_version""#).contains(r#"value="7""#) && tag(&page, r#"name="version""#).contains(r#"value="3""#),
+        tag(&page, r#"name="form[base_version]""#).contains(r#"value="7""#)
+            && tag(&page, r#"name="form[version]""#).contains(r#"value="3""#),
         "{page}"
     );
-    let names: Vec<_> = page.match_indices(r#"name="names[]""#).map(|(at, _)| &page[at..at + 40]).collect();
+    let names: Vec<_> = page.match_indices(r#"name="form[names][]""#).map(|(at, _)| &page[at..at + 40]).collect();
     assert_eq!(names.len(), 3, "what has changed is taken over with the rest: {names:?}");
 
-    let send = |rest: &str| form(&format!("&version=3&base_version=7{rest}"));
-    let done = post(heir(|_| {}), Some(Role::Developer), "/rpc/inherit_configuration", &send("&message=as+agreed")).await;
+    let send = |rest: &str| form(&format!("&form[version]=3&form[base_version]=7{rest}"));
+    let done = post(heir(|_| {}), Some(Role::Developer), "/rpc/inherit_configuration", &send("&form[message]=as+agreed")).await;
     assert_eq!(done.location.as_deref(), Some(format!("{PAGE}?done=config-inherited&saved=4").as_str()));
-    let chosen = send("&is_chosen=true&names[]=DEBUG&names[]=EXTRA");
+    let chosen = send("&form[is_chosen]=true&form[names][]=DEBUG&form[names][]=EXTRA");
     let done = post(heir(|_| {}), Some(Role::Developer), "/rpc/inherit_configuration", &chosen).await;
     assert_eq!(done.location.as_deref(), Some(format!("{PAGE}?done=config-inherited&saved=4").as_str()));
     for (role, body, status) in [
         (Role::Viewer, send(""), StatusCode::FORBIDDEN),
-        (Role::Developer, send("&is_chosen=true"), StatusCode::UNPROCESSABLE_ENTITY),
-        (Role::Developer, form("&version=2&base_version=7"), StatusCode::CONFLICT),
-        (Role::Developer, form("&version=3&base_version=6"), StatusCode::CONFLICT),
+        (Role::Developer, send("&form[is_chosen]=true"), StatusCode::UNPROCESSABLE_ENTITY),
+        (Role::Developer, form("&form[version]=2&form[base_version]=7"), StatusCode::CONFLICT),
+        (Role::Developer, form("&form[version]=3&form[base_version]=6"), StatusCode::CONFLICT),
         (Role::Developer, send("").replace("form_token=form-token", "form_token=other"), StatusCode::FORBIDDEN),
     ] {
         let refused = post_as(heir(|_| {}), Some(role), "/rpc/inherit_configuration", &body, "application/json").await;
@@ -182,7 +191,7 @@ async fn that_the_base_is_gone_or_can_not_be_read_is_said() {
         inheritance.changes.clear();
     });
     let page = get(quiet, Some(Role::Developer), PAGE).await.text;
-    assert!(page.contains("2 values are inherited, and none has changed in staging") && !page.contains("Take it over"), "{page}");
+    assert!(page.contains("3 values are inherited, and none has changed in staging") && !page.contains("Take it over"), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -116,3 +116,37 @@ test('an environment is made, a service is set up and deployed there, and a rele
     await expect(link).toBeFocused();
   });
 });
+
+test('what changes in development is taken over where it is inherited when somebody says so', async ({ page, pilothouse, signIn }) => {
+  await withService(pilothouse, 'heir', 'uat', async (id) => {
+    await pilothouse.call('POST', '/api/deploy/environments', { name: 'uat' });
+    await pilothouse.call('PUT', `/api/config/services/${id}`, { values: { PLACE: 'one', LIMIT: 'low' }, version: 1 });
+    const there = await pilothouse.call<{ id: string }>('POST', `/api/deploy/services/${id}/environments`, { environment: 'uat' });
+    await pilothouse.call('PUT', `/api/config/services/${there.id}/schema`, { schema: { type: 'object', properties: { PLACE: { type: 'string' } } } });
+    await pilothouse.call('PUT', `/api/config/services/${id}`, { values: { PLACE: 'two', LIMIT: 'low' }, version: 2 });
+
+    await signIn('admin');
+    await open(page, `/services/${there.id}/configuration`);
+    const inherited = panel(page, 'Inherited values');
+    const told = panel(page, 'What it is told');
+    const place = told.getByLabel('PLACE', { exact: true });
+    await expect(inherited).toContainText('1 inherited value has changed in development');
+    await expect(place).toHaveValue('one');
+    expect(await violations(page)).toEqual([]);
+    await inherited.getByLabel('Why it is taken over').fill('as agreed');
+    await inherited.getByRole('button', { name: 'Take it over', exact: true }).click();
+    await expect(page.getByText('Taken over as a new version.')).toBeVisible();
+    await expect(inherited).toContainText('2 values are inherited, and none has changed in development');
+    await expect(place).toHaveValue('two');
+
+    // What is typed is its own, until it is inherited again.
+    await place.fill('mine');
+    await expect(told).toContainText('Set here, once it is saved.');
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await expect(page.getByText('Saved as a new version.')).toBeVisible();
+    await told.getByLabel('Inherit again from development', { exact: true }).check();
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await expect(place).toHaveValue('two');
+    await expect(told).toContainText('Inherited from development.');
+  });
+});

@@ -3,25 +3,36 @@
 
 use api::ServiceId;
 use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "ssr")]
 use super::*;
 use super::{Json, RpcResult};
 
-/// Takes over values of the base as a new version: those with these names, or all that have changed.
+/// What the forms send that take values over.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct InheritForm {
+    /// The version of the service's configuration that was seen.
+    pub version: u64,
+    /// That of its base.
+    pub base_version: u64,
+    /// Whether only what is chosen is taken over, and not all that has changed.
+    pub is_chosen: bool,
+    /// The names of what is chosen.
+    pub names: Vec<String>,
+    /// Why.
+    pub message: String,
+    /// Whether a running service is restarted with it.
+    pub restart: bool,
+}
+
+/// Takes over values of the base as a new version: those that are chosen, or all that have changed.
 #[server(prefix = "/rpc", output = Json, endpoint = "inherit_configuration")]
-pub async fn inherit_configuration(
-    id: ServiceId,
-    version: u64,
-    base_version: u64,
-    #[server(default)] names: Vec<String>,
-    #[server(default)] is_chosen: bool,
-    #[server(default)] message: String,
-    #[server(default)] restart: bool,
-    #[server(default)] form_token: String,
-) -> RpcResult<()> {
+pub async fn inherit_configuration(id: ServiceId, form: InheritForm, #[server(default)] form_token: String) -> RpcResult<()> {
     let context = RequestContext::current();
     context.check_form_token(&form_token)?;
+    let InheritForm { version, base_version, is_chosen, names, message, restart } = form;
     if is_chosen && names.is_empty() {
         Err(api::Error::invalid("/names", "choose what is to be inherited"))?;
     }

@@ -1,5 +1,6 @@
 //! The values that the schema doesn't know.
 
+use api::ValueOrigin;
 use leptos::prelude::*;
 
 use super::check::Sheet;
@@ -8,6 +9,7 @@ use crate::erase::{Erase, Erased, area, shown, text};
 
 /// One field for all of them, a line for each: it takes what is pasted from a `.env` file, and taking a line out takes the variable out.
 pub fn extra_field(lines: String, is_only: bool, sheet: Sheet) -> Erased {
+    let from = inherited_names(&lines, sheet).map(|text| view! { <p class="field-hint">{text}</p> });
     let names = |lines: &str| api::read_variables(lines).map(|variables| variables.into_keys().collect::<Vec<_>>()).unwrap_or_default();
     let typed = RwSignal::new(lines.clone());
     let saved = lines.clone();
@@ -32,9 +34,25 @@ pub fn extra_field(lines: String, is_only: bool, sheet: Sheet) -> Erased {
                 <div class="configuration-label"><label for="form[extra]">{label}</label> <span class="settings-actions">{changed}</span></div>
                 <textarea id="form[extra]" name="form[extra]" rows=rows spellcheck="false" autocapitalize="none" placeholder="NAME=value" aria-describedby="form[extra]-hint form[extra]-faults" aria-invalid=invalid on:input=take>{area(lines)}</textarea>
                 <p class="field-hint" id="form[extra]-hint">{hint}</p>
+                {from}
                 <div id="form[extra]-faults">{shown(move || Some(wrong.get()).filter(|wrong| !wrong.is_empty()).map(reason_list))}</div>
             </div>
         </div>
     }
     .erase()
+}
+
+/// Which of the lines are inherited, and from where.
+fn inherited_names(lines: &str, sheet: Sheet) -> Option<String> {
+    let names = api::read_variables(lines).ok()?;
+    let mut by_place = std::collections::BTreeMap::<String, Vec<&str>>::new();
+    let origins = sheet.heir.with_value(|heir| heir.as_ref().map(|heir| heir.origins.clone()))?;
+    for name in names.keys() {
+        if let Some(ValueOrigin::Inherited(from)) = origins.get(name) {
+            by_place.entry(from.environment.clone()).or_default().push(name);
+        }
+    }
+    let said = by_place.into_iter().map(|(environment, names)| format!("Inherited from {environment}: {}.", names.join(", ")));
+    let said = said.collect::<Vec<_>>().join(" ");
+    (!said.is_empty()).then(|| format!("{said} What is changed here is set here."))
 }

@@ -79,8 +79,8 @@ fn standing(base: &InheritanceBase, count: usize, changed: usize) -> Erased {
 fn seen(id: api::ServiceId, version: u64, base: &InheritanceBase) -> Erased {
     view! {
         <input type="hidden" name="id" value=id.to_string() />
-        <input type="hidden" name="version" value=version.to_string() />
-        <input type="hidden" name="base_version" value=base.version.unwrap_or_default().to_string() />
+        <input type="hidden" name="form[version]" value=version.to_string() />
+        <input type="hidden" name="form[base_version]" value=base.version.unwrap_or_default().to_string() />
     }
     .erase()
 }
@@ -89,7 +89,7 @@ fn take_over(version: u64, base: &InheritanceBase, watched: Watched) -> Erased {
     let may_restart = expect_context::<Viewer>().may(Permission::ServicesOperate);
     let can_restart = may_restart && watched.service.with_untracked(|service| service.status.can_restart().is_ok());
     let restart = can_restart.then(|| {
-        view! { <div class="field"><label><input type="checkbox" name="restart" value="true" />" Restart the service with it at once"</label></div> }
+        view! { <div class="field"><label><input type="checkbox" name="form[restart]" value="true" />" Restart the service with it at once"</label></div> }
     });
     let seen = seen(watched.id, version, base);
     view! {
@@ -97,7 +97,7 @@ fn take_over(version: u64, base: &InheritanceBase, watched: Watched) -> Erased {
             {seen}
             <div class="field">
                 <label for="inherit-message">"Why it is taken over"</label>
-                <input id="inherit-message" name="message" type="text" maxlength="400" autocomplete="off" />
+                <input id="inherit-message" name="form[message]" type="text" maxlength="400" autocomplete="off" />
             </div>
             {restart}
             <div class="form-actions"><button type="submit" class="button" data-kind="primary">"Take it over"</button></div>
@@ -118,7 +118,7 @@ fn inherit_others(configuration: &Configuration, base: &InheritanceBase, others:
         };
         let text = format!(" {here}; there it is: {}", value_text(&value));
         view! {
-            <div class="field"><label><input type="checkbox" name="names[]" value=name.clone() />" "<samp>{name}</samp></label><span class="field-hint wrap">{text}</span></div>
+            <div class="field"><label><input type="checkbox" name="form[names][]" value=name.clone() />" "<samp>{name}</samp></label><span class="field-hint wrap">{text}</span></div>
         }
         .erase()
     });
@@ -133,7 +133,7 @@ fn inherit_others(configuration: &Configuration, base: &InheritanceBase, others:
             <summary>"Inherit others…"</summary>
             <LiveForm action="/rpc/inherit_configuration">
                 {seen}
-                <input type="hidden" name="is_chosen" value="true" />
+                <input type="hidden" name="form[is_chosen]" value="true" />
                 <p>{about}</p>
                 {boxes}
                 {more}
