@@ -247,15 +247,12 @@ pub(super) fn after(state: &State, values: &Map<String, Value>, inherits: &Inher
     for (_, name, is_inherited) in said {
         heritage.names.remove(name);
         heritage.unset.remove(name);
-        match found {
-            Some((base, read)) if is_inherited => {
-                if read.values.contains_key(name) {
-                    let from = Inherited { service_id: base.id, environment: base.environment.clone(), version: read.version };
-                    heritage.names.insert(name.to_owned(), from);
-                }
-            }
-            _ if !values.contains_key(name) => drop(heritage.unset.insert(name.to_owned())),
-            _ => {}
+        if !is_inherited && !values.contains_key(name) {
+            heritage.unset.insert(name.to_owned());
+        }
+        if let Some((base, read)) = found.filter(|(_, read)| is_inherited && read.values.contains_key(name)) {
+            let from = Inherited { service_id: base.id, environment: base.environment.clone(), version: read.version };
+            heritage.names.insert(name.to_owned(), from);
         }
     }
     heritage.unset.retain(|name| !values.contains_key(name));
@@ -325,7 +322,7 @@ impl Manager {
         let Some(base) = state.base().filter(|_| !changed.is_empty()) else { return Ok(None) };
         let what = match changed.as_slice() {
             [one] => format!("{one} is"),
-            [some @ ..] if some.len() <= 5 => format!("{} are", some.join(", ")),
+            some if some.len() <= 5 => format!("{} are", some.join(", ")),
             many => format!("{} inherited values are", many.len()),
         };
         Ok(Some(format!("{what} different in {} by now; it is told what it was told until they are taken over", base.environment)))

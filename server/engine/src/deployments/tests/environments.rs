@@ -35,7 +35,7 @@ impl Yard {
         self.manager.set_up(&self.life.admin, self.id, target(environment, &[])).await.expect("it is set up").service.id
     }
 
-    async fn to(&self, environment: &str, release_id: Option<ReleaseId>) -> api::Deployment {
+    pub(super) async fn to(&self, environment: &str, release_id: Option<ReleaseId>) -> api::Deployment {
         let new = NewDeployment { target_environment: Some(environment.into()), release_id, ..NewDeployment::default() };
         let done = self.over(self.deploy(new).await).await;
         assert_eq!(done.status, DeploymentStatus::Succeeded, "{done:#?}");

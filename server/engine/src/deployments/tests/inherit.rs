@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use api::ports::{Configurations as _, Deployments as _, Environments as _, Services as _};
 use api::{
     Configuration, ConfigurationChange, ConfigurationInherit, ConfigurationRestore, ConfigurationsQuery, ConfigurationsShow,
-    DifferenceQuery, Error, ErrorCode, EventKind, Inherited, MASK, NewConfiguration, NewDeployment, NewSchema, Origins, Role, ServiceId,
-    ValueOrigin,
+    DeploymentConfiguration, DeploymentStatus, DifferenceQuery, Error, ErrorCode, EventKind, Inherited, MASK, NewConfiguration,
+    NewDeployment, NewRollback, NewSchema, Origins, Role, ServiceId, ValueOrigin,
 };
 use serde_json::{Value, json};
 
 use super::Yard;
 use super::environments::target;
 use crate::on_each_store;
-use crate::services::tests::caller;
+use crate::services::tests::{caller, write};
 use crate::store::execute;
 use crate::testing::TestStore;
 
@@ -319,6 +319,45 @@ on_each_store! {
         let taken = yard.configurations.inherit(&yard.life.admin, staging, inherit(2, None, &[])).await.expect("it is taken over");
         let yard = yard.again(&test).await;
         assert_eq!(yard.told_now(staging).await, taken);
+        yard.life.end().await;
+    }
+
+    async fn what_a_deployment_sets_is_its_own_and_a_rollback_inherits_again(test: TestStore) {
+        let mut test = test;
+        let (yard, staging, _) = Yard::with_heirs(&mut test).await;
+        let first = yard.to("staging", None).await;
+        let configuration = DeploymentConfiguration { values: [("GREETING".to_owned(), json!("set"))].into(), ..Default::default() };
+        let new = NewDeployment { target_environment: Some("staging".into()), configuration, ..NewDeployment::default() };
+        let second = yard.over(yard.deploy(new).await).await;
+        assert_eq!(second.status, DeploymentStatus::Succeeded, "{second:#?}");
+        let now = yard.told_now(staging).await;
+        assert_eq!((now.values["GREETING"].as_str(), &now.origins["GREETING"]), (Some("set"), &ValueOrigin::Own));
+        let back = yard.manager.rollback(&yard.life.admin, first.id, NewRollback::default()).await.expect("it is taken on");
+        assert_eq!(yard.over(back.deployment_id).await.status, DeploymentStatus::Succeeded);
+        let now = yard.told_now(staging).await;
+        assert_eq!((now.values["GREETING"].as_str(), told(&now.origins)[2].1.as_str()), (Some("hello"), "development 2"));
+        yard.life.end().await;
+    }
+
+    async fn what_the_files_of_a_base_say_is_inherited_too_and_looked_at_when_somebody_asks(test: TestStore) {
+        let mut test = test;
+        let yard = Yard::begin(&mut test).await;
+        yard.environments(&["staging"]).await;
+        let staging = yard.set_up_in("staging").await;
+        let now = yard.told_now(staging).await;
+        assert_eq!(told(&now.origins), [("API_TOKEN", "development 1".to_owned()), ("GREETING", "development 1".to_owned())]);
+        assert_eq!(told(&yard.told_now(yard.id).await.origins), [("API_TOKEN", "file".to_owned()), ("GREETING", "file".to_owned())]);
+        write(&yard.source().join(".env"), "GREETING=bye\nAPI_TOKEN=hunter2-secret\n");
+        assert_eq!(changed(&yard.told_now(staging).await), ["GREETING"]);
+        let listed = async |show| {
+            let query = ConfigurationsQuery { show, ..ConfigurationsQuery::default() };
+            let items = yard.configurations.list(&caller(Role::Viewer), query).await.expect("they are listed").items;
+            items.into_iter().map(|one| one.inherited_changes).collect::<Vec<_>>()
+        };
+        assert_eq!(listed(None).await, [None, None], "no folder is read");
+        assert_eq!(listed(Some(ConfigurationsShow::InheritedChanged)).await, [Some(1)]);
+        let taken = yard.configurations.inherit(&yard.life.admin, staging, inherit(2, Some(1), &[])).await.expect("it is taken over");
+        assert_eq!((taken.values["GREETING"].as_str(), changed(&taken)), (Some("bye"), vec![]));
         yard.life.end().await;
     }
 }
