@@ -71,7 +71,7 @@ impl Sheet {
 }
 
 #[cfg(feature = "hydrate")]
-pub use alive::{ask_form, form_around, value_of};
+pub use alive::{ask_form, form_around, ticked, value_of};
 
 #[cfg(feature = "hydrate")]
 mod alive {
@@ -134,6 +134,12 @@ mod alive {
     /// The form that an element is in.
     pub fn form_around(inside: &Element) -> Option<HtmlFormElement> {
         inside.closest("form").ok().flatten()?.dyn_into().ok()
+    }
+
+    /// The values of the boxes of that name that are ticked in a form.
+    pub fn ticked(form: &HtmlFormElement, name: &str) -> Vec<String> {
+        let data = web_sys::FormData::new_with_form(form);
+        data.map(|data| data.get_all(name).iter().filter_map(|value| value.as_string()).collect()).unwrap_or_default()
     }
 
     /// What is in the field of that id.

@@ -23,16 +23,23 @@ pub struct Meanwhile {
     pub merge: Merge,
     /// What was typed as the reason of mine.
     pub message: String,
+    /// The names of those that I have said are inherited, and of those that are the service's own.
+    pub said: [Vec<String>; 2],
     /// Whether mine were fields, which are to be seen again.
     pub to_fields: bool,
 }
 
 /// Shows it, and lets one choose.
 pub fn meanwhile_panel(id: ServiceId, meanwhile: Meanwhile) -> Erased {
-    let Meanwhile { newest, changes, merge, message, to_fields } = meanwhile;
+    let Meanwhile { newest, changes, merge, message, said, to_fields } = meanwhile;
     let title = format!("Version {} has been saved meanwhile", newest.version);
     let by = newest.updated_by.clone().map(|by| format!("by {by}")).unwrap_or_default();
     let at = newest.updated_at.map(|at| view! { " "<Ago at /> });
+    let said = ["form[inherit][]", "form[own][]"]
+        .into_iter()
+        .zip(said)
+        .flat_map(|(field, names)| names.into_iter().map(move |name| view! { <input type="hidden" name=field value=name /> }.erase()));
+    let said = said.collect::<Vec<_>>();
     let theirs = RwSignal::new(BTreeSet::<String>::new());
     let clashes = merge.clashes.iter().map(|clash| choice(clash.clone(), theirs)).collect::<Vec<_>>();
     let about = if clashes.is_empty() {
@@ -52,6 +59,7 @@ pub fn meanwhile_panel(id: ServiceId, meanwhile: Meanwhile) -> Erased {
                 <input type="hidden" name="form[message]" value=message />
                 <input type="hidden" name="form[raw]" value=raw />
                 <input type="hidden" name="form[to_fields]" value=to_fields.to_string() />
+                {said}
                 <div class="form-part"><p>{about}</p>{clashes}</div>
                 <div class="form-actions">
                     <button type="submit" class="button" data-kind="primary">"Save mine on top"</button>

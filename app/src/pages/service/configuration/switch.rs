@@ -61,7 +61,7 @@ mod alive {
     use super::Draft;
     use crate::components::{Notices, sentence};
     use crate::configuration::{faulty_name, merge};
-    use crate::pages::service::configuration::check::{Sheet, ask_form, form_around, value_of};
+    use crate::pages::service::configuration::check::{Sheet, ask_form, form_around, ticked, value_of};
     use crate::pages::service::configuration::clash::Meanwhile;
     use crate::rpc::{CheckedConfiguration, get_configuration, get_configuration_difference, write_configuration};
 
@@ -113,6 +113,7 @@ mod alive {
             }
             let Some(form) = document().get_element_by_id(MESSAGE).and_then(|field| form_around(&field)) else { return };
             let base = base.get_value();
+            let said = ["form[inherit][]", "form[own][]"].map(|field| ticked(&form, field));
             spawn_local(async move {
                 let (Ok(checked), Ok(newest)) = (ask_form(&form).await, get_configuration(base.service_id).await) else { return };
                 let changes = get_configuration_difference(base.service_id, Some(base.version), Some(newest.version)).await;
@@ -123,7 +124,7 @@ mod alive {
                 let Some(Value::Object(mine)) = checked.values else { return };
                 let merge = merge(&map(&base.values), &mine, &map(&newest.values), &changed);
                 let to_fields = sheet.raw.try_with_untracked(Option::is_none).unwrap_or_default();
-                let found = Meanwhile { newest, changes: difference.changes, merge, message: value_of(MESSAGE), to_fields };
+                let found = Meanwhile { newest, changes: difference.changes, merge, message: value_of(MESSAGE), said, to_fields };
                 sheet.meanwhile.try_set(Some(found));
             });
         });
