@@ -137,18 +137,22 @@ async fn containers_of_a_service_are_replaced_and_restarted_one_after_the_other_
     write(place.path(), "two");
     let second = yard.deploy(id, NewDeployment::default()).await;
     assert_eq!((second.status, second.deployment_type), (DeploymentStatus::Succeeded, Strategy::Rolling), "{second:#?}");
-    let running = || {
-        let all = docker(&["ps", "--format", "{{.ID}} {{.Label \"pilothouse.name\"}}"]);
-        let ours = all.lines().filter(|line| line.contains(&name)).map(|line| line.split(' ').next().unwrap().to_owned());
-        ours.collect::<std::collections::BTreeSet<_>>()
-    };
-    let before = running();
-    assert_eq!(before.len(), 3, "{before:?}");
     let services = yard.engine.backend().services;
+    let begun = async || {
+        let mut all = services.list(&yard.admin, Default::default()).await.unwrap().items;
+        all.retain(|one| one.name.starts_with(&name) && one.template_type != "proxy");
+        all.into_iter().map(|one| (one.id, one.started_at)).collect::<BTreeMap<_, _>>()
+    };
+    let before = begun().await;
+    assert_eq!(before.len(), 3, "{before:?}");
     services.restart(&yard.admin, id).await.unwrap();
     let deadline = Instant::now() + Duration::from_secs(120);
-    while running().len() != 3 || !running().is_disjoint(&before) {
-        assert!(Instant::now() < deadline, "{:?} {before:?}", running());
+    loop {
+        let now = begun().await;
+        if now.iter().all(|(id, at)| at.is_some() && *at != before[id]) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{now:?} {before:?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     parts(&yard, &name, 3).await;
