@@ -2,6 +2,7 @@
 
 mod accounts;
 mod api_tokens;
+mod backups;
 mod configurations;
 mod deploy_hooks;
 mod deployments;
@@ -117,6 +118,7 @@ impl Fake {
         let backend = Backend {
             services: port.clone(),
             configurations: port.clone(),
+            backups: port.clone(),
             deployments: port.clone(),
             deploy_hooks: port.clone(),
             environments: port.clone(),

@@ -36,6 +36,10 @@ pub const CHANGE_CONFIGURATIONS: &str = "/configuration/change";
 pub const APPLY_CONFIGURATIONS: &str = "/configuration/apply";
 /// Where the configurations of many services are saved from one text.
 pub const IMPORT_CONFIGURATIONS: &str = "/configuration/import";
+/// Where backups are made.
+pub const BACK_UP: &str = "/configuration/backup";
+/// Where they are restored.
+pub const RESTORE: &str = "/configuration/restore";
 /// What happened.
 pub const ACTIVITY: &str = "/activity";
 /// Runs that ended by themselves are below it, each at its id.

@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use api::{DeployHook, Detail, Error, ErrorCode};
+use app::path::RESTORE;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use bytes::Bytes;
 use http::request::Parts;
@@ -13,8 +14,9 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
 use crate::error::Failure;
+use crate::upload;
 
-/// The largest body that is read, in bytes, but for calls of webhooks.
+/// The largest body that is read, in bytes, but for calls of webhooks and backups.
 pub const BODY_LIMIT: usize = 1 << 20;
 
 /// How long a client may take to send a body.
@@ -111,7 +113,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Number {
 
 /// The most bytes of a body that is sent to this path.
 pub fn limit_of(path: &str) -> usize {
-    if path.starts_with("/api/deploy/hooks/") { DeployHook::BODY } else { BODY_LIMIT }
+    match path {
+        "/api/config/restore" | RESTORE => upload::LIMIT,
+        path if path.starts_with("/api/deploy/hooks/") => DeployHook::BODY,
+        _ => BODY_LIMIT,
+    }
 }
 
 /// The whole body, at most [`BODY_LIMIT`] long.

@@ -21,6 +21,7 @@ mod rest;
 pub mod secrets;
 pub mod serve;
 mod state;
+mod upload;
 mod watch;
 mod web;
 mod ws;

@@ -104,6 +104,7 @@ permissions! {
     ServicesCommand = "services:command", Admin, [All], "run a free command or a folder outside the services folder";
     ConfigRead = "config:read", Viewer, [Read Change All], "see configurations";
     ConfigChange = "config:change", Developer, [Change All], "change configurations";
+    ConfigBackup = "config:backup", Admin, [], "back up and restore configurations with their secrets";
     DeploymentsRead = "deployments:read", Viewer, [Read Deploy All], "see deployments";
     DeploymentsRun = "deployments:run", Developer, [Deploy All], "deploy services";
     DeploymentsApprove = "deployments:approve", Developer, [], "agree to deployments or reject them";
@@ -258,6 +259,7 @@ mod tests {
             Permission::SessionsOwn,
             Permission::UsersManage,
             Permission::SecretsReveal,
+            Permission::ConfigBackup,
             Permission::DeploymentsHooks,
             Permission::DeploymentsApprove,
         ] {

@@ -10,6 +10,7 @@
 mod ids;
 mod api_token;
 mod auth;
+mod backup;
 mod build;
 mod bulk;
 mod caller;
@@ -59,6 +60,7 @@ mod word;
 
 pub use api_token::*;
 pub use auth::*;
+pub use backup::*;
 pub use build::*;
 pub use bulk::*;
 pub use caller::*;

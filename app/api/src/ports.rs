@@ -4,12 +4,14 @@
 //! behind it checks the permission, validates, acts, and records the event, once.
 
 mod api_tokens;
+mod backups;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 pub use api_tokens::ApiTokens;
+pub use backups::{Backup, Backups, Pieces};
 
 use crate::{
     BulkReport, BulkRequest, Caller, ComposeReport, ComposeRequest, Configuration, ConfigurationCheck, ConfigurationDifference,
@@ -34,6 +36,8 @@ pub struct Backend {
     pub services: Arc<dyn Services>,
     /// What services are told.
     pub configurations: Arc<dyn Configurations>,
+    /// Backups of configurations and secrets.
+    pub backups: Arc<dyn Backups>,
     /// Releases, and taking them to where they run.
     pub deployments: Arc<dyn Deployments>,
     /// Webhooks that deploy services.

@@ -16,7 +16,7 @@ use crate::runtime::process::{ProcessRuntime, log_folder};
 use crate::secrets::{self, Keyring};
 use crate::services::{Inherited, Services, last_lines};
 use crate::store::Store;
-use crate::{Catalog, Clock, Core, EngineConfig, Feeds, configuration, deployments, system};
+use crate::{Catalog, Clock, Core, EngineConfig, Feeds, backup, configuration, deployments, system};
 
 /// All of Pilothouse behind the doors.
 pub struct Engine {
@@ -91,6 +91,7 @@ impl Engine {
         let backend = api::Backend {
             services: services.clone(),
             configurations: configurations.clone(),
+            backups: Arc::new(backup::Manager::new(core.clone(), accounts.clone(), configurations.clone(), secrets.clone())),
             deployments: deployments.clone(),
             deploy_hooks: deployments.clone(),
             environments: deployments.clone(),

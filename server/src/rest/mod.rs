@@ -2,6 +2,7 @@
 
 mod activity;
 mod auth;
+mod backups;
 mod configurations;
 mod deployment_rules;
 mod deployments;
@@ -40,6 +41,7 @@ pub fn routes() -> OpenApiRouter<Arc<Server>> {
         .merge(auth::routes())
         .merge(services::routes())
         .merge(configurations::routes())
+        .merge(backups::routes())
         .merge(deployments::routes())
         .merge(deployment_rules::routes())
         .merge(environments::routes())

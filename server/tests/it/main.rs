@@ -3,6 +3,7 @@
 #![recursion_limit = "256"]
 
 mod app;
+mod backup;
 mod compose;
 mod configuration;
 mod dependencies;

@@ -53,6 +53,7 @@ pub fn body_of(path: &str) -> serde_json::Value {
         path if path.ends_with("/reveal") => json!({"password": "wrong"}),
         "/api/secrets/import" => json!({"env": "TOKEN=x", "dry_run": true}),
         "/api/auth/password" => json!({"old_password": "wrong", "new_password": "short"}),
+        "/api/config/backup" => json!({"password": "wrong", "passphrase": "a passphrase of many words"}),
         path if path.ends_with("/validate") => json!({"values": {}}),
         path if path.ends_with("/restore") && path.starts_with("/api/config") => json!({"version": 1}),
         path if path.ends_with("/import") && path.starts_with("/api/config") => json!({"format": "json", "text": "{}"}),

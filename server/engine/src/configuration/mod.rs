@@ -3,6 +3,7 @@
 //! Until something is saved a service is told what its `.env`, its files with variables and its settings say; that is version 1. From the
 //! first save on it is told its newest version, and nothing else. What it runs with is the version that it was started with.
 
+mod backed;
 mod difference;
 mod import;
 mod inherit;
@@ -35,6 +36,7 @@ use crate::secrets::keyring::key_of;
 use crate::services::Services;
 use crate::store::configurations::{VersionRow, Watch, schema_set, version_find, version_list};
 use crate::{Core, auth};
+pub(crate) use backed::BackedVersion;
 pub(crate) use difference::difference as difference_of;
 use inherit::Inherits;
 use kept::{Kept, Newest};

@@ -4,6 +4,7 @@
 //! is what people use.
 
 mod aead;
+mod backed;
 mod import;
 mod kek;
 pub mod keyring;
@@ -26,6 +27,8 @@ use serde_json::json;
 use crate::events::NewEvent;
 use crate::store::secrets::{SecretRow, secret_delete, secret_find, secret_list, secrets_changed, secrets_revision};
 use crate::{Core, SecretsKey, auth};
+pub(crate) use aead::cipher;
+pub(crate) use backed::BackedSecret;
 pub use keyring::Keyring;
 pub use mask::{DOTS, Mask};
 pub use vault::Vault;

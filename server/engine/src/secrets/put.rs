@@ -9,7 +9,7 @@ use crate::events::NewEvent;
 use crate::store::secrets::{SecretRow, secret_count, secret_find, secret_put, secrets_changed};
 
 /// The most secrets that there may be.
-const MOST: i64 = 1000;
+pub(super) const MOST: i64 = 1000;
 
 /// A secret as it is to be written.
 pub(super) struct Change {

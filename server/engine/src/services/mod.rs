@@ -325,6 +325,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
+mod backup_tests;
+#[cfg(test)]
 mod build_tests;
 #[cfg(test)]
 mod bulk_tests;

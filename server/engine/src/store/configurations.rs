@@ -136,6 +136,14 @@ pub async fn version_list(db: &mut Conn, id: ServiceId) -> Result<Vec<VersionRow
     rows.into_iter().map(VersionRow::try_from).collect()
 }
 
+/// The numbers of the versions of a service that are kept with how many bytes each has, newest first.
+pub async fn version_sizes(db: &mut Conn, id: ServiceId) -> Result<Vec<(u64, u64)>> {
+    let statement =
+        "SELECT version, CAST(length(sealed) AS BIGINT) FROM configuration_versions WHERE service_id = $1 ORDER BY version DESC";
+    let rows: Vec<(i64, i64)> = on!(db, |db| sqlx::query_as(statement).bind(id.0).fetch_all(db).await)?;
+    Ok(rows.into_iter().map(|(version, bytes)| (number(version), number(bytes))).collect())
+}
+
 /// At most `most` of these, and the version that was found.
 pub async fn version_latest(db: &mut Conn, id: ServiceId, most: u32) -> Result<Vec<VersionRow>> {
     let statement = "SELECT service_id, version, kind, created_at, created_by, message, sealed FROM configuration_versions
@@ -229,7 +237,7 @@ mod tests {
     use super::{
         ConfigurationRow, VersionRow, Watch, configuration_delete, configuration_list, configuration_newest, configuration_put,
         configuration_set_applied, schema_list, schema_set, version_add, version_find, version_forget, version_list, version_newest,
-        watch_forget,
+        version_sizes, watch_forget,
     };
     use crate::on_each_store;
     use crate::store::data_keys::{DataKeyRow, data_key_insert};
@@ -270,6 +278,7 @@ mod tests {
             assert!(!store.main.write(move |db| Box::pin(watch_forget(db, id, 4))).await.expect("there is none"));
             let mut db = store.main.read().await.expect("a connection");
             assert_eq!(version_list(&mut db, id).await.expect("they are listed"), [4, 3, 2, 1].map(row));
+            assert_eq!(version_sizes(&mut db, id).await.expect("they are listed"), [(4, 3), (3, 3), (2, 3), (1, 3)]);
             assert_eq!(version_newest(&mut db).await.expect("it is read"), [row(4)]);
             assert_eq!(version_find(&mut db, id, 2).await.expect("it is read"), Some(row(2)));
             assert_eq!(schema_list(&mut db).await.expect("they are listed"), [(id, "{\"type\":\"object\"}".to_owned())]);
