@@ -8,6 +8,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 #[cfg(all(test, feature = "ssr"))]
+mod backup_page_tests;
+#[cfg(all(test, feature = "ssr"))]
 mod bulk_page_tests;
 pub mod charts;
 mod components;

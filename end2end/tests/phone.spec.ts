@@ -6,7 +6,7 @@ test('on a phone nothing is wider than the screen, and a service can be watched'
   const { id } = await pilothouse.running('orders');
   await pilothouse.deleted('gone-from-a-phone-with-quite-a-long-name');
   await signIn('admin');
-  for (const path of ['/', '/services', `/services/${id}`, `/services/${id}/metrics`, `/services/${id}/logs`, `/services/${id}/settings`, `/services/${id}/dependencies`, `/services/${id}/configuration`, '/services/new', '/services/bulk?action=restart', '/services/deleted', '/dependencies', '/secrets', '/secrets/import', '/configuration?check=true', '/configuration/change', '/configuration/apply', '/configuration/import', '/activity']) {
+  for (const path of ['/', '/services', `/services/${id}`, `/services/${id}/metrics`, `/services/${id}/logs`, `/services/${id}/settings`, `/services/${id}/dependencies`, `/services/${id}/configuration`, '/services/new', '/services/bulk?action=restart', '/services/deleted', '/dependencies', '/secrets', '/secrets/import', '/configuration?check=true', '/configuration/change', '/configuration/apply', '/configuration/import', '/configuration/backup', '/activity']) {
     await open(page, path);
     await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
     const width = await page.evaluate(() => document.documentElement.scrollWidth);

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use api::{Error, ErrorCode};
+use api::{Error, ErrorCode, Permission};
 use app::context::RequestContext;
-use app::path::{CHANGE_CONFIGURATIONS, COMPOSE, IMPORT_CONFIGURATIONS, IMPORT_SECRETS, NEW_SERVICE, SECRETS, SETTINGS};
+use app::path::{BACK_UP, CHANGE_CONFIGURATIONS, COMPOSE, IMPORT_CONFIGURATIONS, IMPORT_SECRETS, NEW_SERVICE, RESTORE, SECRETS, SETTINGS};
 use app::rpc::{
-    DrawnUp, PlanCompose, PlannedCompose, PostedChange, PostedConfiguration, PostedDeployment, PostedHook, PostedImport, PostedImportAll,
-    PostedReveal, PostedSecret, PostedService, PostedSettings, PostedTarget, PostedToken, RpcError, Tried, TriedChange, TriedConfiguration,
-    TriedDeployment, TriedHook, TriedImport, TriedImportAll, TriedReveal, TriedSecret, TriedTarget, TriedToken,
+    DrawnUp, PlanCompose, PlannedCompose, PostedBackup, PostedChange, PostedConfiguration, PostedDeployment, PostedHook, PostedImport,
+    PostedImportAll, PostedReveal, PostedSecret, PostedService, PostedSettings, PostedTarget, PostedToken, RpcError, Tried, TriedBackup,
+    TriedChange, TriedConfiguration, TriedDeployment, TriedHook, TriedImport, TriedImportAll, TriedRestore, TriedReveal, TriedSecret,
+    TriedTarget, TriedToken,
 };
 use axum::Router;
 use axum::body::Body;
@@ -26,6 +27,7 @@ use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list, render_app
 
 use crate::error::Failure;
 use crate::state::Server;
+use crate::upload::{Upload, download};
 use crate::web;
 
 /// Every page, and the server functions below `/rpc/`.
@@ -110,8 +112,43 @@ async fn configurations(request: Request) -> Response {
         IMPORT_CONFIGURATIONS => {
             come_back(request, async |posted: PostedImportAll, context| TriedImportAll::posted(posted, &context).await).await
         }
+        BACK_UP => backed_up(request).await,
+        RESTORE => restored(request).await,
         _ => method_not_allowed().await.into_response(),
     }
+}
+
+/// A backup of all configurations: a file, or its page with why there is none.
+async fn backed_up(request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Some(context) = parts.extensions.get::<RequestContext>().cloned() else { return Failure(Error::internal()).into_response() };
+    let posted = <PostedBackup as FromReq<PostUrl, Request, RpcError>>::from_req(Request::from_parts(parts.clone(), body)).await;
+    match posted {
+        Err(error) => Failure(error.0).into_response(),
+        Ok(posted) => match TriedBackup::posted(posted, &context).await {
+            Ok(backup) => download(backup),
+            Err(found) => page_with(parts, found).await,
+        },
+    }
+}
+
+/// A backup that is restored, or only looked at: its page says what came of it.
+async fn restored(request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Some(context) = parts.extensions.get::<RequestContext>().cloned() else { return Failure(Error::internal()).into_response() };
+    let (mut newest, mut replace_secrets) = (false, false);
+    let report = async {
+        let caller = context.caller()?;
+        // Before as much as that is read.
+        caller.require(Permission::ConfigBackup)?;
+        let mut upload = Upload::of(Request::from_parts(parts.clone(), body)).await?;
+        context.check_form_token(&upload.take("form_token").unwrap_or_default())?;
+        let (how, file) = upload.restore()?;
+        (newest, replace_secrets) = (how.newest, how.replace_secrets);
+        context.backend.backups.restore(caller, how, file).await
+    };
+    let report = report.await.map_err(RpcError);
+    page_with(parts, TriedRestore { newest, replace_secrets, report }).await
 }
 
 /// A new service, posted without JavaScript to be made or to see the plan of it.
@@ -139,7 +176,7 @@ where
     F: FromReq<PostUrl, Request, RpcError>,
     T: Clone + Send + Sync + 'static,
 {
-    let (mut parts, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let Some(request_context) = parts.extensions.get::<RequestContext>().cloned() else {
         return Failure(Error::internal()).into_response();
     };
@@ -150,6 +187,11 @@ where
         },
         Err(error) => return Failure(error.0).into_response(),
     };
+    page_with(parts, found).await
+}
+
+/// The page of an address, which finds that in its context.
+async fn page_with<T: Clone + Send + Sync + 'static>(mut parts: Parts, found: T) -> Response {
     parts.method = Method::GET;
     let with_found = move || {
         context();

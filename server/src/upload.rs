@@ -71,6 +71,11 @@ impl Upload {
         }
     }
 
+    /// The field of that name, taken out.
+    pub fn take(&mut self, name: &str) -> Option<String> {
+        self.fields.remove(name)
+    }
+
     /// How a backup is restored, and the backup.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ mod activity;
 #[cfg(feature = "ssr")]
 mod answer;
 mod api_tokens;
+mod backups;
 mod compose;
 mod configuration;
 mod configuration_secret;
@@ -44,6 +45,7 @@ pub use activity::*;
 #[cfg(feature = "ssr")]
 pub use answer::*;
 pub use api_tokens::*;
+pub use backups::*;
 pub use compose::*;
 pub use configuration::*;
 pub use configuration_secret::*;

@@ -115,3 +115,36 @@ async fn a_form_that_isnt_one_is_refused() {
         assert!(reply.status.is_client_error() && reply.status != 403, "{kind}: {reply:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_makes_a_backup_and_restores_it_without_javascript() {
+    let app = TestApp::start().await;
+    let (admin, developer) = (app.sign_in("admin").await, app.sign_in("developer").await);
+    let html = admin.raw(Method::GET, "/configuration/backup", &[("accept", "text/html")], "").await.text();
+    let token = html.split(r#"name="form_token" value=""#).nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
+    let make = async |client: &Client, password: &str, token: &str| {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs([("password", password), ("passphrase", PASSPHRASE), ("again", PASSPHRASE), ("form_token", token)]);
+        let headers = [("accept", "text/html"), ("content-type", "application/x-www-form-urlencoded")];
+        client.raw(Method::POST, "/configuration/backup", &headers, form.finish()).await
+    };
+    let refused = make(&admin, "wrong", &token).await;
+    assert!(refused.status == 200 && refused.text().contains("present password") && !refused.text().contains(PASSPHRASE), "{refused:?}");
+    let foreign = make(&admin, PASSWORD, "wrong").await.text();
+    assert!(foreign.contains("another sign-in"), "{foreign}");
+    let made = make(&admin, PASSWORD, &token).await;
+    assert_eq!(made.header("content-type"), "application/octet-stream", "{made:?}");
+
+    let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+    let headers = [("accept", "text/html"), ("content-type", kind.as_str())];
+    let restore = async |client: &Client, dry_run: &str, token: &str| {
+        let fields = [("form_token", token), ("newest", "true"), ("dry_run", dry_run), ("password", PASSWORD), ("passphrase", PASSPHRASE)];
+        client.raw(Method::POST, "/configuration/restore", &headers, form(&fields, Some(&made.body))).await
+    };
+    let planned = restore(&admin, "true", &token).await;
+    assert!(planned.status == 200 && planned.text().contains("It would change"), "{planned:?}");
+    assert!(planned.text().contains("Nothing was done yet") && !planned.text().contains(PASSPHRASE), "{planned:?}");
+    assert!(restore(&admin, "false", &token).await.text().contains("It has changed"));
+    assert!(restore(&admin, "false", "wrong").await.text().contains("another sign-in"));
+    assert!(!restore(&developer, "false", &token).await.text().contains("It has changed"));
+}

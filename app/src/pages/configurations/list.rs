@@ -35,8 +35,11 @@ pub fn ListView() -> impl IntoView {
     let import = viewer
         .may(Permission::ConfigChange)
         .then(|| view! { <a class="button" href=path::IMPORT_CONFIGURATIONS><Icon symbol=Symbol::Docs />"Import all…"</a> }.erase());
+    let backup = viewer
+        .may(Permission::ConfigBackup)
+        .then(|| view! { <a class="button" href=path::BACK_UP><Icon symbol=Symbol::Key />"Back up and restore…"</a> }.erase());
     let validate = move || ListQuery { check: true, cursor: String::new(), ..query.get() }.href(path::CONFIGURATIONS);
-    let actions = view! { <a class="button" href=validate><Icon symbol=Symbol::Check />"Validate all"</a> {import} };
+    let actions = view! { <a class="button" href=validate><Icon symbol=Symbol::Check />"Validate all"</a> {import} {backup} };
     let about = "What services are told: which version is the newest, which one they run with, and what their schemas refuse.";
     view! {
         <PageHead title="Configuration" about=about.erase() actions=actions.erase() />

@@ -1,6 +1,7 @@
 //! The configurations of all services: what is wrong with them and not applied yet, one change to many, applying, and one text of all.
 
 mod apply;
+mod backup;
 mod change;
 mod filter;
 mod import;
@@ -12,6 +13,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
 use self::apply::ApplyView;
+use self::backup::BackupView;
 use self::change::ChangeView;
 use self::import::ImportView;
 use self::list::ListView;
@@ -29,6 +31,7 @@ pub fn ConfigurationsPage() -> impl IntoView {
         "" => view! { <ListView /> }.erase(),
         "change" => view! { <ChangeView /> }.erase(),
         "apply" => view! { <ApplyView /> }.erase(),
+        "backup" | "restore" => view! { <BackupView /> }.erase(),
         "import" => view! { <ImportView /> }.erase(),
         _ => view! { <NotFoundPage /> }.erase(),
     })
