@@ -12,6 +12,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::app::{Client, PASSWORD, Reply, until};
+use crate::backup;
 use crate::survival::Program;
 use needle::{Needle, Needles};
 use places::{Frames, Roles, everywhere, processes, written};
@@ -286,6 +287,21 @@ async fn story(kind: StoreKind) {
         assert_eq!(now["status"], ends, "{now}");
     }
     everywhere(&roles, &id, &mut needles, "after deployments").await;
+
+    // A backup has every one of them, and shows none; what it would do says none either.
+    // How often somebody may say their password is limited, so it is another Admin.
+    let keeper = admin.post("/api/users", json!({"username": "keeper", "password": PASSWORD, "role": "admin"})).await;
+    assert_eq!(keeper.status, 201, "{keeper:?}");
+    let keeper = program.nobody().signed_in("keeper", PASSWORD).await;
+    let backup = backup::back_up(&keeper).await;
+    assert!(backup.len() > 5_000, "it has all versions: {}", backup.len());
+    needles.search("a backup", &backup);
+    let restored = backup::restore(&keeper, &[("newest", "true")], &backup).await;
+    assert_eq!((restored.status.as_u16(), restored.json()["services"][0]["saved"].is_null()), (200, true), "{restored:?}");
+    needles.search("the answer to restoring a backup", &restored.body);
+    let refused = backup::restore(&keeper, &[], &backup[..backup.len() - 1]).await;
+    assert_eq!(refused.status, 422, "{refused:?}");
+    needles.search("the refusal of a backup", &refused.body);
 
     let told = admin.get(&path).await.json();
     let mut values = told["values"].clone();

@@ -81,7 +81,7 @@ async fn addresses(client: &Client, id: &str) -> Vec<String> {
     let pages =
         ["/", "/services", "/services/new", "/services/compose", "/services/deleted", "/dependencies", "/secrets", "/secrets/planted"];
     all.extend(pages.map(str::to_owned));
-    all.extend(["/secrets/import", "/health", "/settings", "/activity"].map(str::to_owned));
+    all.extend(["/secrets/import", "/configuration", "/configuration/backup", "/health", "/settings", "/activity"].map(str::to_owned));
     all.extend(incidents.iter().map(|id| format!("/incidents/{id}")));
     all.push("/deployments".into());
     all.extend(deployments.iter().map(|id| format!("/deployments/{id}")));
