@@ -148,7 +148,7 @@ impl Manager {
         let schema = schema.filter(|_| wanted.newest.is_some());
         wanted.restored.schema = schema.is_some();
         let restored = wanted.restored;
-        if !dry_run && !(wanted.rows.is_empty() && wanted.newest.is_none()) {
+        if !dry_run && !wanted.rows.is_empty() {
             self.bring_back(caller, &state, wanted, schema, made_at).await?;
         }
         Ok(restored)
