@@ -10,6 +10,7 @@ use api::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::inherit::Heritage;
 use super::kept::{Kept, MASKED, secret_texts};
 use super::save::{MESSAGE, VERSIONS};
 use super::state::{Schema, State, secrets};
@@ -34,6 +35,9 @@ pub(crate) struct BackedVersion {
     pub secrets: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<ConfigurationText>,
+    /// Which values are inherited, by the ids of where it was backed up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heritage: Option<Heritage>,
 }
 
 impl BackedVersion {
@@ -48,7 +52,10 @@ impl BackedVersion {
 
     fn is_same(&self, row: &VersionRow, kept: &Kept) -> bool {
         let said = (self.kind, self.created_at, &self.created_by, &self.message);
-        said == (row.kind, row.created_at, &row.created_by, &row.message) && self.values == kept.values && self.source == kept.source
+        said == (row.kind, row.created_at, &row.created_by, &row.message)
+            && self.values == kept.values
+            && self.source == kept.source
+            && self.heritage == kept.heritage
     }
 }
 
@@ -109,8 +116,8 @@ impl Manager {
             Error { message: format!("version {number} of the configuration of {name} can't be backed up: {}", error.message), ..error }
         })?;
         let VersionRow { version, kind, created_at, created_by, message, .. } = row;
-        let Kept { values, secrets, source, .. } = kept;
-        Ok(Some(BackedVersion { version, kind, created_at, created_by, message, values, secrets, source }))
+        let Kept { values, secrets, source, heritage, .. } = kept;
+        Ok(Some(BackedVersion { version, kind, created_at, created_by, message, values, secrets, source, heritage }))
     }
 
     /// The schema that was set for a service.
@@ -216,13 +223,14 @@ impl Manager {
                 values: state.values.clone(),
                 secrets: state.secrets.clone(),
                 source: None,
+                heritage: None,
             };
             rows.push(self.sealed(id, found)?);
         }
         if !is_saved {
             return Ok(Wanted { rows, newest: None, restored });
         }
-        let BackedVersion { values, secrets: kept, source, .. } = last;
+        let BackedVersion { values, secrets: kept, source, heritage, .. } = last;
         Error::invalid_fields(state.faults(&values)?)?;
         let (variables, before) = (variables_of(&values)?, variables_of(&state.values).unwrap_or_default());
         self.services.may_tell(caller, &state.row.spec, &variables, &before)?;
@@ -240,17 +248,18 @@ impl Manager {
             message: format!("Restored from the backup of {made_at}"),
             sealed: Vec::new(),
         };
-        rows.push(self.seal_version(row, &values, &hidden, source.clone())?);
+        let newest = Kept { version: number, values, secrets: hidden, source, heritage, created_at, created_by };
+        rows.push(self.seal_version(row, &newest)?);
         restored.saved = Some(number);
-        let newest = Kept { version: number, values, secrets: hidden, source, created_at, created_by };
         Ok(Wanted { rows, newest: Some(newest), restored })
     }
 
     fn sealed(&self, id: ServiceId, version: BackedVersion) -> Result<VersionRow> {
-        let BackedVersion { version, kind, created_at, created_by, message, values, secrets, source } = version;
+        let BackedVersion { version, kind, created_at, created_by, message, values, secrets, source, heritage } = version;
         self.core.mask.learn(secret_texts(&values, &secrets));
+        let kept = Kept { version, values, secrets, source, heritage, created_at, created_by: created_by.clone() };
         let row = VersionRow { service_id: id, version, kind, created_at, created_by, message, sealed: Vec::new() };
-        self.seal_version(row, &values, &secrets, source)
+        self.seal_version(row, &kept)
     }
 
     /// Writes it with its event, in one commit.
