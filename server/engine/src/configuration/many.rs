@@ -345,7 +345,7 @@ fn is_a_number(field: &str, count: usize) -> Result<()> {
 }
 
 fn is_kept(entry: &Entry) -> bool {
-    !matches!(entry.spec.source, Source::Container { .. })
+    !matches!(entry.spec.source, Source::Container { .. }) && entry.spec.part_of().is_none()
 }
 
 fn is_up(status: Status) -> bool {

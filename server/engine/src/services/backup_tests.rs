@@ -47,7 +47,14 @@ impl Place {
 
     async fn save(&self, by: &str, values: Value) -> u64 {
         let version = self.configurations.get(&self.admin, self.id).await.expect("it is read").version;
-        let new = NewConfiguration { values, version, message: format!("by {by}"), restart: false, watch_seconds: None };
+        let new = NewConfiguration {
+            values,
+            version,
+            message: format!("by {by}"),
+            restart: false,
+            watch_seconds: None,
+            inherit: Default::default(),
+        };
         let caller = Caller { name: by.into(), ..self.admin.clone() };
         self.configurations.save(&caller, self.id, new).await.expect("it is saved").version
     }
