@@ -140,7 +140,7 @@ on_each_store! {
         services.stop(admin, yard.id).await.expect("it is stopped");
         yard.wait("both are stopped", || yard.shown_as("orders-2").is_some_and(|service| service.status == Status::Stopped)).await;
         services.delete(admin, yard.id).await.expect("it is deleted");
-        yard.wait("nothing is left", || yard.life.core.catalog.len() == 0).await;
+        yard.wait("nothing is left", || yard.life.core.catalog.is_empty()).await;
         yard.life.end().await;
     }
 
