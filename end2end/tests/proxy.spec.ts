@@ -54,7 +54,7 @@ async function withService(pilothouse: Pilothouse, name: string, proxyPort: numb
   await use({ id, write });
   await pilothouse.stopped(name);
   await pilothouse.call('DELETE', `/api/services/${id}`);
-  await pilothouse.until('removes its proxy', async () => (await pilothouse.services()).every((other) => other.name !== `${name}-proxy`));
+  await pilothouse.until('removes its proxy', async () => (await pilothouse.services()).every((other) => !other.name.startsWith(`${name}-`)));
   await rm(folder, { recursive: true, force: true });
 }
 
@@ -289,5 +289,47 @@ test.describe('without JavaScript', () => {
       await expect(row(page, '50 of 100')).toContainText('Not worse');
       expect((await visits.stop()).failures).toEqual([]);
     });
+  });
+});
+
+test('replicas answer side by side, and a release goes from one to the next', async ({ page, pilothouse, signIn }) => {
+  test.setTimeout(4 * WHOLE);
+  const [name, port] = ['greeter-several', await freePort()];
+  await withService(pilothouse, name, port, async ({ id, write }) => {
+    await signIn('developer');
+    await open(page, tab(id, 'settings'));
+    await page.getByLabel('Replicas').fill('2');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await expect(page.getByRole('main')).toContainText('Saved.');
+    await open(page, `/services/${id}`);
+    const replicas = panel(page, 'Replicas');
+    const second = replicas.getByRole('row').filter({ hasText: `${name}-2` });
+    await expect(second, 'it comes without a reload').toContainText('Running', { timeout: WHOLE });
+    await expect(second).toContainText('Healthy', { timeout: 60_000 });
+    expect.soft(await violations(page), 'with replicas').toEqual([]);
+
+    await expect.poll(() => word(port), { message: 'the proxy answers', timeout: 60_000 }).toBe('one');
+    const visits = visitors(port);
+    await write('two');
+    await open(page, tab(id, 'deployments'));
+    await deploy(page, 'another word', 'rolling');
+    await expect(where(page)).toHaveText('Succeeded', { timeout: WHOLE });
+    await pilothouse.call('POST', `/api/services/${id}/restart`);
+    await pilothouse.until(`sees both of ${name} well again`, async () => {
+      const now = await Promise.all([name, `${name}-2`].map((one) => pilothouse.service(one)));
+      return now.every((one) => one.status === 'running' && one.health_status === 'healthy');
+    });
+    const { answers, failures, words } = await visits.stop();
+    expect(failures, `of ${answers} requests`).toEqual([]);
+    expect([...words].sort()).toEqual(['one', 'two']);
+
+    await open(page, `/services/${id}`);
+    await second.getByRole('link').click();
+    await expect(page.getByRole('main')).toContainText('Replica of');
+    await open(page, tab(id, 'settings'));
+    await page.getByLabel('Replicas').fill('');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await expect(page.getByRole('main')).toContainText('Saved.');
+    await expect.poll(async () => (await pilothouse.services()).map((one) => one.name), { timeout: 60_000 }).not.toContain(`${name}-2`);
   });
 });

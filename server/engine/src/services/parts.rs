@@ -253,8 +253,9 @@ impl Services {
     /// Shows a service that was written.
     pub(crate) async fn take_in(&self, row: ServiceRow) {
         self.runtimes.adopt(row.id, &row.spec);
-        self.core.catalog.insert(entry::entry(&row));
+        let shown = entry::entry(&row);
         lock(&self.rows).insert(row.id, row);
+        self.core.catalog.insert(shown);
         self.forget_look().await;
     }
 

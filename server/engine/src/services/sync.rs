@@ -174,8 +174,10 @@ impl Services {
         write.await?;
         for row in added {
             self.runtimes.adopt(row.id, &row.spec);
-            self.core.catalog.insert(entry::entry(&row));
+            // Whoever sees it can act on it.
+            let shown = entry::entry(&row);
             lock(&self.rows).insert(row.id, row);
+            self.core.catalog.insert(shown);
         }
         for (id, found, is_missing) in read {
             self.set_row(id, |row| {
