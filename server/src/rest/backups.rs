@@ -33,7 +33,7 @@ async fn back_up(State(server): Ports, SignedIn(caller): SignedIn, Body(new): Bo
 
 /// What the form of a restore has; the file is its last field.
 #[derive(utoipa::ToSchema)]
-#[allow(dead_code, reason = "it is only a document")]
+#[expect(dead_code, reason = "it is only a document")]
 struct RestoreForm {
     /// The caller's own password.
     password: String,

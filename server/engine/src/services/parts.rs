@@ -10,8 +10,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use api::{
-    Action, Beside, Caller, CheckKind, ContainerOptions, Desired, Error, EventKind, HealthCheck, RestartPolicy, Result, ServiceId,
-    ServiceSpec, Source, Status, Timestamp,
+    Action, Beside, Caller, CheckKind, Desired, Error, EventKind, HealthCheck, RestartPolicy, Result, ServiceId, ServiceSpec, Source,
+    Status, Timestamp,
 };
 
 use super::pinned::Switch;
@@ -236,12 +236,8 @@ impl Services {
     /// A copy of a service that is `spec`, to run beside it: at rest, without requests. It isn't kept.
     pub(crate) fn drawn_copy(&self, of: ServiceId, id: ServiceId, spec: ServiceSpec) -> Result<ServiceRow> {
         let row = self.row(of)?;
-        let mut spec = ServiceSpec { port: None, proxy_port: None, beside: Some(Beside { of, weight: 0 }), ..spec };
-        if let Source::Image { options, .. } | Source::Build { options, .. } = &mut spec.source {
-            // Those of the service are taken.
-            let ContainerOptions { ports, .. } = &mut **options;
-            ports.iter_mut().for_each(|port| port.host_port = None);
-        }
+        let source = elsewhere(spec.source.clone());
+        let spec = ServiceSpec { source, port: None, proxy_port: None, beside: Some(Beside { of, weight: 0 }), ..spec };
         let description = Some(format!("Runs the next release of {} beside it", row.name));
         Ok(ServiceRow {
             description,
@@ -329,6 +325,14 @@ impl Services {
         };
         Err(Error::conflict(format!("'{}' is {what} '{}': {instead}", row.name, of.name)))
     }
+}
+
+/// A source for one more that runs beside a service: ports of this machine that it publishes are that one's, so others are taken for it.
+pub(super) fn elsewhere(mut source: Source) -> Source {
+    if let Source::Image { options, .. } | Source::Build { options, .. } = &mut source {
+        options.ports.iter_mut().for_each(|port| port.host_port = None);
+    }
+    source
 }
 
 /// Puts the routes in place of what was there.

@@ -9,10 +9,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use api::{
-    Caller, CheckKind, ContainerOptions, Desired, Error, EventKind, Health, Replica, ReplicaState, Result, ServiceDetail, ServiceId,
-    ServiceSpec, Source, Status, Timestamp,
+    Caller, CheckKind, Desired, Error, EventKind, Health, Replica, ReplicaState, Result, ServiceDetail, ServiceId, ServiceSpec, Status,
+    Timestamp,
 };
 
+use super::parts::elsewhere;
 use super::pinned::{Switch, Switched};
 use super::{Services, entry, lock};
 use crate::Entry;
@@ -45,15 +46,16 @@ impl Services {
 
     /// How the replicas of a service are; none when it has but one.
     pub(super) fn replica_states(&self, detail: &ServiceDetail) -> Option<Vec<ReplicaState>> {
-        let state = |number: usize, id: ServiceId| {
-            let service = &self.core.catalog.find(id)?.service;
-            let (name, number) = (service.name.clone(), u8::try_from(number + 1).unwrap_or(u8::MAX));
+        let state = |id: ServiceId| {
+            let entry = self.core.catalog.find(id)?;
+            let service = &entry.service;
+            let (name, number) = (service.name.clone(), entry.spec.replica.map_or(1, |replica| replica.number));
             let (status, health_status, port) = (service.status, service.health_status, service.port);
             Some(ReplicaState { service_id: id, name, number, status, health_status, port })
         };
         let all = self.instances(detail.service.id);
         let are_some = detail.spec.replicas > 1 || all.len() > 1;
-        are_some.then(|| all.into_iter().enumerate().filter_map(|(number, id)| state(number, id)).collect())
+        are_some.then(|| all.into_iter().filter_map(state).collect())
     }
 
     /// Whose release and configuration a service has: those of what it is a replica of, or its own.
@@ -270,12 +272,7 @@ pub(super) fn shared(groups: Vec<(Vec<(ServiceId, SocketAddr)>, u8)>) -> Vec<Tar
 
 /// What a replica of a service is.
 fn spec_of(spec: &ServiceSpec, of: ServiceId, number: u8) -> ServiceSpec {
-    let mut source = spec.source.clone();
-    if let Source::Image { options, .. } | Source::Build { options, .. } = &mut source {
-        // Those of the service are taken.
-        let ContainerOptions { ports, .. } = &mut **options;
-        ports.iter_mut().for_each(|port| port.host_port = None);
-    }
+    let source = elsewhere(spec.source.clone());
     let replica = Some(Replica { of, number });
     ServiceSpec { source, port: None, proxy_port: None, replicas: 1, beside: None, replica, ..spec.clone() }
 }
