@@ -19,6 +19,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How often a verdict that couldn't be carried out is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 
+/// Seconds in which what runs is found again after a start of Pilothouse.
+const FOUND: i64 = 10;
+
 /// What is to be thought of a watched service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -67,6 +70,16 @@ pub(super) fn verdict(entry: &Entry, watch: &Watch, version: u64, applied: Optio
     }
 }
 
+/// How long it takes to know how a service is: until it is found, and then until enough checks have succeeded or failed.
+fn seconds_to_know(entry: &Entry) -> i64 {
+    let health = &entry.spec.health;
+    let checks = match health.kind {
+        CheckKind::None => 0,
+        _ => i64::from(health.healthy_threshold.max(health.unhealthy_threshold)),
+    };
+    FOUND + checks * i64::from(health.interval_seconds + health.timeout_seconds)
+}
+
 impl Manager {
     /// Goes on with the watches that were begun before, and learns what is to be hidden in the lines of before.
     pub fn spawn(&self) {
@@ -75,19 +88,29 @@ impl Manager {
             self.core.tasks.spawn(async move { shutdown.run_until_cancelled(manager.learn_all()).await });
         }
         let all: Vec<_> = lock(&self.watches).iter().map(|(id, watch)| (*id, watch.version)).collect();
-        all.into_iter().for_each(|(id, version)| self.follow(id, version));
+        all.into_iter().for_each(|(id, version)| self.follow_further(id, version, true));
     }
 
     /// Follows the watch of a version until there is a verdict, or another version is saved.
     pub(super) fn follow(&self, id: ServiceId, version: u64) {
-        let Some(manager) = self.me.upgrade() else { return };
-        let shutdown = self.core.shutdown.clone();
-        self.core.tasks.spawn(async move { shutdown.run_until_cancelled(manager.see_to(id, version)).await });
+        self.follow_further(id, version, false);
     }
 
-    async fn see_to(self: Arc<Self>, id: ServiceId, version: u64) {
+    fn follow_further(&self, id: ServiceId, version: u64, is_old: bool) {
+        let Some(manager) = self.me.upgrade() else { return };
+        let shutdown = self.core.shutdown.clone();
+        self.core.tasks.spawn(async move { shutdown.run_until_cancelled(manager.see_to(id, version, is_old)).await });
+    }
+
+    /// Nobody looked between the end of one Pilothouse and the start of the next: a watch that `is_old` lasts at least until it can be known how its service is.
+    async fn see_to(self: Arc<Self>, id: ServiceId, version: u64, is_old: bool) {
+        let mut not_before = None;
         loop {
-            let Some(watch) = lock(&self.watches).get(&id).copied().filter(|watch| watch.version == version) else { return };
+            let Some(mut watch) = lock(&self.watches).get(&id).copied().filter(|watch| watch.version == version) else { return };
+            if is_old && not_before.is_none() && self.services.may_change().is_ok() {
+                not_before = self.core.catalog.find(id).map(|entry| self.core.clock.now().plus_seconds(seconds_to_know(&entry)));
+            }
+            watch.until = watch.until.max(not_before.unwrap_or(watch.until));
             let changed = self.core.catalog.changed();
             match self.look_at(id, &watch) {
                 Verdict::Open => {

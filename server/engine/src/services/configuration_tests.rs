@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use api::ports::{Configurations as _, Services as _};
 use api::{
     Caller, Configuration, ConfigurationCheck, ConfigurationReset, ConfigurationRestore, DifferenceQuery, Error, ErrorCode, EventKind,
-    MASK, NewConfiguration, NewSchema, Result, Role, SchemaSource, ServiceId, ServicePatch, Status, VersionKind,
+    Health, MASK, NewConfiguration, NewSchema, Result, Role, SchemaSource, ServiceId, ServicePatch, Status, VersionKind,
 };
 use serde_json::{Value, json};
 
@@ -312,8 +312,46 @@ on_each_store! {
         life.until(id, Status::Running).await;
         assert!(manager.get(&life.admin, id).await.expect("it is read").watch.is_some(), "it is still watched");
         manager.spawn();
-        let held = until(&manager, id, |now| now.watch.is_none()).await;
+        let held = until(&manager, id, |now| {
+            life.clock.advance(1);
+            now.watch.is_none()
+        })
+        .await;
         assert_eq!((held.version, held.applied_version), (4, Some(4)));
+        life.events(id, EventKind::ConfigHeld).await;
+        life.end().await;
+    }
+
+    async fn a_watch_that_ran_out_while_nobody_looked_lasts_until_it_is_known_how_its_service_is(test: TestStore) {
+        let mut test = test;
+        let (life, manager, id) = begin(&mut test, ENV).await;
+        life.running("orders").await;
+        let watched = NewConfiguration { restart: true, watch_seconds: Some(60), ..values(json!({"GREETING": "new"}), 1) };
+        manager.save(&life.admin, id, watched).await.expect("it is saved");
+        until(&manager, id, |now| now.applied_version == Some(2)).await;
+        life.until(id, Status::Running).await;
+        let seen = crate::runtime::Runtime::observe(&*life.runtime, id).await.expect("it is seen");
+        let life = life.again(&test, |runtime| runtime.set(id, seen.clone())).await;
+        life.clock.advance(600);
+        let manager = self::manager(&life).await.expect("configurations are read");
+        // It isn't found yet, or found and not checked yet: neither says anything of the version.
+        manager.spawn();
+        life.until(id, Status::Running).await;
+        for health in [Health::Unknown, Health::Healthy] {
+            life.core.catalog.update(id, |entry| entry.service.health_status = health);
+            life.clock.advance(5);
+            // Time for a verdict that would be wrong.
+            for _ in 0..50 {
+                tokio::task::yield_now().await;
+            }
+            assert!(manager.get(&life.admin, id).await.expect("it is read").watch.is_some(), "it is still watched");
+        }
+        let held = until(&manager, id, |now| {
+            life.clock.advance(10);
+            now.watch.is_none()
+        })
+        .await;
+        assert_eq!((held.version, held.applied_version), (2, Some(2)));
         life.events(id, EventKind::ConfigHeld).await;
         life.end().await;
     }
