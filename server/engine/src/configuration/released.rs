@@ -107,6 +107,9 @@ impl Manager {
 
     /// Saves what a release says as the newest version, unless nothing is different or neither was ever saved; answers the version. Nothing is
     /// restarted, and what ran once isn't checked.
+    ///
+    /// # Errors
+    /// `conflict` when it was made from the newest version ([`VersionKind::Saved`]), and somebody has saved another one since.
     pub(crate) async fn put_released(
         &self,
         by: &str,
@@ -121,6 +124,13 @@ impl Manager {
         let is_same = state.values == wanted.values && (state.saved.is_some() || wanted.heritage.is_none());
         if is_same || state.saved.is_none() && wanted.version.is_none() && kind != VersionKind::Saved {
             return Ok(state.saved.as_ref().map(|kept| kept.version));
+        }
+        let newest = state.saved.as_ref().map(|kept| kept.version);
+        if kind == VersionKind::Saved && newest.is_some() && newest != wanted.version {
+            return Err(Error::conflict(format!(
+                "its configuration was saved as version {} after the release was made: deploy once more, with what it says now",
+                newest.unwrap_or(1)
+            )));
         }
         let caller = Caller { name: by.to_owned(), ..Caller::system() };
         let message: String = why.chars().take(super::save::MESSAGE).collect();
@@ -138,6 +148,11 @@ impl Manager {
         };
         self.keep(&caller, &state, draft, kept).await?;
         Ok(Some(state.version() + 1))
+    }
+
+    /// Whether the configuration of a service says what is in `released`.
+    pub(crate) async fn says(&self, id: ServiceId, released: &Released) -> Result<bool> {
+        Ok(self.state(id).await?.values == released.values)
     }
 
     /// What is different between two configurations, secrets veiled.

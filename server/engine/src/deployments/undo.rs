@@ -29,7 +29,15 @@ impl Manager {
             live.line(&self.core, stage, "going back to what was before", false);
             if self.services.row_of(id).is_ok() {
                 let why = format!("as it was before deployment {}", record.shown.id);
-                self.configurations.put_released("pilothouse", id, &before.configuration, VersionKind::Reverted, why).await?;
+                // What somebody else has saved before it was switched isn't ours to take back.
+                let is_ours = match &record.order.content {
+                    _ if record.order.switched_at.is_some() => true,
+                    Some(content) => self.configurations.says(id, &content.configuration).await?,
+                    None => false,
+                };
+                if is_ours {
+                    self.configurations.put_released("pilothouse", id, &before.configuration, VersionKind::Reverted, why).await?;
+                }
                 if record.order.switched_at.is_none() && before.ran {
                     self.services.release_replicas(id).await?;
                 }
@@ -81,7 +89,7 @@ impl Manager {
         let runs = before.ran && row.desired == Desired::Running;
         let at = self.core.clock.now();
         let placement = kept.map(|row| Placement { service_id: id, release_id: row.id, hold: before.hold.clone() });
-        let (written, desired) = (spec.clone(), if runs { Desired::Running } else { Desired::Stopped });
+        let (written, desired) = (self.services.sealed_spec(id, &spec)?, if runs { Desired::Running } else { Desired::Stopped });
         let also: Also = Box::new(move |db| {
             Box::pin(async move {
                 placement_put(db, id, placement.as_ref()).await?;

@@ -13,6 +13,7 @@ use api::{
 use serde_json::json;
 
 use super::super::{FrameReader, Frames};
+use super::beside::fronted;
 use super::{Yard, status_of};
 use crate::on_each_store;
 use crate::services::tests::{MAIN, caller, write};
@@ -238,6 +239,48 @@ on_each_store! {
         assert_eq!((environment["GREETING"].as_str(), environment["API_TOKEN"].as_str()), ("hello", "hunter2-secret"));
         let configuration = yard.configurations.get(&yard.life.admin, yard.id).await.expect("it is read");
         assert_eq!((configuration.version, &configuration.values["GREETING"]), (3, &json!("hello")));
+        yard.life.end().await;
+    }
+
+    async fn what_is_saved_while_a_deployment_with_values_is_under_way_is_not_overwritten(test: TestStore) {
+        let mut test = test;
+        let (yard, _front) = fronted(&mut test).await;
+        let save = async |greeting: &str, version| {
+            let new = NewConfiguration {
+                values: json!({"GREETING": greeting, "API_TOKEN": api::MASK}),
+                version,
+                message: String::new(),
+                restart: false,
+                watch_seconds: None,
+                inherit: Default::default(),
+            };
+            yard.configurations.save(&yard.life.admin, yard.id, new).await.expect("it is saved")
+        };
+        save("first", 1).await;
+        let configuration =
+            api::DeploymentConfiguration { values: [("GREETING".to_owned(), json!("deployed"))].into(), ..Default::default() };
+        let canary = api::Canary { steps: vec![10], step_seconds: 60, min_requests: 20 };
+        let new = NewDeployment {
+            configuration,
+            deployment_type: Some("canary".into()),
+            canary: Some(canary),
+            watch_seconds: Some(60),
+            ..NewDeployment::default()
+        };
+        let id = yard.deploy(new).await;
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while yard.get(id).await.traffic.first().is_none_or(|step| step.started_at.is_none()) {
+            assert!(Instant::now() < deadline, "no request is let in");
+            yard.life.clock.advance(1);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        save("of somebody", 2).await;
+        let done = yard.over(id).await;
+        assert_eq!(done.status, DeploymentStatus::RolledBack, "{done:#?}");
+        let why = done.error.unwrap_or_default();
+        assert!(why.contains("saved as version 3"), "{why}");
+        let now = yard.configurations.get(&yard.life.admin, yard.id).await.expect("it is read");
+        assert_eq!((now.version, &now.values["GREETING"]), (3, &json!("of somebody")));
         yard.life.end().await;
     }
 
