@@ -32,6 +32,8 @@ pub struct Fake {
     pub lines: Vec<LogLine>,
     /// Why no service shows figures of its requests.
     pub metrics_hint: Option<String>,
+    /// Why the variables of no service can be read.
+    pub variables_problem: Option<VariablesProblem>,
     /// Why no service is well.
     pub diagnosis: Vec<Diagnosis>,
     /// How every service is checked.
@@ -205,6 +207,7 @@ impl Services for Fake {
             }),
             endpoints: Vec::new(),
             metrics_hint: self.metrics_hint.clone(),
+            variables_problem: self.variables_problem.clone(),
         })
     }
 

@@ -279,3 +279,16 @@ async fn what_does_not_exist_is_a_404() {
         assert_eq!(get(one(), Some(Role::Viewer), path).await.status, StatusCode::NOT_FOUND, "{path}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_whose_variables_cannot_be_read_say_so_and_lose_none() {
+    let with = |can_be_set| {
+        let why = "they are sealed under another key".into();
+        Fake { variables_problem: Some(api::VariablesProblem { why, can_be_set }), ..one() }
+    };
+    let locked = text(with(false), "/settings").await;
+    assert!(locked.contains("they are sealed under another key") && !locked.contains("form[environment]"), "{locked}");
+    let damaged = text(with(true), "/settings").await;
+    assert!(damaged.contains("What is saved here replaces them") && damaged.contains("form[environment]"), "{damaged}");
+    assert!(!text(one(), "/settings").await.contains("can't be read"));
+}

@@ -144,6 +144,19 @@ pub struct ServiceDetail {
     pub endpoints: Vec<String>,
     /// Why request figures are missing and how to have them, when they are.
     pub metrics_hint: Option<String>,
+    /// Why the variables of its settings can't be read, when they can't: it isn't started without them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variables_problem: Option<VariablesProblem>,
+}
+
+/// Why the variables of a service's settings, which are sealed, can't be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct VariablesProblem {
+    /// In words, with what to do.
+    pub why: String,
+    /// Whether they can be set anew in spite of it: what is set replaces them.
+    pub can_be_set: bool,
 }
 
 /// What is known of a container.

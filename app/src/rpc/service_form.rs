@@ -33,8 +33,9 @@ pub struct ServiceForm {
     /// Empty is one. Not sent where there can be no more, and then nothing is changed.
     #[serde(default, deserialize_with = "sent", skip_serializing_if = "Option::is_none")]
     pub replicas: Option<String>,
-    /// As [`api::read_variables`] reads it.
-    pub environment: String,
+    /// As [`api::read_variables`] reads it. Not sent where they can't be read, and then nothing is changed.
+    #[serde(default, deserialize_with = "sent", skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
     /// The boxes that are ticked; none of them is sent when none is.
     #[serde(default)]
     pub depends_on: Vec<ServiceId>,
@@ -99,6 +100,7 @@ impl ServiceForm {
             _ => Default::default(),
         };
         let repository = spec.source.repository().map(RepositoryForm::of);
+        let is_readable = detail.variables_problem.as_ref().is_none_or(|problem| problem.can_be_set);
         let is_own = spec.source.can_have_proxy().is_ok() && spec.part_of().is_none();
         Self {
             name: service.name.clone(),
@@ -107,7 +109,7 @@ impl ServiceForm {
             port: spec.port.map(|port| port.to_string()).unwrap_or_default(),
             proxy_port: is_own.then(|| number(spec.proxy_port.map(u32::from))),
             replicas: is_own.then(|| number(Some(u32::from(spec.replicas)).filter(|replicas| *replicas > 1))),
-            environment: write_variables(&spec.environment),
+            environment: is_readable.then(|| write_variables(&spec.environment)),
             depends_on: spec.depends_on.clone(),
             health_kind: health.kind,
             health_path: health.path.clone().unwrap_or_default(),
@@ -216,7 +218,7 @@ impl ServiceForm {
         let port = numbers.port(&self.port);
         let proxy_port = self.proxy_port.as_ref().map(|text| numbers.port_at("/proxy_port", text).unwrap_or(0));
         let replicas = self.replicas.as_ref().map(|text| numbers.replicas(text));
-        let environment = numbers.variables(&self.environment);
+        let environment = self.environment.as_ref().map(|text| numbers.variables(text));
         let limits = self.limits(&mut numbers);
         let environment_files = numbers.words("/environment_files", &self.environment_files);
         numbers.refuse()?;
@@ -229,7 +231,7 @@ impl ServiceForm {
             port: Some(port.unwrap_or(0)),
             proxy_port,
             replicas,
-            environment: Some(environment),
+            environment,
             depends_on: Some(self.depends_on),
             health: Some(health),
             metrics_path: Some(self.metrics_path.trim().to_owned()),
@@ -257,7 +259,7 @@ mod tests {
             port: String::new(),
             proxy_port: Some(" 8101 ".into()),
             replicas: Some(" 3".into()),
-            environment: "A=1\r\nB=2".into(),
+            environment: Some("A=1\r\nB=2".into()),
             depends_on: Vec::new(),
             health_kind: CheckKind::Http,
             health_path: " ".into(),
@@ -289,6 +291,7 @@ mod tests {
         let patch = form().patch().unwrap();
         assert_eq!((patch.name.as_deref(), patch.port, patch.health.unwrap().path), (Some("orders"), Some(0), None));
         assert_eq!(patch.environment.unwrap()["B"], "2");
+        assert_eq!(ServiceForm { environment: None, ..form() }.patch().unwrap().environment, None, "what can't be read stays");
         assert_eq!(patch.environment_files.unwrap(), [".env.production", "with blank"]);
         assert_eq!((patch.user.as_deref(), api::write_labels(&patch.labels.unwrap()).as_str()), (Some("daemon"), "canary team=shop"));
         assert_eq!((patch.handover, ServiceForm { handover: None, ..form() }.patch().unwrap().handover), (Some(true), None));
@@ -315,7 +318,8 @@ mod tests {
     #[test]
     fn each_field_that_is_no_number_is_named() {
         let proxy_port = Some("0".into());
-        let wrong = ServiceForm { port: "99999".into(), proxy_port, health_interval: "soon".into(), environment: "A".into(), ..form() };
+        let wrong =
+            ServiceForm { port: "99999".into(), proxy_port, health_interval: "soon".into(), environment: Some("A".into()), ..form() };
         let fields: Vec<_> = wrong.patch().unwrap_err().details.into_iter().map(|detail| detail.field).collect();
         assert_eq!(fields, ["/health/interval_seconds", "/port", "/proxy_port", "/environment"]);
     }

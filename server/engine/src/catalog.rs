@@ -32,6 +32,8 @@ pub struct Entry {
     pub checks: Arc<Vec<HealthResult>>,
     /// Why request figures are missing and how to have them.
     pub metrics_hint: Option<String>,
+    /// Why the variables of its settings can't be read.
+    pub variables_problem: Option<api::VariablesProblem>,
     /// Why it isn't well.
     pub diagnosis: Vec<api::Diagnosis>,
     /// What lists show as JSON, once somebody has asked for it.
@@ -92,6 +94,7 @@ impl Entry {
             replicas: None,
             endpoints: self.service.url.iter().cloned().collect(),
             metrics_hint: self.metrics_hint.clone(),
+            variables_problem: self.variables_problem.clone(),
         }
     }
 }

@@ -48,8 +48,6 @@ while True:
     say()
 "#;
 
-const SETTINGS: &str = "in the settings of a service";
-
 /// Pilothouse with its log in a file; on what `store` has.
 /// Shows what Pilothouse has said of failures when the test fails.
 struct Said(PathBuf);
@@ -89,7 +87,7 @@ async fn make(admin: &Client, folder: &Path, needles: &mut Needles) -> String {
     fs::write(folder.join("main.py"), SERVICE).unwrap();
     let found = needles.plant("in a .env file that is found");
     fs::write(folder.join(".env"), format!("FOUND_PASSWORD='{}'\n", found.value)).unwrap();
-    let set = needles.plant(SETTINGS);
+    let set = needles.plant("in the settings of a service");
     let health =
         json!({"kind": "command", "command": ["sh", "-c", "echo \"$LOGGED_TOKEN $SETTINGS_TOKEN\"; exit 1"], "interval_seconds": 1});
     let new = json!({
@@ -322,8 +320,6 @@ async fn story(kind: StoreKind) {
     everywhere(&roles, &id, &mut needles, "after a restart of Pilothouse").await;
     drop(program);
 
-    // Variables of settings are rows like the other settings, until they move into the configuration.
-    needles.leave_out(SETTINGS);
     written(store.folder(), &mut needles);
     needles.search("the database", store.dump().await.as_bytes());
     needles.report();

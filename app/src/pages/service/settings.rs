@@ -68,11 +68,19 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>, loads: Loads) -> im
     let repository = form.repository.map(|form| view! { <RepositoryFields form is_required=true place="/repository" /> });
     let registry = form.registry.map(|form| registry_fields(form, is_image, is_built));
     let options = form.options.filter(|_| is_image || is_built).map(|form| view! { <OptionsFields form /> });
+    let problem = detail.variables_problem.as_ref().map(|problem| {
+        let then = if problem.can_be_set { " What is saved here replaces them." } else { "" };
+        let text = format!("Its variables can't be read, so it isn't started without them: {}.{then}", problem.why);
+        view! { <p class="warning"><Icon symbol=Symbol::Warning />{text}</p> }.erase()
+    });
     let environment = if is_foreign {
         view! { <input type="hidden" name="form[environment]" value="" /> }.erase()
+    } else if detail.variables_problem.as_ref().is_some_and(|problem| !problem.can_be_set) {
+        problem.erase()
     } else {
         view! {
-            <Field name="form[environment]" label="Variables" takes=Takes::Lines value=form.environment example="NAME=value" hint="One NAME=value a line, over those of its .env or image. They are read when it starts." />
+            {problem}
+            <Field name="form[environment]" label="Variables" takes=Takes::Lines value=form.environment.unwrap_or_default() example="NAME=value" hint="One NAME=value a line, over those of its .env or image. They are read when it starts." />
             <div class="form-part"><p class="field-hint">"With versions, and by what its code asks for, they are set in its "<a href=path::configuration(id)>"configuration"</a>"."</p></div>
         }
         .erase()

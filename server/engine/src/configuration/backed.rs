@@ -280,7 +280,7 @@ impl Manager {
         let event = NewEvent::new(EventKind::ConfigRestored, message).on(id, &name).by(caller).with(data);
         let made_from = state.saved.as_ref().map(|kept| kept.version);
         let version = newest.as_ref().map(|kept| kept.version);
-        let (moved, text) = (moves.then(|| spec.clone()), schema.as_ref().map(Value::to_string));
+        let (moved, text) = (moves.then(|| self.services.sealed_spec(id, &spec)).transpose()?, schema.as_ref().map(Value::to_string));
         let write = self.core.events.write(move |db| {
             Box::pin(async move {
                 let newest = configuration_newest(db, id).await?;

@@ -183,7 +183,8 @@ impl Manager {
         let why = if kind == VersionKind::Reverted { format!("; {}", row.message) } else { String::new() };
         let event = NewEvent::new(event_kind, format!("{text}{why}")).on(id, &name).with(data);
         let event = if kind == VersionKind::Reverted { event } else { event.by(caller) };
-        let (made_from, moved) = (state.saved.as_ref().map(|kept| kept.version), moves.then(|| spec.clone()));
+        let (made_from, moved) =
+            (state.saved.as_ref().map(|kept| kept.version), moves.then(|| self.services.sealed_spec(id, &spec)).transpose()?);
         let write = self.core.events.write(move |db| {
             Box::pin(async move {
                 let newest = configuration_newest(db, id).await?;

@@ -85,6 +85,9 @@ impl Manager {
         let row = self.services.row_of(id)?;
         let saved = self.newest(id)?;
         let mut schema = self.schema(&row).await?;
+        if saved.is_none() {
+            row.has_variables()?;
+        }
         if let Some(kept) = saved {
             let now = secrets(&kept.values, &schema.schema);
             let secrets = kept.secrets.union(&now).cloned().collect();

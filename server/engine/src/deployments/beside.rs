@@ -200,8 +200,8 @@ impl Manager {
         };
         let text = format!("{} was made, to run release {number} beside {name}", row.name);
         let event = NewEvent::new(EventKind::ServiceCreated, text).on(copy_id, &row.name).about(record.shown.id);
-        let (put, kept) = (row.clone(), copy.clone());
-        let also: Also = Box::new(move |db| Box::pin(async move { service_put(db, &put).await }));
+        let (put, spec, kept) = (row.clone(), self.services.sealed_row(&row)?, copy.clone());
+        let also: Also = Box::new(move |db| Box::pin(async move { service_put(db, &put, &spec).await }));
         let traffic = steps(record.shown.deployment_type, &record.order.new.canary.clone().unwrap_or_default());
         let change = move |record: &mut Record| (record.order.beside, record.shown.traffic) = (Some(kept), traffic);
         self.save(live, change, vec![event], Some(also)).await?;
@@ -240,7 +240,7 @@ impl Manager {
             if gets_some || !copy.is_over {
                 let (mut spec, now) = (row.spec, self.core.clock.now());
                 spec.beside = Some(api::Beside { of: id, weight: 0 });
-                let (written, asked) = (spec.clone(), copy.id);
+                let (written, asked) = (self.services.sealed_spec(copy.id, &spec)?, copy.id);
                 let also: Also = Box::new(move |db| Box::pin(async move { service_set_spec(db, asked, &written, now).await }));
                 let change = |record: &mut Record| {
                     if let Some(copy) = &mut record.order.beside {

@@ -19,7 +19,7 @@ impl Manager {
         if step.started_at.is_none() {
             let (mut spec, now) = (self.services.row_of(copy.id)?.spec, self.core.clock.now());
             spec.beside = Some(api::Beside { of: id, weight: step.weight });
-            let (written, asked) = (spec.clone(), copy.id);
+            let (written, asked) = (self.services.sealed_spec(copy.id, &spec)?, copy.id);
             let also: Also = Box::new(move |db| Box::pin(async move { service_set_spec(db, asked, &written, now).await }));
             let change = move |record: &mut Record| {
                 record.shown.traffic[at].started_at = Some(now);

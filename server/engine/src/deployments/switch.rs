@@ -127,7 +127,7 @@ impl Manager {
         }
         let at = self.core.clock.now();
         let seconds = self.seconds_to_be_well(live);
-        let (written, is_new) = (spec.clone(), record.shown.kind == DeploymentKind::Deploy);
+        let (written, is_new) = (self.services.sealed_spec(id, &spec)?, record.shown.kind == DeploymentKind::Deploy);
         let placement = Placement { service_id: id, release_id: release, hold: None };
         let also: Also = Box::new(move |db| {
             Box::pin(async move {

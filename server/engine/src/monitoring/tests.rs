@@ -53,6 +53,7 @@ pub(crate) fn entry(id: ServiceId) -> Entry {
         last_exit: None,
         checks: Arc::default(),
         metrics_hint: None,
+        variables_problem: None,
         diagnosis: Vec::new(),
         json: Default::default(),
     }

@@ -9,7 +9,7 @@ use super::{Keyring, vault};
 use crate::store::data_keys::{data_key_delete, data_key_list};
 use crate::store::sealed::{KeyColumn, KeyPart, SealedRow, SealedTable, sealed_count, sealed_list_others, sealed_replace};
 use crate::store::secrets::secrets_changed;
-use crate::{Core, configuration, deployments};
+use crate::{Core, configuration, deployments, services};
 
 /// Rows that are sealed anew in one commit.
 const BATCH: i64 = 100;
@@ -29,6 +29,14 @@ pub const SEALED: &[SealedTable] = &[
         keys: &[KeyColumn::Id("service_id"), KeyColumn::Number("version")],
         context: |keys| match keys {
             [KeyPart::Id(id), KeyPart::Number(version)] => configuration::context(ServiceId(*id), version.unsigned_abs()).to_vec(),
+            _ => Vec::new(),
+        },
+    },
+    SealedTable {
+        name: "services",
+        keys: &[KeyColumn::Id("id")],
+        context: |keys| match keys {
+            [KeyPart::Id(id)] => services::variables::context(ServiceId(*id)).to_vec(),
             _ => Vec::new(),
         },
     },

@@ -66,6 +66,7 @@ impl Services {
             is_deleted: false,
             deletion: None,
             spec,
+            unopened: None,
             found,
             desired: Desired::Stopped,
             desired_at: now,
@@ -91,6 +92,9 @@ impl Services {
         let before = self.row(id)?;
         self.is_no_part(&before)?;
         if let Some(environment) = &mut patch.environment {
+            if before.unopened.as_ref().is_some_and(|unopened| !unopened.problem.can_be_set) {
+                before.has_variables()?;
+            }
             keep_masked(environment, &before.spec.environment)?;
         }
         validate::patch(&patch, &before.spec.source)?;
@@ -155,7 +159,9 @@ impl Services {
         if let Some(user) = patch.user {
             row.spec.user = Some(user).filter(|user| !user.is_empty());
         }
-        row.spec.environment = patch.environment.unwrap_or(row.spec.environment);
+        if let Some(environment) = patch.environment {
+            (row.spec.environment, row.unopened) = (environment, None);
+        }
         row.spec.environment_files = patch.environment_files.unwrap_or(row.spec.environment_files);
         row.spec.health = patch.health.unwrap_or(row.spec.health);
         row.spec.metrics_path = patch.metrics_path.unwrap_or(row.spec.metrics_path);
@@ -190,10 +196,10 @@ impl Services {
 
     /// Writes a row with its event in one commit, and remembers it.
     pub(super) async fn put(&self, row: ServiceRow, event: NewEvent) -> Result<()> {
-        let put = row.clone();
+        let (put, spec) = (row.clone(), self.sealed_row(&row)?);
         let write = self.core.events.write(move |db| {
             Box::pin(async move {
-                service_put(db, &put).await?;
+                service_put(db, &put, &spec).await?;
                 Ok(((), vec![event]))
             })
         });
@@ -232,7 +238,7 @@ fn changed(before: &ServiceRow, after: &ServiceRow) -> Vec<&'static str> {
         ("port", before.spec.port != after.spec.port),
         ("proxy_port", before.spec.proxy_port != after.spec.proxy_port),
         ("replicas", before.spec.replicas != after.spec.replicas),
-        ("environment", before.spec.environment != after.spec.environment),
+        ("environment", before.spec.environment != after.spec.environment || before.unopened != after.unopened),
         ("depends_on", before.spec.depends_on != after.spec.depends_on),
         ("health", before.spec.health != after.spec.health),
         ("metrics_path", before.spec.metrics_path != after.spec.metrics_path),

@@ -66,6 +66,7 @@ impl Services {
                         is_deleted: false,
                         deletion: None,
                         spec: ServiceSpec { labels: found.labels.clone(), ..ServiceSpec::new(found.source.clone()) },
+                        unopened: None,
                         found: None,
                         desired: if found.is_running { Desired::Running } else { Desired::Stopped },
                         // Nobody has asked for it here: what happens from now on is news.

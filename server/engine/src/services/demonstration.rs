@@ -23,9 +23,10 @@ impl Services {
         };
         let event = NewEvent::new(EventKind::ServiceCreated, "demo was made, because there was no service").on(row.id, "demo");
         let put = row.clone();
+        let Ok(spec) = self.sealed_row(&row) else { return };
         let written = self.core.events.write(move |db| {
             Box::pin(async move {
-                service_put(db, &put).await?;
+                service_put(db, &put, &spec).await?;
                 Ok(((), vec![event.by(&Caller::system())]))
             })
         });

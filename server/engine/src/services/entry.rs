@@ -50,14 +50,20 @@ pub(super) fn entry(row: &ServiceRow) -> Entry {
         last_exit: row.last_exit.clone(),
         checks: Arc::default(),
         metrics_hint: None,
+        variables_problem: problem(row),
         diagnosis: Vec::new(),
         json: Default::default(),
     }
 }
 
+fn problem(row: &ServiceRow) -> Option<api::VariablesProblem> {
+    row.unopened.as_ref().map(|unopened| unopened.problem.clone())
+}
+
 /// Brings what the row says into an entry whose service may run.
 pub(super) fn refresh(entry: &mut Entry, row: &ServiceRow) {
     entry.spec = row.spec.clone();
+    entry.variables_problem = problem(row);
     entry.command = command(row);
     let service = &mut entry.service;
     service.name.clone_from(&row.name);

@@ -37,6 +37,7 @@ mod targets;
 mod told;
 mod turn;
 mod validate;
+pub(crate) mod variables;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -52,7 +53,7 @@ use async_trait::async_trait;
 use crate::Core;
 use crate::runtime::Runtimes;
 use crate::secrets::Vault;
-use crate::store::services::{ServiceRow, service_list};
+use crate::store::services::ServiceRow;
 use crate::store::uptime::uptime_list;
 pub(crate) use diagnosis::unhealthy;
 use discovery::Discovery;
@@ -114,7 +115,8 @@ impl Services {
         let data_dir = std::path::absolute(&core.config.data_dir).unwrap_or_else(|_| core.config.data_dir.clone());
         let planner = Planner::new(inherited, &data_dir, &core.config.program).with_secrets(Vault::of(&core)).with_mask(core.mask.clone());
         let root = core.config.services_dir.as_ref().map(|folder| folder.canonicalize().unwrap_or_else(|_| folder.clone()));
-        let rows = service_list(&mut core.store.main.read().await?).await?;
+        variables::seal_clear(&core).await?;
+        let rows = variables::read(&core).await?;
         let pinned = crate::deployments::placed(&core).await?;
         for row in rows.iter().filter(|row| !row.is_deleted || row.deletion.is_some()) {
             // What can be put back keeps its container, which nobody else shall find.
@@ -350,3 +352,5 @@ mod list_tests;
 mod others_tests;
 #[cfg(test)]
 pub(crate) mod tests;
+#[cfg(test)]
+mod variables_tests;

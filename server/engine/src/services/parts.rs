@@ -19,7 +19,7 @@ use super::replicas::shared;
 use super::{Services, blocking, entry, lock};
 use crate::events::NewEvent;
 use crate::proxy::{self, Ask, ROUTES, Routes, Target};
-use crate::store::services::{ServiceRow, service_list, service_set_asked};
+use crate::store::services::{ServiceRow, service_set_asked};
 
 /// How often proxies are looked at, besides at changes of services.
 const LOOK: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 5000 });
@@ -270,7 +270,7 @@ impl Services {
     /// Shows a service that is only in the store: whoever wrote it was interrupted before it could.
     pub(crate) async fn recall(&self, id: ServiceId) -> Result<()> {
         if self.row(id).is_err() {
-            let rows = service_list(&mut self.core.store.main.read().await?).await?;
+            let rows = super::variables::read(&self.core).await?;
             if let Some(row) = rows.into_iter().find(|row| row.id == id && !row.is_deleted) {
                 self.take_in(row).await;
             }

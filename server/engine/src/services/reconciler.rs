@@ -18,7 +18,7 @@ use crate::Entry;
 use crate::events::NewEvent;
 use crate::runtime::{Ended, Observation};
 use crate::store::configurations::configuration_set_applied;
-use crate::store::services::{ServiceRow, service_list, service_set_found, service_set_last_exit, service_set_run};
+use crate::store::services::{ServiceRow, service_set_found, service_set_last_exit, service_set_run};
 
 /// How often an instance looks whether the lease has changed hands.
 const KEEP_UP: Duration = Duration::from_secs(2);
@@ -93,7 +93,7 @@ impl Services {
 
     /// Reads what another instance has left in the store.
     pub(super) async fn read_again(&self) -> Result<()> {
-        let rows = service_list(&mut self.core.store.main.read().await?).await?;
+        let rows = super::variables::read(&self.core).await?;
         self.pin_all(crate::deployments::placed(&self.core).await?);
         for row in &rows {
             if !row.is_deleted {

@@ -106,6 +106,7 @@ impl Services {
     }
 
     async fn make_replica(&self, of: &ServiceRow, number: u8) -> Result<()> {
+        of.has_variables()?;
         let (id, now) = (ServiceId(self.core.clock.new_uuid()), self.core.clock.now());
         let name = self.part_name(&of.name, &number.to_string());
         let row = ServiceRow {
@@ -155,7 +156,7 @@ impl Services {
         // As old as what it follows: when that was asked for something else meanwhile, it is behind again.
         let at = whole.desired_at;
         let spec = spec_of(&whole.spec, whole.id, number);
-        let written = spec.clone();
+        let written = self.sealed_spec(id, &spec)?;
         let write = self.core.store.main.write(move |db| {
             Box::pin(async move {
                 service_set_spec(db, id, &written, at).await?;

@@ -159,11 +159,12 @@ impl Services {
         if added.is_empty() && read.is_empty() && events.is_empty() {
             return Ok(());
         }
-        let (rows, found) = (added.clone(), read.clone());
+        let rows = added.iter().map(|row| Ok((row.clone(), self.sealed_row(row)?))).collect::<Result<Vec<_>>>()?;
+        let found = read.clone();
         let write = self.core.events.write(move |db| {
             Box::pin(async move {
-                for row in &rows {
-                    service_put(db, row).await?;
+                for (row, spec) in &rows {
+                    service_put(db, row, spec).await?;
                 }
                 for (id, found, is_missing) in &found {
                     service_set_found(db, *id, found.as_ref(), *is_missing).await?;

@@ -47,11 +47,20 @@ impl Services {
         };
     }
 
-    /// What a service is told by its configuration; none when that was never saved. Fails with `service_failed` when it can't be read.
+    /// What a service is told by its configuration; none when that was never saved. Fails with `service_failed` when it, or the variables of settings
+    /// that count in its place, can't be read.
     pub(crate) fn told(&self, id: ServiceId) -> Result<Option<Arc<Told>>> {
         let of = self.told_as(id);
-        let told = lock(&self.told).get(&of).cloned().transpose();
-        told.map_err(|why| Error::service(format!("its configuration can't be read, so it isn't run without it: {why}")))
+        let told = lock(&self.told).get(&of).cloned();
+        match told {
+            Some(told) => {
+                told.map(Some).map_err(|why| Error::service(format!("its configuration can't be read, so it isn't run without it: {why}")))
+            }
+            None => {
+                lock(&self.rows).get(&of).map_or(Ok(()), ServiceRow::has_variables)?;
+                Ok(None)
+            }
+        }
     }
 
     /// Forgets the configuration of a service with all its versions.

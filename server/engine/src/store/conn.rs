@@ -47,6 +47,15 @@ impl Conn {
         on!(self, |db| sqlx::raw_sql(statements).execute(db).await.map(|_| ()))
     }
 
+    /// Whether what is overwritten or deleted from now on is overwritten in the file, too. PostgreSQL decides that by itself: what was there goes with its
+    /// next vacuum.
+    pub(crate) async fn erase_what_is_overwritten(&mut self, is_erased: bool) -> super::Result<()> {
+        if let Conn::Sqlite(_) = self {
+            self.run(if is_erased { "PRAGMA secure_delete = ON" } else { "PRAGMA secure_delete = OFF" }).await?;
+        }
+        Ok(())
+    }
+
     /// Closes the connection when it is dropped, because nobody knows what state it is in.
     pub(super) fn discard(&mut self) {
         match self {

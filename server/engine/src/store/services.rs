@@ -1,12 +1,13 @@
 //! The table of services.
 
-use api::{Desired, LastExit, ServiceId, ServiceSpec, Timestamp};
+use api::{Desired, LastExit, ServiceId, ServiceSpec, Timestamp, VariablesProblem};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::configurations::configuration_delete;
 use super::releases::placement_put;
 use super::{Conn, Error, Result, execute, on};
+use crate::secrets::keyring::require_key;
 use crate::services::discovery::Found;
 
 /// A service as it is kept.
@@ -28,8 +29,10 @@ pub struct ServiceRow {
     pub is_deleted: bool,
     /// How it was deleted, while it can be put back.
     pub deletion: Option<Deletion>,
-    /// What it is.
+    /// What it is. Without variables while these are in `unopened`.
     pub spec: ServiceSpec,
+    /// Its variables as they are in the store, while they aren't opened.
+    pub unopened: Option<Unopened>,
     /// What reading its folder has found last.
     pub found: Option<Found>,
     /// What is wanted of it.
@@ -61,6 +64,7 @@ impl ServiceRow {
             is_deleted: false,
             deletion: None,
             spec,
+            unopened: None,
             found: None,
             desired: Desired::Stopped,
             desired_at: now,
@@ -69,6 +73,41 @@ impl ServiceRow {
             last_exit: None,
             created_at: now,
             last_updated: now,
+        }
+    }
+}
+
+/// Variables of a service's settings that aren't opened. What is written of the service keeps them as they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unopened {
+    /// Their bytes.
+    pub sealed: Vec<u8>,
+    /// Why they couldn't be opened, and what to do.
+    pub problem: VariablesProblem,
+}
+
+/// A specification as it is written, with its variables sealed. Made by [`crate::services::variables::sealed`].
+#[derive(Clone, Debug)]
+pub struct SealedSpec {
+    /// Without variables.
+    spec: String,
+    sealed: Option<Vec<u8>>,
+}
+
+impl SealedSpec {
+    /// Of a specification without the variables that are in `sealed`.
+    ///
+    /// # Errors
+    /// `internal` when it can't be written as JSON.
+    pub fn new(spec: &ServiceSpec, sealed: Option<Vec<u8>>) -> Result<Self> {
+        Ok(Self { spec: json(&ServiceSpec { environment: Default::default(), ..spec.clone() })?, sealed })
+    }
+
+    /// The number of the key that its variables are sealed with. Fails with `unavailable` when that is gone meanwhile.
+    async fn key(&self, db: &mut Conn) -> Result<Option<i64>> {
+        match &self.sealed {
+            Some(sealed) => require_key(db, sealed).await.map(Some),
+            None => Ok(None),
         }
     }
 }
@@ -92,6 +131,7 @@ struct Raw {
     is_missing: bool,
     is_deleted: bool,
     spec: String,
+    sealed: Option<Vec<u8>>,
     found: Option<String>,
     desired: String,
     desired_at: i64,
@@ -106,24 +146,27 @@ struct Raw {
 
 const COLUMNS: &str =
     "id, name, description, folder, is_discovered, is_missing, is_deleted, spec, found, desired, desired_at, port, boot_id,
-    last_exit, created_at, last_updated, deleted_at, deleted_by";
+    last_exit, created_at, last_updated, deleted_at, deleted_by, sealed";
 
-/// Every service, deleted ones too. Fails with `internal` when one can't be read: it was written by a newer version.
+/// Every service, deleted ones too, with variables that aren't opened. Fails with `internal` when one can't be read: it was written by a newer version.
 pub async fn service_list(db: &mut Conn) -> Result<Vec<ServiceRow>> {
     let statement = format!("SELECT {COLUMNS} FROM services ORDER BY created_at, id");
     let rows: Vec<Raw> = on!(db, |db| sqlx::query_as(AssertSqlSafe(statement)).fetch_all(db).await)?;
     rows.into_iter().map(ServiceRow::try_from).collect()
 }
 
-/// Adds a service, or puts it in place of the one of the same id.
-pub async fn service_put(db: &mut Conn, row: &ServiceRow) -> Result<()> {
+/// Adds a service, or puts it in place of the one of the same id. Its specification is `spec`. Fails with `unavailable` when the key of its variables is
+/// gone meanwhile.
+pub async fn service_put(db: &mut Conn, row: &ServiceRow, spec: &SealedSpec) -> Result<()> {
+    let key = spec.key(db).await?;
     let statement = format!(
-        "INSERT INTO services ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+        "INSERT INTO services ({COLUMNS}, key_id)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
         ON CONFLICT (id) DO UPDATE SET name = excluded.name, description = excluded.description, folder = excluded.folder,
             is_discovered = excluded.is_discovered, is_missing = excluded.is_missing, is_deleted = excluded.is_deleted,
             spec = excluded.spec, found = excluded.found, desired = excluded.desired, desired_at = excluded.desired_at,
             port = excluded.port, boot_id = excluded.boot_id, last_exit = excluded.last_exit, last_updated = excluded.last_updated,
-            deleted_at = excluded.deleted_at, deleted_by = excluded.deleted_by"
+            deleted_at = excluded.deleted_at, deleted_by = excluded.deleted_by, sealed = excluded.sealed, key_id = excluded.key_id"
     );
     execute!(
         db,
@@ -135,7 +178,7 @@ pub async fn service_put(db: &mut Conn, row: &ServiceRow) -> Result<()> {
         row.is_discovered,
         row.is_missing,
         row.is_deleted,
-        json(&row.spec)?,
+        spec.spec.as_str(),
         row.found.as_ref().map(json).transpose()?,
         row.desired.as_str(),
         row.desired_at.micros(),
@@ -146,13 +189,25 @@ pub async fn service_put(db: &mut Conn, row: &ServiceRow) -> Result<()> {
         row.last_updated.micros(),
         row.deletion.as_ref().map(|deletion| deletion.at.micros()),
         row.deletion.as_ref().map(|deletion| deletion.by.as_str()),
+        spec.sealed.as_deref(),
+        key,
     )?;
     Ok(())
 }
 
-/// Keeps another specification of a service.
-pub async fn service_set_spec(db: &mut Conn, id: ServiceId, spec: &ServiceSpec, at: Timestamp) -> Result<()> {
-    execute!(db, "UPDATE services SET spec = $2, last_updated = $3 WHERE id = $1", id.0, json(spec)?, at.micros())?;
+/// Keeps another specification of a service. Fails with `unavailable` when the key of its variables is gone meanwhile.
+pub async fn service_set_spec(db: &mut Conn, id: ServiceId, spec: &SealedSpec, at: Timestamp) -> Result<()> {
+    let key = spec.key(db).await?;
+    let statement = "UPDATE services SET spec = $2, sealed = $3, key_id = $4, last_updated = $5 WHERE id = $1";
+    execute!(db, statement, id.0, spec.spec.as_str(), spec.sealed.as_deref(), key, at.micros())?;
+    Ok(())
+}
+
+/// Seals the variables of a service that were kept in clear, unless somebody has done so.
+pub async fn service_seal(db: &mut Conn, id: ServiceId, spec: &SealedSpec) -> Result<()> {
+    let key = spec.key(db).await?;
+    let statement = "UPDATE services SET spec = $2, sealed = $3, key_id = $4 WHERE id = $1 AND sealed IS NULL";
+    execute!(db, statement, id.0, spec.spec.as_str(), spec.sealed.as_deref(), key)?;
     Ok(())
 }
 
@@ -205,6 +260,7 @@ impl TryFrom<Raw> for ServiceRow {
             is_deleted: raw.is_deleted,
             deletion: raw.deleted_at.map(|at| Deletion { at: Timestamp::from_micros(at), by: raw.deleted_by.unwrap_or_default() }),
             spec: parse(id, &raw.spec)?,
+            unopened: raw.sealed.map(|sealed| Unopened { sealed, problem: VariablesProblem::default() }),
             found: raw.found.map(|text| parse(id, &text)).transpose()?,
             desired: raw.desired.parse().map_err(Error::Refused)?,
             desired_at: Timestamp::from_micros(raw.desired_at),
@@ -236,8 +292,8 @@ mod tests {
     use api::{Desired, LastExit, ServiceId, ServiceSpec, Source, Timestamp};
 
     use super::{
-        Deletion, ServiceRow, service_delete, service_list, service_put, service_set_asked, service_set_found, service_set_last_exit,
-        service_set_run, service_set_spec,
+        Deletion, SealedSpec, ServiceRow, service_delete, service_list, service_put, service_set_asked, service_set_found,
+        service_set_last_exit, service_set_run, service_set_spec,
     };
     use crate::on_each_store;
     use crate::services::discovery::Found;
@@ -256,6 +312,7 @@ mod tests {
             is_deleted: false,
             deletion: None,
             spec,
+            unopened: None,
             found: None,
             desired: Desired::Stopped,
             desired_at: at,
@@ -267,6 +324,11 @@ mod tests {
         }
     }
 
+    /// Of one without variables.
+    fn plain(spec: &ServiceSpec) -> SealedSpec {
+        SealedSpec::new(spec, None).expect("it is JSON")
+    }
+
     on_each_store! {
         async fn a_service_is_read_as_it_was_written_and_changed(test: TestStore) {
             let store = test.open().await;
@@ -276,13 +338,14 @@ mod tests {
             let found = Found { port: Some(8001), ..Found::default() };
             let exit = LastExit { code: Some(1), signal: None, oom: false, at: Timestamp::from_micros(9), last_lines: vec!["x".into()] };
             let changed_spec = ServiceSpec { port: Some(8001), ..expected.spec.clone() };
+            let (first, written) = (plain(&expected.spec), plain(&changed_spec));
             expected.spec = changed_spec.clone();
             let (kept_found, kept_exit) = (found.clone(), exit.clone());
             store.main.write(move |db| Box::pin(async move {
-                service_put(db, &put).await?;
+                service_put(db, &put, &first).await?;
                 service_set_asked(db, id, Desired::Running, Timestamp::from_micros(8)).await?;
                 service_set_run(db, id, Some(8001), Some("boot")).await?;
-                service_set_spec(db, id, &changed_spec, Timestamp::from_micros(8)).await?;
+                service_set_spec(db, id, &written, Timestamp::from_micros(8)).await?;
                 service_set_found(db, id, Some(&kept_found), false).await?;
                 service_set_found(db, id, None, true).await?;
                 service_set_last_exit(db, id, &kept_exit).await
@@ -296,8 +359,8 @@ mod tests {
 
             expected.name = "renamed".into();
             (expected.is_deleted, expected.deletion) = (true, Some(Deletion { at: Timestamp::from_micros(11), by: "anna".into() }));
-            let put = expected.clone();
-            store.main.write(move |db| Box::pin(async move { service_put(db, &put).await })).await.expect("it is written");
+            let (put, spec) = (expected.clone(), plain(&expected.spec));
+            store.main.write(move |db| Box::pin(async move { service_put(db, &put, &spec).await })).await.expect("it is written");
             assert_eq!(service_list(&mut db).await.expect("they are listed"), [expected]);
             store.main.write(move |db| Box::pin(service_delete(db, id))).await.expect("it is deleted");
             assert_eq!(service_list(&mut db).await.expect("they are listed"), []);
@@ -307,12 +370,12 @@ mod tests {
             let store = test.open().await;
             let mut kept = row(1, "orders", Some("/s/orders"));
             kept.spec.health.path = Some("/up".into());
-            let (id, put) = (kept.id, kept.clone());
+            let (id, put, spec) = (kept.id, kept.clone(), plain(&kept.spec));
             let old = r#"{"source":{"folder":"/s/orders"},"runtime":"process","command":null,"port":8001,"environment":{"A":"1"},
                 "health":{"path":"/up","interval_seconds":15,"timeout_seconds":5,"unhealthy_threshold":3,"healthy_threshold":1},
                 "metrics_path":"/metrics","openapi_path":"/openapi.json","stop_grace_seconds":10,"restart":"on_failure"}"#;
             store.main.write(move |db| Box::pin(async move {
-                service_put(db, &put).await?;
+                service_put(db, &put, &spec).await?;
                 execute!(db, "UPDATE services SET spec = $2 WHERE id = $1", id.0, old)?;
                 Ok(())
             })).await.expect("it is written");
@@ -323,7 +386,10 @@ mod tests {
 
         async fn a_name_in_any_case_and_a_folder_are_taken_once(test: TestStore) {
             let store = test.open().await;
-            let put = |row: ServiceRow| store.main.write(move |db| Box::pin(async move { service_put(db, &row).await }));
+            let put = |row: ServiceRow| {
+                let spec = plain(&row.spec);
+                store.main.write(move |db| Box::pin(async move { service_put(db, &row, &spec).await }))
+            };
             put(row(1, "orders", Some("/s/orders"))).await.expect("it is written");
             put(row(2, "Orders", None)).await.expect_err("the name is taken");
             put(row(2, "other", Some("/s/orders"))).await.expect_err("the folder is taken");

@@ -77,11 +77,6 @@ impl Needles {
         }
     }
 
-    /// Doesn't look for this one any more.
-    pub fn leave_out(&mut self, what: &str) {
-        self.all.retain(|needle| needle.what != what);
-    }
-
     /// Fails with where each was first.
     pub fn report(self) {
         let hits: Vec<_> = self.hits.iter().map(|(what, (first, places))| format!("{what}, in {places} places, first {first}")).collect();
