@@ -168,7 +168,8 @@ pub struct Deployment {
     pub progress: u32,
     /// All of its stages, in order.
     pub stages: Vec<StageReport>,
-    /// How requests were moved to the new release, step by step, when a proxy did that.
+    /// How requests were moved to the new release, step by step, when a proxy did that; one step for all of them when it took the place of the one before and
+    /// was watched, where a proxy or the service's own metrics count them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub traffic: Vec<TrafficStep>,
     /// Where the service answers; they do when it has succeeded.

@@ -37,7 +37,8 @@ pub struct NewDeployment {
     pub resources: Limits,
     /// Why, at most 500 characters.
     pub message: String,
-    /// For how many seconds it is watched when it is healthy: when it isn't well within them, what was before is gone back to. 0 to 3,600; none is 0.
+    /// For how many seconds it is watched when it is healthy: when it isn't well within them, or fails more or is slower than the release before where
+    /// requests are counted, what was before is gone back to. 0 to 3,600; none is 0.
     pub watch_seconds: Option<u32>,
     /// How many seconds it has to become healthy, 5 to 3,600; none is 120.
     pub health_seconds: Option<u32>,

@@ -137,13 +137,13 @@ words! {
 pub struct TrafficStep {
     /// How many of 100 requests the new release gets.
     pub weight: u8,
-    /// When the proxy began to send them so; none before.
+    /// When they began to come so; none before.
     pub started_at: Option<Timestamp>,
     /// When it was judged.
     pub finished_at: Option<Timestamp>,
-    /// What the proxy saw of the release before; when that gets nothing in this step, what it saw before the step.
+    /// What was counted of the release before, by the proxy or by the service's own metrics; when that gets nothing in this step, before the step.
     pub old: TrafficSide,
-    /// What it saw of the new one in this step.
+    /// What was counted of the new one in this step.
     pub new: TrafficSide,
     /// What was found out.
     pub judgement: Judgement,
@@ -159,7 +159,7 @@ impl TrafficStep {
     }
 }
 
-/// What the proxy saw of the requests to one release.
+/// What was counted of the requests to one release.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TrafficSide {
@@ -167,9 +167,9 @@ pub struct TrafficSide {
     pub requests: u64,
     /// Those of them with a status from 500 on, or without an answer.
     pub errors: u64,
-    /// Milliseconds until the head of the answer was there: the median; none without requests.
+    /// Milliseconds until the head of the answer was there: the median; none without requests, or when metrics have counted.
     pub p50_ms: Option<f64>,
-    /// Milliseconds that 95 of 100 took at most.
+    /// Milliseconds that 95 of 100 took at most; by metrics the median of what they said of each quarter of a minute.
     pub p95_ms: Option<f64>,
 }
 

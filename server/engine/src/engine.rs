@@ -79,8 +79,14 @@ impl Engine {
         let using = Arc::downgrade(&configurations);
         secrets.on_uses(move || using.upgrade().map(|configurations| configurations.uses()).unwrap_or_default());
         let frames = Arc::new(deployments::Frames::default());
-        let deployments =
-            deployments::Manager::new(core.clone(), services.clone(), configurations.clone(), runtimes.clone(), frames.clone());
+        let deployments = deployments::Manager::new(
+            core.clone(),
+            services.clone(),
+            configurations.clone(),
+            runtimes.clone(),
+            monitoring.clone(),
+            frames.clone(),
+        );
         let (figures, releases) = (monitoring.clone(), Arc::downgrade(&deployments));
         services.on_delete(move |id| {
             figures.forget(id);

@@ -263,6 +263,44 @@ async fn replicas_are_replaced_restarted_and_killed_one_at_a_time_and_nobody_who
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_that_is_healthy_and_fails_is_taken_back_while_it_is_watched() {
+    on_each_store(async |app: TestApp| {
+        let developer = app.sign_in("developer").await;
+        let folder = app.store.folder().join("services/orders");
+        write(&folder, "one");
+        let id = service(&developer, "orders").await;
+        let port = front(&developer, &id).await;
+        let asker = Asker::of(port);
+        let watched = json!({"deployment_type": "recreate", "watch_seconds": 5});
+        write(&folder, "two");
+        let second = over(&developer, &deploy(&developer, &id, watched.clone()).await).await;
+        assert_eq!((&second["status"], &second["traffic"][0]["weight"]), (&json!("succeeded"), &json!(100)), "{second}");
+        assert!(["passed", "too_few"].contains(&second["traffic"][0]["judgement"].as_str().unwrap()), "{second}");
+        // What comes to it is counted from when its proxy was looked at, which is every five seconds.
+        let begun = std::time::Instant::now();
+        until("it has been asked for a while", async || (begun.elapsed() > Duration::from_secs(7)).then_some(())).await;
+
+        write_failing(&folder);
+        let third = over(&developer, &deploy(&developer, &id, watched).await).await;
+        assert_eq!((&third["status"], &third["stage"]), (&json!("rolled_back"), &json!("health_check")), "{third}");
+        let step = &third["traffic"][0];
+        assert_eq!((&step["weight"], &step["judgement"], &step["old"]["errors"]), (&json!(100), &json!("worse"), &json!(0)), "{third}");
+        assert!(step["old"]["requests"].as_u64().unwrap() >= 50 && step["new"]["errors"].as_u64().unwrap() >= 10, "{third}");
+        let error = third["error"].as_str().unwrap();
+        assert!(error.contains("Fisher's exact test p < 0.00001: worse") && error.contains("as the proxy has counted"), "{third}");
+        let releases = developer.get(&format!("/api/deploy/services/{id}/releases")).await.json();
+        assert_eq!((&releases["held"]["release"], &releases["held"]["by"]), (&json!(2), &json!(null)), "{releases}");
+        until("what was before answers", async || ask(port).is_ok_and(|said| said == "200 two hello").then_some(())).await;
+        let (answers, _) = asker.end();
+        assert!(answers["500 three hello"] < answers["200 two hello"], "{answers:?}");
+        let is_known = |said: &String| ["200 one hello", "200 two hello", "500 three hello"].contains(&said.as_str());
+        assert!(answers.keys().all(is_known), "{answers:?}");
+        stop_all(&developer).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_proxy_outlives_pilothouse_and_a_canary_goes_on_after_a_kill() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("services/orders");

@@ -299,6 +299,7 @@ fn order(release: ReleaseId, content: Option<Content>) -> Order {
         switched_at: None,
         healthy_until: None,
         watched_until: None,
+        baseline: None,
         beside: None,
         undoing: None,
     }

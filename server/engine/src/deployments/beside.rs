@@ -6,13 +6,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Canary, DeploymentKind, EventKind, Result, ServiceId, Stage, Strategy, Timestamp, TrafficStep, VersionKind};
+use api::{Canary, DeploymentKind, EventKind, Judgement, Result, ServiceId, Stage, Strategy, Timestamp, TrafficStep, VersionKind};
 use serde::{Deserialize, Serialize};
 
 use super::Manager;
 use super::kept::Record;
 use super::live::{Also, Live};
 use super::run::{Done, Failure, Stop};
+use super::step::too_few;
 use super::switch::LOOK;
 use crate::events::NewEvent;
 use crate::proxy::{Status, TargetStatus};
@@ -218,6 +219,16 @@ impl Manager {
         if !copy.has_answered {
             self.until_well(live, copy.id, started_at).await?;
             live.line(&self.core, Stage::HealthCheck, format!("{} is well", copy.name), false);
+        }
+        // Whoever was ended with that found out goes on with it.
+        let is_bad = |step: &&TrafficStep| step.judgement == Judgement::Worse || step.judgement == Judgement::TooFew && step.weight < 100;
+        if let Some(step) = record.shown.traffic.iter().find(is_bad) {
+            let reason = step.reason.clone().unwrap_or_default();
+            return Err(match step.judgement {
+                Judgement::Worse => self.worse(copy.id, &reason).await,
+                _ => too_few(&record.order.new.canary.clone().unwrap_or_default(), &reason),
+            }
+            .into());
         }
         while let Some(at) = live.record().shown.traffic.iter().position(|step| step.finished_at.is_none()) {
             self.step(live, at, &copy).await?;

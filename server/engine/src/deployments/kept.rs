@@ -102,6 +102,9 @@ pub(super) struct Order {
     pub healthy_until: Option<Timestamp>,
     /// Until when it is watched.
     pub watched_until: Option<Timestamp>,
+    /// What it is compared with while it is watched, when it takes the place of what ran.
+    #[serde(default)]
+    pub baseline: Option<super::baseline::Baseline>,
     /// The copy that runs it, when it is let in beside what runs.
     #[serde(default)]
     pub beside: Option<super::beside::Copy>,

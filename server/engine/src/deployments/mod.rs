@@ -6,6 +6,7 @@
 
 mod archives;
 mod ask;
+mod baseline;
 mod beside;
 mod clean;
 mod difference;
@@ -27,6 +28,7 @@ mod stages;
 mod step;
 mod switch;
 mod undo;
+mod watch;
 mod windows;
 
 use std::collections::HashMap;
@@ -47,7 +49,7 @@ use crate::services::{Services, blocking_as};
 use crate::store::deployments::{deployment_find, frame_list};
 use crate::store::releases::{Placement, ReleaseRow, placement_find, placement_put, release_find, release_list};
 use crate::user::SystemUser;
-use crate::{Core, configuration};
+use crate::{Core, configuration, monitoring};
 use archives::Archives;
 pub use feed::FrameReader;
 pub(crate) use feed::Frames;
@@ -64,6 +66,7 @@ pub struct Manager {
     services: Arc<Services>,
     configurations: Arc<configuration::Manager>,
     runtimes: Arc<Runtimes>,
+    monitoring: Arc<monitoring::Manager>,
     archives: Archives,
     git: Git,
     feeds: Arc<Frames>,
@@ -87,6 +90,7 @@ impl Manager {
         services: Arc<Services>,
         configurations: Arc<configuration::Manager>,
         runtimes: Arc<Runtimes>,
+        monitoring: Arc<monitoring::Manager>,
         feeds: Arc<Frames>,
     ) -> Arc<Self> {
         let archives = Archives::new(releases_folder(&core).join("archives"));
@@ -98,6 +102,7 @@ impl Manager {
             services,
             configurations,
             runtimes,
+            monitoring,
             archives,
             git,
             feeds,

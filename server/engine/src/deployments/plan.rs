@@ -105,7 +105,11 @@ impl Manager {
                 (true, _) => "stop what runs, then start the release".into(),
             });
             steps.push(format!("wait up to {seconds} s until it is healthy; otherwise go back to what runs now"));
-            steps.extend(watched.map(|seconds| format!("watch it for {seconds} s, and go back when it isn't well within them")));
+            steps.extend(
+                watched.map(|seconds| {
+                    format!("watch it for {seconds} s, and go back when it isn't well, fails more or is slower than before")
+                }),
+            );
         }
         let from = match &current {
             Some(pinned) => release_find(&mut self.core.store.main.read().await?, pinned.release).await?,

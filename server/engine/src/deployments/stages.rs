@@ -32,8 +32,8 @@ impl Manager {
             Stage::Prepare => self.prepare(live).await,
             Stage::Build => self.build(live).await,
             Stage::Push => self.push(live).await,
-            Stage::Deploy => self.switch_over(live).await,
-            Stage::HealthCheck => self.check_health(live).await,
+            Stage::Deploy => Box::pin(self.switch_over(live)).await,
+            Stage::HealthCheck => Box::pin(self.check_health(live)).await,
             Stage::Finalise => self.finalise(live).await,
         }
     }

@@ -8,7 +8,7 @@ use super::kept::Record;
 use super::live::{Also, Live};
 use super::run::{Failure, Stop};
 use super::switch::{LOOK, Look};
-use crate::proxy::judge;
+use crate::proxy::judge::{self, Timed};
 use crate::store::services::service_set_spec;
 
 impl Manager {
@@ -85,7 +85,7 @@ impl Manager {
             }
             let passed = now.seconds_since(started_at);
             let is_end = passed >= f64::from(seconds);
-            let judged = judge::judge(&old, &fresh, canary.min_requests.into(), is_end);
+            let judged = judge::judge(&old, &fresh, Timed::Requests, canary.min_requests.into(), is_end);
             let is_patient = !is_last && passed < f64::from(seconds) * f64::from(Canary::PATIENCE);
             let is_over = match judged.verdict {
                 Judgement::Open => false,
@@ -93,7 +93,7 @@ impl Manager {
                 Judgement::Passed => is_end,
                 Judgement::TooFew => is_end && !is_patient,
             };
-            let sides = (judge::side(&old), judge::side(&fresh));
+            let sides = (judge::side(&old, Timed::Requests), judge::side(&fresh, Timed::Requests));
             let (verdict, reason) = (judged.verdict, judged.reason);
             let said = reason.clone();
             let change = move |record: &mut Record| {
@@ -110,22 +110,20 @@ impl Manager {
             self.save(live, change, Vec::new(), None).await?;
             match verdict {
                 _ if !is_over => {}
-                Judgement::Worse => {
-                    let failure = self.why(copy.id, format!("the release is worse than the one before: {reason}")).await;
-                    let suggestion = "look at what it wrote, mend that, and deploy it again".to_owned();
-                    return Err(Failure { suggestion: failure.suggestion.or(Some(suggestion)), ..failure }.into());
-                }
-                Judgement::TooFew if !is_last => {
-                    let seconds = u64::from(seconds) * u64::from(Canary::PATIENCE);
-                    let suggestion =
-                        "deploy it when more requests come, with fewer as the least ('min_requests'), or as 'blue_green'".to_owned();
-                    let error = format!("too few requests came within {seconds} s to judge the release: {reason}");
-                    return Err(Failure { error, suggestion: Some(suggestion), lines: Vec::new() }.into());
-                }
+                Judgement::Worse => return Err(self.worse(copy.id, &reason).await.into()),
+                Judgement::TooFew if !is_last => return Err(too_few(&canary, &reason).into()),
                 _ => return Ok(()),
             }
             // Not at each change of any service: what is seen is written each time.
             tokio::time::sleep(LOOK).await;
         }
     }
+}
+
+/// That too few requests came in a step of a canary to say anything of the release.
+pub(super) fn too_few(canary: &Canary, reason: &str) -> Failure {
+    let seconds = u64::from(canary.step_seconds) * u64::from(Canary::PATIENCE);
+    let suggestion = "deploy it when more requests come, with fewer as the least ('min_requests'), or as 'blue_green'".to_owned();
+    let error = format!("too few requests came within {seconds} s to judge the release: {reason}");
+    Failure { error, suggestion: Some(suggestion), lines: Vec::new() }
 }

@@ -8,6 +8,7 @@ use api::{
     Strategy, Timestamp, VersionKind,
 };
 
+use super::baseline::Baseline;
 use super::kept::{Before, Content, Record};
 use super::live::{Also, Live};
 use super::run::{Done, Failure, Stop};
@@ -65,8 +66,9 @@ impl Manager {
         let at = match record.order.switched_at {
             Some(at) => at,
             None => {
+                let baseline = Box::pin(self.baseline(live)).await?;
                 self.rest_replicas(live).await?;
-                self.switch_to(live, &content, number, version).await?
+                self.switch_to(live, &content, number, version, baseline).await?
             }
         };
         self.until_running(live, id, at).await?;
@@ -115,7 +117,14 @@ impl Manager {
         }
     }
 
-    pub(super) async fn switch_to(&self, live: &Live, content: &Content, number: u64, version: Option<u64>) -> Result<Timestamp> {
+    async fn switch_to(
+        &self,
+        live: &Live,
+        content: &Content,
+        number: u64,
+        version: Option<u64>,
+        baseline: Option<Baseline>,
+    ) -> Result<Timestamp> {
         let record = live.record();
         let (id, release) = (record.shown.service_id, record.order.release);
         let _gate = self.services.hold(id).await;
@@ -140,58 +149,13 @@ impl Manager {
             })
         });
         let change = move |record: &mut Record| {
-            record.order.switched_at = Some(at);
+            (record.order.switched_at, record.order.baseline) = (Some(at), baseline);
             record.order.healthy_until = Some(at.plus_seconds(START + seconds));
         };
         self.save(live, change, Vec::new(), Some(also)).await?;
         let pinned = Some(Arc::new(content.pinned(release, number)));
         self.services.switch(id, Switch { spec, pinned, at, runs: true }).await;
         Ok(at)
-    }
-
-    /// Waits until the service is healthy, and for as long as it is to be watched then.
-    pub(super) async fn check_health(&self, live: &Arc<Live>) -> Result<Done, Stop> {
-        let record = live.record();
-        if record.order.beside.is_some() {
-            return self.let_in(live).await;
-        }
-        let (id, new) = (record.shown.service_id, &record.order.new);
-        let at = record.order.switched_at.ok_or_else(api::Error::internal)?;
-        let seconds = self.seconds_to_be_well(live);
-        let begun = record.shown.stages.iter().find(|stage| stage.name == Stage::HealthCheck).and_then(|stage| stage.started_at);
-        let until = begun.unwrap_or(at).plus_seconds(seconds);
-        loop {
-            let changed = self.core.catalog.changed();
-            let now = self.core.clock.now();
-            let watched = live.record().order.watched_until;
-            match (self.look_at(id, at, now), watched) {
-                (Look::Bad(bad, why), None) => return Err(self.why(bad, why).await.into()),
-                (Look::Bad(bad, why), Some(_)) => {
-                    return Err(self.why(bad, format!("it was well, and then it wasn't: {why}")).await.into());
-                }
-                (Look::Gone, _) => return Err(Failure::new("somebody has stopped the service meanwhile").into()),
-                (Look::Good, Some(watched)) if now >= watched => {
-                    return Ok(Done::with("it is well, and was for as long as it was watched"));
-                }
-                (Look::Good, None) => match new.watch_seconds.filter(|seconds| *seconds > 0) {
-                    None => return Ok(Done::with("it is well")),
-                    Some(seconds) => {
-                        let watched = now.plus_seconds(i64::from(seconds));
-                        live.line(&self.core, Stage::HealthCheck, format!("it is well; watching it for {seconds} s"), false);
-                        live.doing(&self.core, format!("watching it for {seconds} s"));
-                        self.save(live, move |record| record.order.watched_until = Some(watched), Vec::new(), None).await?;
-                    }
-                },
-                (Look::Open(what), None) => {
-                    if now >= until {
-                        return Err(self.why(id, format!("it wasn't well within {seconds} s: {what}")).await.into());
-                    }
-                    live.doing(&self.core, what);
-                }
-                (Look::Open(_) | Look::Good, Some(_)) => {}
-            }
-            let _ = tokio::time::timeout(LOOK, changed).await;
-        }
     }
 
     /// What is to be thought of a service that was switched at `at`, with its replicas.
@@ -275,7 +239,7 @@ impl Manager {
     }
 
     /// Seconds in which a service has to be well with its replicas, which come one after the other.
-    fn seconds_to_be_well(&self, live: &Live) -> i64 {
+    pub(super) fn seconds_to_be_well(&self, live: &Live) -> i64 {
         let record = live.record();
         let replicas = self.services.row_of(record.shown.service_id).map_or(1, |row| i64::from(row.spec.replicas));
         i64::from(record.order.new.health_seconds.unwrap_or(NewDeployment::HEALTH_SECONDS)) * replicas
@@ -344,7 +308,8 @@ impl Manager {
             record.shown.status = api::DeploymentStatus::Succeeded;
             record.shown.finished_at = Some(now);
             // What was asked for and what was before isn't needed any more; a release has what it needs.
-            (record.order.before, record.order.content, record.order.beside) = (None, None, None);
+            (record.order.before, record.order.content) = (None, None);
+            (record.order.baseline, record.order.beside) = (None, None);
             record.order.new.configuration.values.clear();
         };
         self.save(live, change, vec![event], Some(also)).await

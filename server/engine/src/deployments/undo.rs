@@ -169,7 +169,8 @@ impl Manager {
             }
             (record.shown.status, record.shown.finished_at, record.shown.is_undoing) = (status, Some(now), false);
             record.shown.error = Some(error);
-            (record.order.before, record.order.content, record.order.beside) = (None, None, None);
+            (record.order.before, record.order.content) = (None, None);
+            (record.order.baseline, record.order.beside) = (None, None);
             record.order.new.configuration.values.clear();
             progress::count(&mut record.shown, now);
         };

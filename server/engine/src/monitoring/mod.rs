@@ -4,6 +4,7 @@
 //! [`sampler`] asks the runtime what services use. Both write the present into the catalog and samples into [`figures`], which a
 //! third, [`recorder`], brings to the store. A query reads both.
 
+mod answered;
 mod chunk;
 mod exposed;
 mod exposition;
@@ -36,6 +37,7 @@ use crate::events::NewEvent;
 use crate::runtime::Runtimes;
 use crate::runtime::process::Ran;
 use crate::{Core, Entry};
+pub(crate) use answered::Answered;
 use figures::Figures;
 use host::Host;
 use query::Steps;

@@ -1,4 +1,4 @@
-//! Whether a new release is worse than the one before, by what the proxy has counted of both in the same time.
+//! Whether a new release is worse than the one before, by what the proxy has counted of both, or their own metrics say.
 //!
 //! Two things are looked at: whether more of its requests fail, by Fisher's exact test, and whether its answers take longer, by the test of Mann,
 //! Whitney and Wilcoxon; both one-sided. A difference counts when it is not likely to be chance and is large enough to matter, because with many
@@ -20,6 +20,20 @@ const ERRORS_MATTER: f64 = 0.005;
 const LATENCY_MATTERS: (f64, f64) = (1.25, 5.0);
 /// So many requests are enough when most of them fail.
 const FEW: u64 = 10;
+
+/// So many scrapes of each say something about latency.
+const SCRAPES: u64 = 3;
+
+/// What the classes of latency count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timed {
+    /// Requests, each by the time that it took.
+    Requests,
+    /// Scrapes of a service's metrics, each by the time that 95 of 100 of its requests took at most.
+    Scrapes,
+    /// Scrapes of a service's metrics, each by the mean time of its requests.
+    Means,
+}
 
 /// What was found out about a new release.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,15 +76,35 @@ impl TargetStatus {
     }
 }
 
+impl Timed {
+    /// The part of what is counted that takes at most as long as what both releases are compared by.
+    fn part(self) -> f64 {
+        if self == Timed::Requests { 0.95 } else { 0.5 }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Timed::Requests => "p95",
+            Timed::Scrapes => "median p95 of scrapes",
+            Timed::Means => "median of the means of scrapes",
+        }
+    }
+}
+
 /// A window as people are shown it.
-pub fn side(window: &TargetStatus) -> TrafficSide {
-    let (p50_ms, p95_ms) = (quantile(&window.latency, 0.5), quantile(&window.latency, 0.95));
+pub fn side(window: &TargetStatus, timed: Timed) -> TrafficSide {
+    let median = quantile(&window.latency, 0.5);
+    let (p50_ms, p95_ms) = match timed {
+        Timed::Requests => (median, quantile(&window.latency, 0.95)),
+        Timed::Scrapes => (None, median),
+        Timed::Means => (None, None),
+    };
     TrafficSide { requests: window.requests, errors: window.errors, p50_ms, p95_ms }
 }
 
-/// Judges the new release by windows of the same time. With fewer than `min_requests` of either nothing is said, unless most of ten and more fail
+/// Judges the new release by a window of each. With fewer than `min_requests` of either nothing is said, unless most of ten and more fail
 /// that don't fail with the old one. `is_end` says that the step is over.
-pub fn judge(old: &TargetStatus, new: &TargetStatus, min_requests: u64, is_end: bool) -> Verdict {
+pub fn judge(old: &TargetStatus, new: &TargetStatus, timed: Timed, min_requests: u64, is_end: bool) -> Verdict {
     let (fine, few) = if is_end { (Judgement::Passed, Judgement::TooFew) } else { (Judgement::Open, Judgement::Open) };
     if old.requests.min(new.requests) < min_requests {
         let counts = format!("{} against {}", requests(new.requests), requests(old.requests));
@@ -81,7 +115,7 @@ pub fn judge(old: &TargetStatus, new: &TargetStatus, min_requests: u64, is_end: 
         return Verdict { verdict: few, reason: format!("{counts}: {min_requests} of each are needed") };
     }
     let (errors_worse, errors) = judge_errors(old, new, is_end);
-    let (latency_worse, latency) = judge_latency(old, new, is_end);
+    let (latency_worse, latency) = judge_latency(old, new, timed, is_end);
     let verdict = if errors_worse || latency_worse { Judgement::Worse } else { fine };
     Verdict { verdict, reason: format!("{errors}; {latency}") }
 }
@@ -96,14 +130,18 @@ fn judge_errors(old: &TargetStatus, new: &TargetStatus, is_end: bool) -> (bool, 
     (is_worse, format!("errors: {}, Fisher's exact test {found}", rates(old, new)))
 }
 
-fn judge_latency(old: &TargetStatus, new: &TargetStatus, is_end: bool) -> (bool, String) {
-    let p95 = |side: &TargetStatus| quantile(&side.latency, 0.95);
-    let (Some(p), Some(before), Some(now)) = (mann_whitney(&old.latency, &new.latency), p95(old), p95(new)) else {
+fn judge_latency(old: &TargetStatus, new: &TargetStatus, timed: Timed, is_end: bool) -> (bool, String) {
+    let compared = |side: &TargetStatus| quantile(&side.latency, timed.part());
+    let count = |side: &TargetStatus| side.latency.iter().sum::<u64>();
+    let (Some(p), Some(before), Some(now)) = (mann_whitney(&old.latency, &new.latency), compared(old), compared(new)) else {
         return (false, "latency: nothing to compare".into());
     };
+    if timed != Timed::Requests && count(old).min(count(new)) < SCRAPES {
+        return (false, format!("latency: {} against {} scrapes: {SCRAPES} of each are needed", count(new), count(old)));
+    }
     let matters = now >= LATENCY_MATTERS.0 * before && now - before >= LATENCY_MATTERS.1;
     let (is_worse, found) = conclude(p, matters, is_end);
-    (is_worse, format!("p95 {} against {}, Mann-Whitney U {found}", milliseconds(now), milliseconds(before)))
+    (is_worse, format!("{} {} against {}, Mann-Whitney U {found}", timed.name(), milliseconds(now), milliseconds(before)))
 }
 
 /// Whether a difference counts, and why in words.

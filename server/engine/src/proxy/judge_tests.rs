@@ -48,7 +48,7 @@ fn called_worse(numbers: &mut Numbers, looks: usize, new_count: usize, old_count
         (1..=looks).any(|look| {
             numbers.more(&mut new, new_count / looks, error_rate, 20.0);
             numbers.more(&mut old, old_count / looks, error_rate, 20.0);
-            judge(&old, &new, 50, look == looks).verdict == Judgement::Worse
+            judge(&old, &new, Timed::Requests, 50, look == looks).verdict == Judgement::Worse
         })
     };
     (0..400).filter(is_called_worse).count()
@@ -74,7 +74,7 @@ fn what_is_clearly_worse_is_found() {
             let (mut old, mut new) = (even(0, 0), even(0, 0));
             numbers.more(&mut new, 400, error_rate, median);
             numbers.more(&mut old, 4000, 0.005, 20.0);
-            let found = judge(&old, &new, 50, true);
+            let found = judge(&old, &new, Timed::Requests, 50, true);
             assert_eq!(found.verdict, Judgement::Worse, "{}", found.reason);
         }
     }
@@ -82,11 +82,11 @@ fn what_is_clearly_worse_is_found() {
 
 #[test]
 fn it_is_said_in_numbers() {
-    let found = judge(&even(3, 4560), &even(12, 240), 50, false);
+    let found = judge(&even(3, 4560), &even(12, 240), Timed::Requests, 50, false);
     let errors = "errors: 12 of 240 (5.0 %) against 3 of 4,560 (0.1 %), Fisher's exact test p < 0.00001: worse";
     let latency = "p95 24 ms against 24 ms, Mann-Whitney U p = 0.50: not worse";
     assert_eq!(found, Verdict { verdict: Judgement::Worse, reason: format!("{errors}; {latency}") });
-    let found = judge(&even(0, 100), &even(5, 100), 50, true);
+    let found = judge(&even(0, 100), &even(5, 100), Timed::Requests, 50, true);
     assert_eq!(found.verdict, Judgement::Passed);
     assert!(
         found.reason.contains("5 of 100 (5.0 %) against 0 of 100 (0.0 %), Fisher's exact test p = 0.030: not worse"),
@@ -98,33 +98,38 @@ fn it_is_said_in_numbers() {
 #[test]
 fn before_the_end_only_what_is_ten_times_less_likely_counts() {
     let (old, new) = (even(0, 100), even(8, 100));
-    let (now, later) = (judge(&old, &new, 50, false), judge(&old, &new, 50, true));
+    let (now, later) = (judge(&old, &new, Timed::Requests, 50, false), judge(&old, &new, Timed::Requests, 50, true));
     assert_eq!((now.verdict, later.verdict), (Judgement::Open, Judgement::Worse));
     assert!(now.reason.contains("p = 0.0034: not worse so far, before the end of a step only p < 0.001 counts"), "{}", now.reason);
 }
 
 #[test]
 fn a_difference_has_to_matter() {
-    let found = judge(&even(100, 1_000_000), &even(300, 1_000_000), 50, true);
+    let found = judge(&even(100, 1_000_000), &even(300, 1_000_000), Timed::Requests, 50, true);
     assert_eq!(found.verdict, Judgement::Passed);
     assert!(found.reason.contains("p < 0.00001, but too small a difference to matter: not worse"), "{}", found.reason);
     let (fast, slower) = (vec![2.0; 500], vec![4.0; 500]);
-    assert_eq!(judge(&window(0, &fast), &window(0, &slower), 50, true).verdict, Judgement::Passed, "by less than 5 ms");
+    assert_eq!(judge(&window(0, &fast), &window(0, &slower), Timed::Requests, 50, true).verdict, Judgement::Passed, "by less than 5 ms");
     let (slow, slower) = (vec![200.0; 500], vec![230.0; 500]);
-    assert_eq!(judge(&window(0, &slow), &window(0, &slower), 50, true).verdict, Judgement::Passed, "by less than a quarter");
-    assert_eq!(judge(&window(0, &slow), &window(0, &[400.0; 500]), 50, true).verdict, Judgement::Worse);
+    assert_eq!(
+        judge(&window(0, &slow), &window(0, &slower), Timed::Requests, 50, true).verdict,
+        Judgement::Passed,
+        "by less than a quarter"
+    );
+    assert_eq!(judge(&window(0, &slow), &window(0, &[400.0; 500]), Timed::Requests, 50, true).verdict, Judgement::Worse);
 }
 
 #[test]
 fn few_requests_say_nothing_unless_most_fail() {
-    let verdicts = |old: &TargetStatus, new: &TargetStatus, least| [false, true].map(|is_end| judge(old, new, least, is_end).verdict);
+    let verdicts =
+        |old: &TargetStatus, new: &TargetStatus, least| [false, true].map(|is_end| judge(old, new, Timed::Requests, least, is_end).verdict);
     assert_eq!(verdicts(&even(0, 500), &even(9, 9), 50), [Judgement::Open, Judgement::TooFew]);
     assert_eq!(verdicts(&even(0, 500), &even(5, 10), 50), [Judgement::Open, Judgement::TooFew]);
     assert_eq!(verdicts(&even(0, 500), &even(6, 10), 50), [Judgement::Worse, Judgement::Worse]);
     assert_eq!(verdicts(&even(50, 500), &even(10, 10), 50), [Judgement::Open, Judgement::TooFew], "the old one fails too");
     assert_eq!(verdicts(&even(0, 0), &even(0, 0), 0), [Judgement::Open, Judgement::Passed]);
     assert_eq!(verdicts(&even(0, 0), &even(0, 3), 0), [Judgement::Open, Judgement::Passed]);
-    let said = judge(&even(0, 1), &even(0, 1), 50, true).reason;
+    let said = judge(&even(0, 1), &even(0, 1), Timed::Requests, 50, true).reason;
     assert_eq!(said, "1 request against 1 request: 50 of each are needed");
 }
 
@@ -138,8 +143,8 @@ fn a_window_is_the_difference_of_two_and_never_less_than_nothing() {
     assert_eq!(between.latency.iter().sum::<u64>(), 25, "what was 0 before isn't sent");
     let restarted = before.since(&now);
     assert_eq!((restarted.requests, restarted.errors), (0, 0));
-    let shown = side(&even(1, 10));
+    let shown = side(&even(1, 10), Timed::Requests);
     assert_eq!((shown.requests, shown.errors), (10, 1));
     assert!(shown.p50_ms.is_some_and(|p50| (19.8..23.9).contains(&p50)) && shown.p95_ms > shown.p50_ms);
-    assert_eq!(side(&even(0, 0)).p50_ms, None);
+    assert_eq!(side(&even(0, 0), Timed::Requests).p50_ms, None);
 }

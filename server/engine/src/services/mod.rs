@@ -10,6 +10,7 @@ mod check;
 mod compose;
 mod composed;
 mod containers;
+mod counted;
 mod deleted;
 mod demonstration;
 mod dependencies;

@@ -14,6 +14,7 @@ use api::{
     Status, Timestamp,
 };
 
+use super::counted::Notes;
 use super::pinned::Switch;
 use super::replicas::shared;
 use super::{Services, blocking, entry, lock};
@@ -41,6 +42,8 @@ pub(super) struct Fronts {
     told: Mutex<HashMap<ServiceId, (Routes, bool)>>,
     /// When those that can't be started are tried again, and after how many seconds then.
     again: Mutex<HashMap<ServiceId, (Timestamp, i64)>>,
+    /// What they had counted.
+    pub(super) notes: Notes,
 }
 
 impl Services {
@@ -84,7 +87,9 @@ impl Services {
             let done = match proxies.iter().find(is_its) {
                 Some(proxy) => {
                     self.start_front(row, proxy);
-                    self.route(row.id).await.map(drop)
+                    let routed = self.route(row.id).await.map(drop);
+                    self.note_counted(row.id).await;
+                    routed
                 }
                 // First where it sends requests, then it.
                 None => match self.route(row.id).await {
@@ -96,6 +101,7 @@ impl Services {
                 tracing::warn!(%error, service = %row.id, "proxy_not_seen_to");
             }
         }
+        self.fronts.notes.retain(|id| fronted.iter().any(|row| row.id == id));
         !(fronted.is_empty() && proxies.is_empty())
     }
 

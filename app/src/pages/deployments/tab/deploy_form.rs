@@ -103,7 +103,7 @@ fn DeployFields(watched: Watched, loads: Loads, places: Places) -> impl IntoView
                         {strategy}
                         {canary}
                         <Field name="form[health_seconds]" label="Seconds to become healthy" takes=Takes::NumberOrNothing(5, 3_600) value=form.health_seconds example="120" hint="When it isn't well by then, what was before is gone back to." />
-                        <Field name="form[watch_seconds]" label="Seconds to watch it" takes=Takes::NumberOrNothing(0, 3_600) value=form.watch_seconds example="0" hint="After it is healthy: when it isn't well within them, what was before is gone back to." />
+                        <Field name="form[watch_seconds]" label="Seconds to watch it" takes=Takes::NumberOrNothing(0, 3_600) value=form.watch_seconds example="0" hint="After it is healthy: when it isn't well within them, fails more or is slower, what was before is gone back to." />
                         {urgent}
                         <div class="field"><label><input type="checkbox" name="form[replace]" value="true" checked=form.replace />" Cancel deployments of it that wait"</label></div>
                     </div>

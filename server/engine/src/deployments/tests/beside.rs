@@ -34,10 +34,12 @@ pub(super) struct Front {
     pub seen: Arc<Mutex<Vec<Weights>>>,
     /// What happens to requests to copies: 5xx, and milliseconds.
     copies: Arc<Mutex<(bool, f64)>>,
+    /// The same of those to the service itself.
+    pub own: Arc<Mutex<(bool, f64)>>,
     /// Whether it answers nobody.
-    is_silent: Arc<AtomicBool>,
+    pub is_silent: Arc<AtomicBool>,
     /// How many come for each of weight.
-    rate: Arc<Mutex<u64>>,
+    pub rate: Arc<Mutex<u64>>,
 }
 
 impl Front {
@@ -51,6 +53,7 @@ impl Front {
             seen: Arc::default(),
             is_silent: Arc::default(),
             copies: Arc::new(Mutex::new((false, 5.0))),
+            own: Arc::new(Mutex::new((false, 5.0))),
             rate: Arc::new(Mutex::new(1)),
         };
         let (answering, own) = (front.clone(), yard.id.to_string());
@@ -81,11 +84,11 @@ impl Front {
         if seen.last() != Some(&now) {
             seen.push(now.clone());
         }
-        let (is_bad, milliseconds) = *self.copies.lock().expect("not poisoned");
+        let (copies, itself) = (*self.copies.lock().expect("not poisoned"), *self.own.lock().expect("not poisoned"));
         let rate = *self.rate.lock().expect("not poisoned");
         let mut counted = self.counted.lock().expect("not poisoned");
         for (id, weight) in now {
-            let (is_bad, milliseconds) = if id == own { (false, 5.0) } else { (is_bad, milliseconds) };
+            let (is_bad, milliseconds) = if id == own { itself } else { copies };
             let target = counted.entry(id.clone()).or_insert_with(|| TargetStatus { id, latency: vec![0; 80], ..TargetStatus::default() });
             let more = u64::from(weight) * rate;
             target.requests += more;

@@ -8,6 +8,7 @@ mod inherit;
 mod pushed;
 mod replicas;
 mod rules;
+mod watched;
 mod whole;
 
 use std::fs;
@@ -142,8 +143,9 @@ impl Yard {
         let accounts = crate::auth::Manager::new(life.core.clone());
         let configurations = configuration::Manager::open(life.core.clone(), life.services.clone(), accounts).await.expect("they are read");
         let runtimes = life.services.runtimes();
+        let monitoring = crate::monitoring::Manager::new(life.core.clone(), runtimes.clone());
         let frames = Arc::new(Frames::default());
-        let manager = Manager::new(life.core.clone(), life.services.clone(), configurations.clone(), runtimes, frames);
+        let manager = Manager::new(life.core.clone(), life.services.clone(), configurations.clone(), runtimes, monitoring, frames);
         Self { life, manager, configurations, id, root }
     }
 
