@@ -1,9 +1,9 @@
 //! The page of a service as it is sent, before and without any JavaScript.
 
-use api::{Diagnosis, Event, EventKind, Fix, Level, LogLine, LogStream, Role, Service, Status};
+use api::{DeploymentStatus, Diagnosis, Event, EventKind, Fix, Level, LogLine, LogStream, Role, Service, Status};
 use axum::http::StatusCode;
 
-use crate::fake::{Fake, NOW, service};
+use crate::fake::{Fake, NOW, deployment, service};
 use crate::page_tests::{get, post_as};
 
 const PAGE: &str = "/services/00000000-0000-0000-0000-000000000001";
@@ -51,6 +51,36 @@ async fn the_overview_shows_state_figures_checks_facts_and_log() {
     }
     assert!(text.contains(r#"aria-label="CPU: now 20 %, between 1 % and 20 %""#), "a chart says its values in words");
     assert!(text.contains("<polyline") && !text.contains(" style="));
+}
+
+#[tokio::test]
+async fn charts_mark_what_happened_and_a_list_says_it() {
+    let event = |seq: u64, seconds| Event {
+        seq,
+        at: NOW.plus_seconds(seconds),
+        kind: EventKind::ServiceCrashed,
+        service_id: Some(service(1, "accounts").id),
+        service_name: Some("accounts".into()),
+        actor: None,
+        message: "accounts ended with exit code 3".into(),
+        data: serde_json::Value::Null,
+    };
+    let deployments = vec![deployment(4, DeploymentStatus::RolledBack), deployment(3, DeploymentStatus::Succeeded)];
+    for tab in ["", "/metrics"] {
+        let marked = Fake { events: vec![event(2, -450), event(1, -950)], deployments: deployments.clone(), ..one() };
+        let text = text(marked, tab).await;
+        let line = |x: &str, tone: &str, title: &str| format!(r#"<line x1="{x}" x2="{x}" y1="0" y2="100%"{tone}><title>{title}</title>"#);
+        for line in [line("33.33%", "", "release 3 deployed"), line("50%", r#" data-tone="bad""#, "crashed")] {
+            assert_eq!(text.matches(&line).count(), 5, "{line} in each chart of {tab}");
+        }
+        assert_eq!(text.matches("<title>crashed</title>").count(), 5, "what is earlier isn't marked");
+        let (_, list) = text.split_once("Marked in the charts").expect("a list");
+        let id = deployments[1].id;
+        assert!(list.contains(&format!(r#"<a href="/deployments/{id}">release 3 deployed</a>"#)), "{list}");
+        assert!(list.contains("release 4 taken back") && list.contains("crashed") && list.contains("(UTC)"), "{list}");
+        assert!(!text.contains(" style="));
+    }
+    assert!(!text(one(), "/metrics").await.contains("Marked in the charts"), "nothing has happened");
 }
 
 #[tokio::test]

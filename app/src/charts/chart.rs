@@ -6,6 +6,7 @@ use leptos::html::Div;
 use leptos::prelude::*;
 
 use super::axis::{time_ticks, write_moment};
+use super::mark::{self, Marks};
 use super::{Line, Plot, Unit, decimal};
 use crate::erase::Erase;
 
@@ -42,6 +43,7 @@ pub fn Chart(
     large: bool,
 ) -> impl IntoView {
     let cursor = use_context::<Cursor>().unwrap_or_else(|| Cursor(RwSignal::new(None))).0;
+    let marks = use_context::<Marks>();
     let offset = local_offset();
     let drawing = Memo::new(move |_| plot.with(Plot::draw));
     let is_empty = Memo::new(move |_| plot.with(Plot::is_empty));
@@ -66,6 +68,7 @@ pub fn Chart(
                     on:pointerleave=move |_| cursor.set(None)
                 >
                     <div class="chart-drawing" inner_html=move || drawing.get()></div>
+                    {marks.map(|marks| mark::lines(plot, marks))}
                     <Crosshair plot pointed />
                     <p class="chart-empty" hidden=move || !is_empty.get()>{empty}</p>
                 </div>

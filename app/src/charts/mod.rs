@@ -6,12 +6,14 @@
 mod axis;
 mod chart;
 mod decimal;
+mod mark;
 mod plot;
 mod sparkline;
 mod unit;
 
 pub use chart::{Chart, local_offset, provide_cursor};
 pub use decimal::decimal;
+pub use mark::{Mark, Marks, list as mark_list, provide_marks};
 pub use plot::{Line, Plot};
 pub use sparkline::Sparkline;
 pub use unit::Unit;

@@ -28,6 +28,7 @@ mod inheritance;
 mod json;
 mod logs;
 mod manage;
+mod marks;
 mod metrics;
 #[cfg(feature = "ssr")]
 mod numbers;
@@ -64,6 +65,7 @@ pub use inheritance::*;
 pub use json::{Json, JsonText};
 pub use logs::*;
 pub use manage::*;
+pub use marks::*;
 pub use metrics::*;
 pub use overview::*;
 pub use registry_form::RegistryForm;

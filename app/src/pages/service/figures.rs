@@ -8,12 +8,12 @@ use leptos_router::hooks::use_location;
 use super::checks::ChecksPanel;
 use super::loads::Loads;
 use super::watch::Watched;
-use crate::charts::{Chart, Plot, Unit, provide_cursor};
+use crate::charts::{Chart, Marks, Plot, Unit, local_offset, mark_list, provide_cursor, provide_marks};
 use crate::components::{Failure, Icon, Skeleton, Symbol};
 use crate::erase::{Erase, Erased};
 use crate::live::{Incoming, use_feed};
 use crate::pages::wait::wait;
-use crate::rpc::get_metrics;
+use crate::rpc::{get_metrics, list_marks};
 
 /// The charts of the overview, in panels.
 #[component]
@@ -51,13 +51,24 @@ fn Loaded(
     figures: impl Fn(RwSignal<MetricsSeries>) -> Erased + Copy + Send + Sync + 'static,
 ) -> impl IntoView {
     provide_cursor();
-    let Loads { range, series, .. } = loads;
+    let marks = provide_marks();
+    let offset = local_offset();
+    let Loads { range, series, marks: marked, .. } = loads;
     view! {
         <RangeLinks range />
         <Transition fallback=|| view! { <Skeleton lines=8 /> }.erase()>
             {move || Suspend::new(async move {
                 match wait(series).await {
-                    Some(Ok(series)) => figures(keep(watched, range.get_untracked(), series)),
+                    Some(Ok(series)) => {
+                        // Figures without marks are better than none.
+                        if let Some(Ok(marked)) = wait(marked).await {
+                            marks.0.set(marked);
+                        }
+                        let series = keep(watched, range.get_untracked(), series);
+                        keep_marks(watched, range.get_untracked(), marks);
+                        let ends = Signal::derive(move || series.with(|series| (series.from, series.to)));
+                        view! { {figures(series)}{mark_list(ends, marks, offset)} }.erase()
+                    }
                     None => ().erase(),
                     Some(Err(error)) => view! { <Failure error=error.0 /> }.erase(),
                 }
@@ -95,6 +106,21 @@ fn keep(watched: Watched, range: Range, series: MetricsSeries) -> RwSignal<Metri
         },
     );
     series
+}
+
+/// Asks for the marks anew when the service has been started again: what was deployed, crashed or was configured shows then.
+fn keep_marks(watched: Watched, range: Range, marks: Marks) {
+    let started = Memo::new(move |_| watched.service.with(|service| (service.started_at, service.status)));
+    Effect::new(move |before: Option<()>| {
+        started.track();
+        if before.is_some() {
+            spawn_local(async move {
+                if let Ok(fresh) = list_marks(watched.id, range).await {
+                    marks.0.try_set(fresh);
+                }
+            });
+        }
+    });
 }
 
 /// Adds a point at the end and moves the window along.

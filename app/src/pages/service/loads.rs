@@ -12,8 +12,11 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::logs::Filter;
 use super::tab::Tab;
+use crate::charts::Mark;
 use crate::pages::activity::event_query;
-use crate::rpc::{RpcError, RpcResult, Tried, get_health, get_logs, get_metrics, get_service, list_events, list_incidents, list_names};
+use crate::rpc::{
+    RpcError, RpcResult, Tried, get_health, get_logs, get_metrics, get_service, list_events, list_incidents, list_marks, list_names,
+};
 
 /// Log lines at a glance.
 pub const PEEK: u32 = 12;
@@ -40,6 +43,8 @@ pub struct Loads {
     pub detail: Resource<RpcResult<ServiceDetail>>,
     /// The figures of the range.
     pub series: Wanted<MetricsSeries>,
+    /// What happened in the range.
+    pub marks: Wanted<Vec<Mark>>,
     /// The last checks.
     pub health: Wanted<HealthReport>,
     /// The lines of the filter, or the newest few.
@@ -81,6 +86,10 @@ impl Loads {
             series: Resource::new(
                 move || (on(&[Tab::Overview, Tab::Metrics]), range.get()),
                 |(id, range)| async move { Some(get_metrics(id?, range).await) },
+            ),
+            marks: Resource::new(
+                move || (on(&[Tab::Overview, Tab::Metrics]), range.get()),
+                |(id, range)| async move { Some(list_marks(id?, range).await) },
             ),
             health: Resource::new(move || on(&[Tab::Overview]), |id| async move { Some(get_health(id?).await) }),
             lines: Resource::new(move || (id.get().ok(), lines_query()), |(id, query)| async move { Some(get_logs(id?, query?).await) }),
