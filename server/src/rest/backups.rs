@@ -60,7 +60,8 @@ struct RestoreForm {
         (status = 200, body = RestoreReport, description = "What was done, or would be."),
         (status = 409, body = ErrorBody, description = "Another one is made or restored."),
         (status = 415, body = ErrorBody, description = "It isn't such a form."),
-        (status = 422, body = ErrorBody, description = "That isn't the password or the passphrase, or the file is no backup, or was changed.")),
+        (status = 422, body = ErrorBody, description = "That isn't the password or the passphrase, or the file is no backup, or was changed."),
+        (status = 503, body = ErrorBody, description = "Another Pilothouse acts on these services.")),
     extensions(("x-permission" = json!("config:backup"))))]
 async fn restore_backup(State(server): Ports, SignedIn(caller): SignedIn, request: Request) -> Answer<Json<RestoreReport>> {
     // Before as much as that is read.

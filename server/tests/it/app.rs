@@ -40,6 +40,9 @@ pub struct Reply {
     pub body: Bytes,
 }
 
+/// An answer, unless nobody was there or they were lost before it.
+pub type Tried = Result<Reply, Box<dyn std::error::Error + Send + Sync>>;
+
 /// Tells a story on each kind of store.
 pub async fn on_each_store(story: impl AsyncFn(TestApp)) {
     for kind in [StoreKind::Sqlite, StoreKind::Postgres] {
@@ -160,22 +163,17 @@ impl Client {
     }
 
     /// A `POST` that may find nobody there, or lose them before it is answered.
-    pub async fn try_post(&self, path: &str, body: &Value) -> Result<Reply, Box<dyn std::error::Error + Send + Sync>> {
+    pub async fn try_post(&self, path: &str, body: &Value) -> Tried {
         self.attempt(Method::POST, path, &[("content-type", "application/json")], body.to_string()).await
     }
 
     /// A `PUT` that may find nobody there, or lose them before it is answered.
-    pub async fn try_put(&self, path: &str, body: &Value) -> Result<Reply, Box<dyn std::error::Error + Send + Sync>> {
+    pub async fn try_put(&self, path: &str, body: &Value) -> Tried {
         self.attempt(Method::PUT, path, &[("content-type", "application/json")], body.to_string()).await
     }
 
-    async fn attempt(
-        &self,
-        method: Method,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: impl Into<Bytes>,
-    ) -> Result<Reply, Box<dyn std::error::Error + Send + Sync>> {
+    /// A request as it is, that may find nobody there, or lose them before it is answered.
+    pub async fn attempt(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Tried {
         let stream = TcpStream::connect(self.address).await?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);

@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::json;
 
-use crate::app::{Client, PASSWORD, Reply, TestApp, on_each_store};
+use crate::app::{Client, PASSWORD, Reply, TestApp, Tried, on_each_store};
 
 const PASSPHRASE: &str = "a passphrase of many words";
 const BOUNDARY: &str = "boundary-of-the-form";
@@ -35,9 +35,19 @@ pub async fn restore(client: &Client, fields: &[(&str, &str)], file: &[u8]) -> R
     send(client, form(&fields, Some(file))).await
 }
 
+/// The same, of a Pilothouse that may be killed before it answers.
+pub async fn try_restore(client: &Client, fields: &[(&str, &str)], file: &[u8]) -> Tried {
+    let fields = [&[("password", PASSWORD), ("passphrase", PASSPHRASE)], fields].concat();
+    try_send(client, form(&fields, Some(file))).await
+}
+
 async fn send(client: &Client, body: Vec<u8>) -> Reply {
+    try_send(client, body).await.unwrap()
+}
+
+async fn try_send(client: &Client, body: Vec<u8>) -> Tried {
     let kind = format!("multipart/form-data; boundary={BOUNDARY}");
-    client.raw(Method::POST, "/api/config/restore", &[("content-type", &kind)], body).await
+    client.attempt(Method::POST, "/api/config/restore", &[("content-type", &kind)], body).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

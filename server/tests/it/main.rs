@@ -4,6 +4,7 @@
 
 mod app;
 mod backup;
+mod backup_killed;
 mod compose;
 mod configuration;
 mod dependencies;

@@ -30,6 +30,6 @@ pub trait Backups: Send + Sync {
 
     /// Restores a backup, or says what that would do. All of the file is read and checked before anything is done; then each service is one commit, so that doing
     /// it again after a break is the same. Versions that are there stay. Needs `config:backup`. Fails as [`Backups::back_up`] does, and with `validation_failed` at
-    /// `/file` or `/passphrase` for what is no backup, was changed or cut off, or can't be opened.
+    /// `/file` or `/passphrase` for what is no backup, was changed or cut off, or can't be opened; with `unavailable` at an instance that doesn't act on services.
     async fn restore(&self, caller: &Caller, how: NewRestore, file: Box<dyn Pieces>) -> Result<RestoreReport>;
 }

@@ -121,6 +121,9 @@ impl Manager {
     }
 
     async fn restore_all(&self, caller: &Caller, how: &NewRestore, reader: &mut Reader) -> Result<RestoreReport> {
+        if !how.dry_run {
+            self.configurations.may_restore()?;
+        }
         let in_backup = self.read_through(reader).await?;
         let mut parts = Parts::begin(reader).await?;
         let (made_at, made_by) = parts.made.clone();

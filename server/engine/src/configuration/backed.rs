@@ -125,6 +125,11 @@ impl Manager {
         lock(&self.schemas).get(&id).map(|schema| (**schema).clone())
     }
 
+    /// Fails with `unavailable` unless this instance may restore something.
+    pub(crate) fn may_restore(&self) -> Result<()> {
+        self.services.may_change()
+    }
+
     /// Brings back the versions of a backup that aren't here, in one commit; with `newest`, its newest is saved as the newest here, unless that has the same
     /// values. Doing it again changes nothing.
     ///
@@ -141,7 +146,9 @@ impl Manager {
         newest: bool,
         dry_run: bool,
     ) -> Result<Restored> {
-        self.services.may_change()?;
+        if !dry_run {
+            self.may_restore()?;
+        }
         let _gate = self.services.hold(id).await;
         let mut state = self.state(id).await?;
         Self::is_ours(&state)?;
