@@ -15,7 +15,7 @@ pub fn migrate(settings: Settings) -> api::Result<()> {
 /// Makes a user.
 pub fn add(settings: Settings, username: String, password: Secret, role: Role) -> api::Result<()> {
     with_engine(settings, async |engine| {
-        let user = engine.backend().users.create(&Caller::system(), NewUser { username, password, role }).await?;
+        let user = engine.backend().users.create(&Caller::command_line(), NewUser { username, password, role }).await?;
         print(&format!("Made {} ({}).", user.username, user.role.label()))
     })
 }
@@ -23,7 +23,7 @@ pub fn add(settings: Settings, username: String, password: Secret, role: Role) -
 /// Prints every user.
 pub fn list(settings: Settings) -> api::Result<()> {
     with_engine(settings, async |engine| {
-        let users = engine.backend().users.list(&Caller::system()).await?;
+        let users = engine.backend().users.list(&Caller::command_line()).await?;
         let width = users.iter().map(|user| user.username.len()).max().unwrap_or_default().max(4);
         let lines: Vec<String> = users.iter().map(|user| line(user, width)).collect();
         print(&lines.join("\n"))
@@ -33,10 +33,10 @@ pub fn list(settings: Settings) -> api::Result<()> {
 /// Sets a new password and ends the user's sessions.
 pub fn reset_password(settings: Settings, name: &str, password: Secret) -> api::Result<()> {
     with_engine(settings, async |engine| {
-        let users = engine.backend().users.list(&Caller::system()).await?;
+        let users = engine.backend().users.list(&Caller::command_line()).await?;
         let user = users.iter().find(|user| user.username.eq_ignore_ascii_case(name)).ok_or_else(|| Error::not_found("user", name))?;
         let patch = UserPatch { password: Some(password), ..UserPatch::default() };
-        engine.backend().users.change(&Caller::system(), user.id, patch).await?;
+        engine.backend().users.change(&Caller::command_line(), user.id, patch).await?;
         print(&format!("{} has a new password.", user.username))
     })
 }

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,7 +8,7 @@ use api::{Role, Secret};
 use clap::{Parser, Subcommand};
 
 use crate::config::{Given, Settings};
-use crate::{accounts, demo_service, deploy_command, openapi, secrets, serve};
+use crate::{accounts, ask, configuration_command, demo_service, deploy_command, openapi, secrets, serve};
 
 /// Pilothouse: an operations dashboard for microservices.
 #[derive(Debug, Parser)]
@@ -48,6 +48,9 @@ enum Command {
     /// Manage the keys of secrets while Pilothouse is stopped
     #[command(subcommand)]
     Secrets(SecretsCommand),
+    /// Back up configurations and secrets into a file, and restore them
+    #[command(subcommand)]
+    Configuration(configuration_command::Command),
     /// Deploy a service of a Pilothouse that runs, and follow that to its end
     Deploy(deploy_command::Args),
     /// Serve the demonstration service that Pilothouse brings along
@@ -108,6 +111,7 @@ pub fn main() -> ExitCode {
 fn command() -> ExitCode {
     let cli = match Cli::parse() {
         Cli { command: Some(Command::Deploy(args)), .. } => return deploy_command::main(args),
+        Cli { command: Some(Command::Configuration(command)), .. } => return configuration_command::main(command),
         cli => cli,
     };
     match run(cli) {
@@ -136,7 +140,7 @@ fn run(cli: Cli) -> api::Result<()> {
             accounts::reset_password(settings, &name, password()?)
         }
         Command::Secrets(SecretsCommand::Rotate { new_key_file, given }) => secrets::rotate(Settings::load(given)?, new_key_file),
-        Command::Deploy(_) => Err(api::Error::internal()),
+        Command::Deploy(_) | Command::Configuration(_) => Err(api::Error::internal()),
         Command::DemoService(args) => demo_service::main(&args),
         Command::Openapi => print(&openapi::pretty()),
     }
@@ -149,16 +153,7 @@ pub fn print(text: &str) -> api::Result<()> {
     Ok(())
 }
 
-/// A password from the environment or standard input: never from the arguments, which every user of the machine can see.
+/// A password from the environment or standard input.
 fn password() -> api::Result<Secret> {
-    if let Ok(password) = std::env::var("PILOTHOUSE_USER_PASSWORD") {
-        return Ok(Secret::new(password));
-    }
-    let input = std::io::stdin();
-    if input.is_terminal() {
-        eprint!("Password (shown while you type; use PILOTHOUSE_USER_PASSWORD to avoid that): ");
-    }
-    let mut line = String::new();
-    input.lock().read_line(&mut line).map_err(|error| api::Error::invalid("password", format!("the password can't be read: {error}")))?;
-    Ok(Secret::new(line.trim_end_matches(['\r', '\n'])))
+    ask::secret("PILOTHOUSE_USER_PASSWORD", "Password", true)
 }

@@ -4,8 +4,10 @@
 #![recursion_limit = "256"]
 
 pub mod accounts;
+mod ask;
 pub mod cli;
 pub mod config;
+mod configuration_command;
 pub mod demo_service;
 mod deploy_command;
 mod docs;

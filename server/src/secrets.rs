@@ -16,14 +16,14 @@ pub fn rotate(settings: Settings, new_key_file: Option<PathBuf>) -> api::Result<
     with_engine(settings, async |engine| {
         engine.act_alone().await?;
         match file {
-            None => done(engine.backend().secrets.rotate(&Caller::system()).await?, ""),
+            None => done(engine.backend().secrets.rotate(&Caller::command_line()).await?, ""),
             Some(file) => {
                 let said = format!(
                     " The key in {} wraps them now: set PILOTHOUSE_SECRETS_KEY_FILE to it before you start Pilothouse, and keep the key before it \
                      for as long as you keep backups from before.",
                     file.display()
                 );
-                done(engine.secrets().take_key(&Caller::system(), &SecretsKey::File(file)).await?, &said)
+                done(engine.secrets().take_key(&Caller::command_line(), &SecretsKey::File(file)).await?, &said)
             }
         }
     })

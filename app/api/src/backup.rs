@@ -108,3 +108,67 @@ pub enum RestoredSecretOutcome {
     /// It has another value here, and gets that of the backup as a new version.
     Replaced,
 }
+
+impl RestoredService {
+    /// What becomes of it, in words.
+    pub fn words(&self) -> String {
+        if let Some(problem) = &self.problem {
+            return format!("Left out: {problem}");
+        }
+        let mut words = Vec::new();
+        if let Some(name) = &self.name_here {
+            words.push(format!("is called {name} here"));
+        }
+        if self.by_name {
+            words.push("found by its name".into());
+        }
+        if let Some(version) = self.saved {
+            words.push(format!("the newest is version {version} here"));
+        }
+        for (count, what) in [
+            (self.added, "come back"),
+            (self.present, "there already"),
+            (self.differing, "with something else in it here, which stays"),
+            (self.left_out, "left out"),
+        ] {
+            if count > 0 {
+                words.push(format!("{count} {what}"));
+            }
+        }
+        if self.schema {
+            words.push("its schema comes back".into());
+        }
+        words.join(", ")
+    }
+
+    /// Whether something of it comes back.
+    pub fn is_changed(&self) -> bool {
+        self.added > 0 || self.saved.is_some()
+    }
+}
+
+impl RestoredSecretOutcome {
+    /// The words that people see.
+    pub const fn label(self) -> &'static str {
+        match self {
+            RestoredSecretOutcome::Added => "comes back",
+            RestoredSecretOutcome::Present => "there already",
+            RestoredSecretOutcome::Kept => "keeps the other value that it has here",
+            RestoredSecretOutcome::Replaced => "gets the value of the backup as a new version",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RestoredService;
+
+    #[test]
+    fn what_becomes_of_a_service_is_said_in_words() {
+        let one = RestoredService { by_name: true, added: 3, present: 2, differing: 1, saved: Some(7), schema: true, ..Default::default() };
+        let expected = "found by its name, the newest is version 7 here, 3 come back, 2 there already, \
+                        1 with something else in it here, which stays, its schema comes back";
+        assert_eq!(one.words(), expected);
+        assert_eq!(RestoredService { problem: Some("why".into()), ..one }.words(), "Left out: why");
+    }
+}

@@ -129,7 +129,7 @@ permissions! {
 /// Who asks. Made by authentication only; every port method takes one first. It is neither written nor read: its limits have to stay with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// The user; none for Pilothouse itself (start-up, reconciler, command line).
+    /// The user; none for Pilothouse itself (start-up, reconciler) and the command line.
     pub user_id: Option<UserId>,
     /// The name that events and the audit show.
     pub name: String,
@@ -175,6 +175,11 @@ impl Caller {
     /// Pilothouse itself.
     pub fn system() -> Self {
         Self { user_id: None, name: "pilothouse".into(), role: Role::Admin, session_id: None, only: None, token: None }
+    }
+
+    /// Whoever has the data folder, on the command line. No user can have that name.
+    pub fn command_line() -> Self {
+        Self { name: "command line".into(), ..Self::system() }
     }
 
     /// Who may do one thing to one service, and not even see others: a webhook, which nobody has signed in for.

@@ -30,6 +30,7 @@ pub struct Engine {
     monitoring: Arc<monitoring::Manager>,
     accounts: Arc<auth::Manager>,
     secrets: Arc<secrets::Manager>,
+    backups: Arc<backup::Manager>,
 }
 
 impl Engine {
@@ -94,10 +95,11 @@ impl Engine {
                 deployments.forget(id);
             }
         });
+        let backups = Arc::new(backup::Manager::new(core.clone(), accounts.clone(), configurations.clone(), secrets.clone()));
         let backend = api::Backend {
             services: services.clone(),
             configurations: configurations.clone(),
-            backups: Arc::new(backup::Manager::new(core.clone(), accounts.clone(), configurations.clone(), secrets.clone())),
+            backups: backups.clone(),
             deployments: deployments.clone(),
             deploy_hooks: deployments.clone(),
             environments: deployments.clone(),
@@ -111,7 +113,7 @@ impl Engine {
             system,
         };
         let feeds = Arc::new(Feeds::new(core.clone(), logs, frames));
-        Ok(Self { core, backend, feeds, runtimes, services, configurations, deployments, monitoring, accounts, secrets })
+        Ok(Self { core, backend, feeds, runtimes, services, configurations, deployments, monitoring, accounts, secrets, backups })
     }
 
     /// What all managers share.
@@ -137,6 +139,11 @@ impl Engine {
     /// Secrets beyond their port: what refers to them, and the key that wraps their keys.
     pub fn secrets(&self) -> Arc<secrets::Manager> {
         self.secrets.clone()
+    }
+
+    /// Backups beyond their port: for who has the data folder.
+    pub fn backups(&self) -> Arc<backup::Manager> {
+        self.backups.clone()
     }
 
     /// Live data.

@@ -4,7 +4,7 @@
 //! validation, action and event happen here, once. Managers share one [`Core`]; `Engine` puts them together.
 
 pub mod auth;
-mod backup;
+pub mod backup;
 pub mod bus;
 mod catalog;
 pub mod clock;

@@ -7,6 +7,7 @@ mod backup;
 mod backup_killed;
 mod compose;
 mod configuration;
+mod configuration_command;
 mod dependencies;
 mod deploy_command;
 mod deployment_faults;

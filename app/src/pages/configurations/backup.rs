@@ -1,7 +1,7 @@
 //! A backup of all configurations with all their versions, as a file, and its restore: first what it would do, then doing it. Both are posted with and
 //! without JavaScript; nothing secret comes back, nor does the file.
 
-use api::{PASSPHRASE_MIN, Permission, RestoreReport, RestoredSecretOutcome, RestoredService};
+use api::{PASSPHRASE_MIN, Permission, RestoreReport, RestoredService};
 use leptos::prelude::*;
 
 use super::{BackLink, not_allowed, services};
@@ -107,7 +107,7 @@ fn Restore(token: String) -> impl IntoView {
 
 /// What was done, or would be.
 fn outcome(report: RestoreReport) -> Erased {
-    let count = report.services.iter().filter(|one| one.added > 0 || one.saved.is_some()).count();
+    let count = report.services.iter().filter(|one| one.is_changed()).count();
     let (verb, then) = if report.dry_run { ("It would change", "would stay") } else { ("It has changed", "stayed") };
     let others = report.services.len() - count;
     let words = format!("{verb} {}; {others} {then} as they are.", services(count));
@@ -118,7 +118,7 @@ fn outcome(report: RestoreReport) -> Erased {
     let secrets: Vec<_> = report
         .secrets
         .into_iter()
-        .map(|one| view! { <tr><th scope="row">{one.name}</th><td class="wrap">{secret_words(one.outcome)}</td></tr> }.erase())
+        .map(|one| view! { <tr><th scope="row">{one.name}</th><td class="wrap">{one.outcome.label()}</td></tr> }.erase())
         .collect();
     let secrets = (!secrets.is_empty()).then(|| table("Secret", "Table of secrets", secrets));
     view! { <p>{words}</p> <p>{made}</p> {table("Service", "Table of services", rows)} {more} {secrets} }.erase()
@@ -137,67 +137,11 @@ fn table(what: &'static str, label: &'static str, rows: Vec<Erased>) -> Erased {
 }
 
 fn row(one: RestoredService) -> Erased {
-    let words = words(&one);
+    let words = one.words();
     let is_wrong = one.problem.is_some().then_some("true");
     let name = match one.service_id {
         Some(id) => view! { <a href=path::configuration_versions(id)>{one.name}</a> }.erase(),
         None => one.name.erase(),
     };
     view! { <tr><th scope="row">{name}</th><td class="wrap" data-wrong=is_wrong>{words}</td></tr> }.erase()
-}
-
-/// One service in words.
-fn words(one: &RestoredService) -> String {
-    if let Some(problem) = &one.problem {
-        return format!("Left out: {problem}");
-    }
-    let mut words = Vec::new();
-    if let Some(name) = &one.name_here {
-        words.push(format!("is called {name} here"));
-    }
-    if one.by_name {
-        words.push("found by its name".into());
-    }
-    if let Some(version) = one.saved {
-        words.push(format!("the newest is version {version} here"));
-    }
-    for (count, what) in [
-        (one.added, "come back"),
-        (one.present, "there already"),
-        (one.differing, "with something else in it here, which stays"),
-        (one.left_out, "left out"),
-    ] {
-        if count > 0 {
-            words.push(format!("{count} {what}"));
-        }
-    }
-    if one.schema {
-        words.push("its schema comes back".into());
-    }
-    words.join(", ")
-}
-
-fn secret_words(outcome: RestoredSecretOutcome) -> &'static str {
-    match outcome {
-        RestoredSecretOutcome::Added => "comes back",
-        RestoredSecretOutcome::Present => "there already",
-        RestoredSecretOutcome::Kept => "keeps the other value that it has here",
-        RestoredSecretOutcome::Replaced => "gets the value of the backup as a new version",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use api::RestoredService;
-
-    use super::words;
-
-    #[test]
-    fn what_becomes_of_a_service_is_said_in_words() {
-        let one = RestoredService { by_name: true, added: 3, present: 2, differing: 1, saved: Some(7), schema: true, ..Default::default() };
-        let expected = "found by its name, the newest is version 7 here, 3 come back, 2 there already, \
-                        1 with something else in it here, which stays, its schema comes back";
-        assert_eq!(words(&one), expected);
-        assert_eq!(words(&RestoredService { problem: Some("why".into()), ..one }), "Left out: why");
-    }
 }

@@ -24,6 +24,34 @@ use record::{BackedService, Part, Parts, Record, SERVICES};
 use sealed::{Reader, Writer};
 use spool::Content;
 
+/// How a backup is restored.
+#[derive(Clone, Debug)]
+pub struct How {
+    /// What the file was sealed with.
+    pub passphrase: Secret,
+    /// Whether the newest of each service in it is saved as the newest here.
+    pub newest: bool,
+    /// Whether secrets that have another value here get that of the backup.
+    pub replace_secrets: bool,
+    /// Only says what would be done.
+    pub dry_run: bool,
+}
+
+/// A backup, and what is in it.
+pub struct Made {
+    /// The file.
+    pub backup: Backup,
+    /// How many secrets.
+    pub secrets: usize,
+    /// How many services.
+    pub services: usize,
+    /// How many versions of their configurations.
+    pub versions: usize,
+}
+
+/// Who is told how it goes on: how many services were seen to, and of how many.
+pub type Progress<'p> = &'p (dyn Fn(usize, usize) + Send + Sync);
+
 /// Makes backups and restores them.
 pub struct Manager {
     core: Arc<Core>,
@@ -50,7 +78,51 @@ impl Manager {
         self.turn.try_lock().map_err(busy)
     }
 
-    async fn write(&self, caller: &Caller, passphrase: &Secret) -> Result<(tokio::fs::File, u64, [usize; 3])> {
+    /// Makes a backup for who is asked for no password: on the command line, where the data folder is theirs.
+    ///
+    /// # Errors
+    /// As [`Backups::back_up`](api::ports::Backups::back_up), but for what is said of the password.
+    pub async fn make(&self, caller: &Caller, passphrase: &Secret, progress: Progress<'_>) -> Result<Made> {
+        caller.require(Permission::ConfigBackup)?;
+        check_passphrase(passphrase)?;
+        let _turn = self.take_turn()?;
+        let (file, bytes, [secrets, services, versions]) = self.write(caller, passphrase, progress).await?;
+        let message = format!(
+            "{} made a backup of {versions} versions of the configurations of {services} services, and of {secrets} secrets, sealed with a passphrase",
+            caller.name
+        );
+        let data = json!({ "services": services, "versions": versions, "secrets": secrets, "bytes": bytes });
+        // Nobody gets what isn't in the audit.
+        self.core.events.record(NewEvent::new(EventKind::SecretRevealed, message).by(caller).with(data)).await?;
+        let day: String = self.core.clock.now().to_string().chars().take(10).collect();
+        let backup = Backup { file_name: format!("pilothouse-{day}.backup"), bytes, content: Box::new(Content(file)) };
+        Ok(Made { backup, secrets, services, versions })
+    }
+
+    /// Restores a backup for who is asked for no password: on the command line.
+    ///
+    /// # Errors
+    /// As [`Backups::restore`](api::ports::Backups::restore), but for what is said of the password.
+    pub async fn take_back(&self, caller: &Caller, how: &How, file: Box<dyn Pieces>, progress: Progress<'_>) -> Result<RestoreReport> {
+        caller.require(Permission::ConfigBackup)?;
+        if how.passphrase.reveal().chars().count() > PASSWORD_MAX {
+            return Err(Error::invalid("/passphrase", "that is no passphrase of a backup"));
+        }
+        let _turn = self.take_turn()?;
+        let file = spool::taken(&self.core, file).await?;
+        let mut reader = Reader::begin(file, &how.passphrase).await?;
+        let report = self.restore_all(caller, how, &mut reader, progress).await?;
+        if !how.dry_run {
+            let count = |is_so: fn(&RestoredService) -> bool| report.services.iter().filter(|one| is_so(one)).count();
+            let (changed, failed) = (count(RestoredService::is_changed), count(|one| one.problem.is_some()));
+            let message = format!("{} restored the backup of {}: {changed} configurations, {failed} left out", caller.name, report.made_at);
+            let data = json!({ "services": report.services.len(), "changed": changed, "left_out": failed });
+            self.core.events.record(NewEvent::new(EventKind::SecretSet, message).by(caller).with(data)).await?;
+        }
+        Ok(report)
+    }
+
+    async fn write(&self, caller: &Caller, passphrase: &Secret, progress: Progress<'_>) -> Result<(tokio::fs::File, u64, [usize; 3])> {
         let mut writer = Writer::begin(spool::made(&self.core)?, passphrase).await?;
         let [mut services, mut versions] = [0, 0];
         let made = Record::Made { at: self.core.clock.now(), by: caller.name.clone(), program: env!("CARGO_PKG_VERSION").into() };
@@ -62,7 +134,9 @@ impl Manager {
         }
         let mut entries = self.core.catalog.all();
         entries.sort_by(|one, other| (&one.service.name, one.service.id).cmp(&(&other.service.name, other.service.id)));
-        for entry in entries {
+        let all = entries.len();
+        for (done, entry) in entries.into_iter().enumerate() {
+            progress(done, all);
             let id = entry.service.id;
             let numbers = self.configurations.backed_numbers(id).await?;
             if numbers.is_empty() || entry.spec.beside.is_some() {
@@ -83,6 +157,7 @@ impl Manager {
                 }
             }
         }
+        progress(all, all);
         add(&mut writer, &Record::End { secrets: count, services, versions }).await?;
         let (file, bytes) = writer.end().await?;
         Ok((file, bytes, [count, services, versions]))
@@ -120,7 +195,7 @@ impl Manager {
         Ok((entry.service.id, entry.service.name.clone(), true))
     }
 
-    async fn restore_all(&self, caller: &Caller, how: &NewRestore, reader: &mut Reader) -> Result<RestoreReport> {
+    async fn restore_all(&self, caller: &Caller, how: &How, reader: &mut Reader, progress: Progress<'_>) -> Result<RestoreReport> {
         if !how.dry_run {
             self.configurations.may_restore()?;
         }
@@ -151,6 +226,7 @@ impl Manager {
                         Err(why) => done.problem = Some(why),
                     }
                     report.services.push(done);
+                    progress(report.services.len(), in_backup.len());
                 }
             }
         }
@@ -163,44 +239,26 @@ impl api::ports::Backups for Manager {
     async fn back_up(&self, caller: &Caller, new: NewBackup) -> Result<Backup> {
         caller.require(Permission::ConfigBackup)?;
         let NewBackup { password, passphrase } = new;
-        let length = passphrase.reveal().chars().count();
-        if !(PASSPHRASE_MIN..=PASSWORD_MAX).contains(&length) {
-            let message = format!("a passphrase has {PASSPHRASE_MIN} to {PASSWORD_MAX} characters; this one has {length}");
-            return Err(Error::invalid("/passphrase", message));
-        }
+        check_passphrase(&passphrase)?;
         self.accounts.confirm(caller, password).await?;
-        let _turn = self.take_turn()?;
-        let (file, bytes, [secrets, services, versions]) = self.write(caller, &passphrase).await?;
-        let message = format!(
-            "{} made a backup of {versions} versions of the configurations of {services} services, and of {secrets} secrets, sealed with a passphrase",
-            caller.name
-        );
-        let data = json!({ "services": services, "versions": versions, "secrets": secrets, "bytes": bytes });
-        // Nobody gets what isn't in the audit.
-        self.core.events.record(NewEvent::new(EventKind::SecretRevealed, message).by(caller).with(data)).await?;
-        let day: String = self.core.clock.now().to_string().chars().take(10).collect();
-        Ok(Backup { file_name: format!("pilothouse-{day}.backup"), bytes, content: Box::new(Content(file)) })
+        Ok(self.make(caller, &passphrase, &|_, _| ()).await?.backup)
     }
 
     async fn restore(&self, caller: &Caller, how: NewRestore, file: Box<dyn Pieces>) -> Result<RestoreReport> {
         caller.require(Permission::ConfigBackup)?;
-        if how.passphrase.reveal().chars().count() > PASSWORD_MAX {
-            return Err(Error::invalid("/passphrase", "that is no passphrase of a backup"));
-        }
-        self.accounts.confirm(caller, how.password.clone()).await?;
-        let _turn = self.take_turn()?;
-        let file = spool::taken(&self.core, file).await?;
-        let mut reader = Reader::begin(file, &how.passphrase).await?;
-        let report = self.restore_all(caller, &how, &mut reader).await?;
-        if !how.dry_run {
-            let count = |is_so: fn(&RestoredService) -> bool| report.services.iter().filter(|one| is_so(one)).count();
-            let (changed, failed) = (count(|one| one.saved.is_some() || one.added > 0), count(|one| one.problem.is_some()));
-            let message = format!("{} restored the backup of {}: {changed} configurations, {failed} left out", caller.name, report.made_at);
-            let data = json!({ "services": report.services.len(), "changed": changed, "left_out": failed });
-            self.core.events.record(NewEvent::new(EventKind::SecretSet, message).by(caller).with(data)).await?;
-        }
-        Ok(report)
+        let NewRestore { password, passphrase, newest, replace_secrets, dry_run } = how;
+        self.accounts.confirm(caller, password).await?;
+        self.take_back(caller, &How { passphrase, newest, replace_secrets, dry_run }, file, &|_, _| ()).await
     }
+}
+
+fn check_passphrase(passphrase: &Secret) -> Result<()> {
+    let length = passphrase.reveal().chars().count();
+    if (PASSPHRASE_MIN..=PASSWORD_MAX).contains(&length) {
+        return Ok(());
+    }
+    let message = format!("a passphrase has {PASSPHRASE_MIN} to {PASSWORD_MAX} characters; this one has {length}");
+    Err(Error::invalid("/passphrase", message))
 }
 
 async fn add(writer: &mut Writer, record: &Record) -> Result<()> {

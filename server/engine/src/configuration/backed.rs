@@ -16,7 +16,7 @@ use super::save::{MESSAGE, VERSIONS};
 use super::state::{Schema, State, secrets};
 use super::{Manager, import, lock};
 use crate::events::NewEvent;
-use crate::secrets::keyring::require_key;
+use crate::secrets::keyring::{key_of, require_key};
 use crate::store::configurations::{
     ConfigurationRow, VersionRow, configuration_newest, configuration_put, schema_set, version_add, version_find, version_forget,
     version_sizes,
@@ -111,6 +111,10 @@ impl Manager {
     pub(crate) async fn backed(&self, id: ServiceId, number: u64) -> Result<Option<BackedVersion>> {
         let row = version_find(&mut self.core.store.main.read().await?, id, number).await?;
         let Some(row) = row else { return Ok(None) };
+        if key_of(&row.sealed).is_some_and(|key| !self.core.keyring.knows(key)) {
+            // Another instance has made a new one.
+            self.core.keyring.reload().await?;
+        }
         let kept = self.open_version(&row).map_err(|error| {
             let name = self.core.catalog.find(id).map(|entry| entry.service.name.clone()).unwrap_or_default();
             Error { message: format!("version {number} of the configuration of {name} can't be backed up: {}", error.message), ..error }
