@@ -62,6 +62,9 @@ pub struct RestoredService {
     pub name: String,
     /// Where it runs.
     pub environment: String,
+    /// Whether it was deleted when the backup was made, and could still be put back.
+    #[serde(default)]
+    pub deleted: bool,
     /// The service here that it is; none when there is none.
     pub service_id: Option<ServiceId>,
     /// What that is called now, when the name is another one.
@@ -112,10 +115,14 @@ pub enum RestoredSecretOutcome {
 impl RestoredService {
     /// What becomes of it, in words.
     pub fn words(&self) -> String {
+        let deleted = if self.deleted { "deleted when the backup was made; " } else { "" };
         if let Some(problem) = &self.problem {
-            return format!("Left out: {problem}");
+            return format!("Left out: {deleted}{problem}");
         }
         let mut words = Vec::new();
+        if self.deleted {
+            words.push("deleted when the backup was made".into());
+        }
         if let Some(name) = &self.name_here {
             words.push(format!("is called {name} here"));
         }
@@ -139,6 +146,11 @@ impl RestoredService {
             words.push("its schema comes back".into());
         }
         words.join(", ")
+    }
+
+    /// Whether it isn't restored although it could be expected to be: one that was deleted needn't be here.
+    pub fn is_left_out(&self) -> bool {
+        self.problem.is_some() && !(self.deleted && self.service_id.is_none())
     }
 
     /// Whether something of it comes back.
@@ -169,6 +181,9 @@ mod tests {
         let expected = "found by its name, the newest is version 7 here, 3 come back, 2 there already, \
                         1 with something else in it here, which stays, its schema comes back";
         assert_eq!(one.words(), expected);
-        assert_eq!(RestoredService { problem: Some("why".into()), ..one }.words(), "Left out: why");
+        let left_out = RestoredService { problem: Some("why".into()), ..one };
+        assert_eq!((left_out.words().as_str(), left_out.is_left_out()), ("Left out: why", true));
+        let deleted = RestoredService { deleted: true, ..left_out };
+        assert_eq!((deleted.words().as_str(), deleted.is_left_out()), ("Left out: deleted when the backup was made; why", false));
     }
 }

@@ -169,7 +169,7 @@ fn restore(given: Given, path: &Path, how: &How, is_json: bool, outcome: &mut Ou
             true => say::json(&report)?,
             false => say::report(&report),
         }
-        let is_left_out = report.services.iter().any(|one| one.problem.is_some());
+        let is_left_out = report.services.iter().any(api::RestoredService::is_left_out);
         Ok(if is_left_out { Outcome::LeftOut } else { Outcome::Good })
     };
     *outcome = run(settings, work)?;

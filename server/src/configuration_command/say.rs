@@ -32,7 +32,7 @@ fn lines(report: &RestoreReport) -> Vec<String> {
     lines.extend(report.services.iter().map(|one| format!("service {:width$}  {}", one.name, one.words())));
     lines.extend(report.secrets.iter().map(|one| format!("secret  {:width$}  {}", one.name, one.outcome.label())));
     let changed = report.services.iter().filter(|one| one.is_changed()).count();
-    let left_out = report.services.iter().filter(|one| one.problem.is_some()).count();
+    let left_out = report.services.iter().filter(|one| one.is_left_out()).count();
     let same = report.services.len() - changed - left_out;
     let (changes, stays, is) = match report.dry_run {
         true => ("would change", "would stay", "would be"),

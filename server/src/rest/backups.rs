@@ -21,7 +21,7 @@ pub fn routes() -> OpenApiRouter<std::sync::Arc<Server>> {
 /// Makes a backup of all configurations with all their versions, and of the named secrets, sealed with a passphrase.
 ///
 /// It takes one's own password, and an API token can't make one. Without the passphrase nobody can read the file. At most 1 GiB, 10,000 services, and 64 MiB of
-/// versions of each, the newest. Services whose configuration was never saved aren't in it, nor are settings and files.
+/// versions of each, the newest. Services that were deleted and can be put back are in it; those whose configuration was never saved aren't, nor are settings and files.
 #[utoipa::path(post, path = "/api/config/backup", tag = "configuration", request_body = NewBackup, responses(
         (status = 200, body = String, content_type = "application/octet-stream", description = "The backup, a file of bytes."),
         (status = 409, body = ErrorBody, description = "Another one is made or restored, or it would be too large."),

@@ -7,7 +7,7 @@ mod record;
 mod sealed;
 mod spool;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use api::ports::{Backup, Pieces};
@@ -47,6 +47,14 @@ pub struct Made {
     pub services: usize,
     /// How many versions of their configurations.
     pub versions: usize,
+}
+
+/// The services of a backup.
+#[derive(Default)]
+struct InBackup {
+    ids: HashSet<ServiceId>,
+    /// The first of each name, in small letters.
+    by_name: HashMap<String, ServiceId>,
 }
 
 /// Who is told how it goes on: how many services were seen to, and of how many.
@@ -114,7 +122,7 @@ impl Manager {
         let report = self.restore_all(caller, how, &mut reader, progress).await?;
         if !how.dry_run {
             let count = |is_so: fn(&RestoredService) -> bool| report.services.iter().filter(|one| is_so(one)).count();
-            let (changed, failed) = (count(RestoredService::is_changed), count(|one| one.problem.is_some()));
+            let (changed, failed) = (count(RestoredService::is_changed), count(RestoredService::is_left_out));
             let message = format!("{} restored the backup of {}: {changed} configurations, {failed} left out", caller.name, report.made_at);
             let data = json!({ "services": report.services.len(), "changed": changed, "left_out": failed });
             self.core.events.record(NewEvent::new(EventKind::SecretSet, message).by(caller).with(data)).await?;
@@ -132,21 +140,19 @@ impl Manager {
         for secret in secrets {
             add(&mut writer, &Record::Secret(secret)).await?;
         }
-        let mut entries = self.core.catalog.all();
-        entries.sort_by(|one, other| (&one.service.name, one.service.id).cmp(&(&other.service.name, other.service.id)));
-        let all = entries.len();
-        for (done, entry) in entries.into_iter().enumerate() {
-            progress(done, all);
-            let id = entry.service.id;
+        let all = self.all();
+        let count_of_all = all.len();
+        for (done, service) in all.into_iter().enumerate() {
+            progress(done, count_of_all);
+            let id = service.id;
             let numbers = self.configurations.backed_numbers(id).await?;
-            if numbers.is_empty() || entry.spec.beside.is_some() {
+            if numbers.is_empty() {
                 continue;
             }
             if services == SERVICES {
                 return Err(Error::conflict(format!("a backup has at most {SERVICES} services; back up the database instead")));
             }
-            let (name, environment) = (entry.service.name.clone(), entry.spec.in_environment().to_owned());
-            let service = BackedService { id, name, environment, schema: self.configurations.backed_schema(id) };
+            let service = BackedService { schema: self.configurations.backed_schema(id), ..service };
             add(&mut writer, &Record::Service(service)).await?;
             services += 1;
             for number in numbers {
@@ -157,29 +163,60 @@ impl Manager {
                 }
             }
         }
-        progress(all, all);
+        progress(count_of_all, count_of_all);
         add(&mut writer, &Record::End { secrets: count, services, versions }).await?;
         let (file, bytes) = writer.end().await?;
         Ok((file, bytes, [count, services, versions]))
     }
 
-    /// Reads all of a file, which shows that it is whole and as it was made; answers the ids of its services.
-    async fn read_through(&self, reader: &mut Reader) -> Result<HashSet<ServiceId>> {
-        let (mut parts, mut ids) = (Parts::begin(reader).await?, HashSet::new());
+    /// Every service that may have a configuration: by name, and behind them those that were deleted and can be put back, the last deleted first.
+    fn all(&self) -> Vec<BackedService> {
+        let entries = self.core.catalog.all();
+        let there = entries.iter().filter(|entry| entry.spec.beside.is_none()).map(|entry| BackedService {
+            id: entry.service.id,
+            name: entry.service.name.clone(),
+            environment: entry.spec.in_environment().to_owned(),
+            schema: None,
+            deleted_at: None,
+        });
+        let mut all: Vec<_> = there.collect();
+        all.sort_by(|one, other| (&one.name, one.id).cmp(&(&other.name, other.id)));
+        let deleted = self.configurations.backed_deleted().into_iter().filter(|row| row.spec.beside.is_none());
+        all.extend(deleted.map(|row| BackedService {
+            id: row.id,
+            environment: row.spec.in_environment().to_owned(),
+            schema: None,
+            deleted_at: row.deletion.map(|deletion| deletion.at),
+            name: row.name,
+        }));
+        all
+    }
+
+    /// Reads all of a file, which shows that it is whole and as it was made; answers which services it has.
+    async fn read_through(&self, reader: &mut Reader) -> Result<InBackup> {
+        let (mut parts, mut found) = (Parts::begin(reader).await?, InBackup::default());
         while let Some(part) = parts.next().await? {
-            if let Part::Service(service, _) = part
-                && !ids.insert(service.id)
-            {
-                return Err(sealed::not_readable());
+            if let Part::Service(service, _) = part {
+                if !found.ids.insert(service.id) {
+                    return Err(sealed::not_readable());
+                }
+                found.by_name.entry(service.name.to_ascii_lowercase()).or_insert(service.id);
             }
         }
-        Ok(ids)
+        Ok(found)
     }
 
     /// The service here that one of a backup is, and whether it was found by its name; or why there is none.
-    fn here(&self, service: &BackedService, in_backup: &HashSet<ServiceId>) -> std::result::Result<(ServiceId, String, bool), String> {
+    fn here(&self, service: &BackedService, in_backup: &InBackup) -> std::result::Result<(ServiceId, String, bool), String> {
         if let Some(entry) = self.core.catalog.find(service.id) {
             return Ok((service.id, entry.service.name.clone(), false));
+        }
+        if self.configurations.backed_deleted().iter().any(|row| row.id == service.id) {
+            return Err("it is deleted here: put it back, and restore again".into());
+        }
+        // Of several that had its name, one was there, or was deleted last.
+        if service.deleted_at.is_some() && in_backup.by_name.get(&service.name.to_ascii_lowercase()) != Some(&service.id) {
+            return Err("it was deleted, and another service of this backup has had its name since".into());
         }
         let all = self.core.catalog.all();
         let Some(entry) = all.iter().find(|entry| entry.service.name.eq_ignore_ascii_case(&service.name)) else {
@@ -189,7 +226,7 @@ impl Manager {
         if environment != service.environment {
             return Err(format!("the service of its name runs in {environment}, and this one ran in {}", service.environment));
         }
-        if in_backup.contains(&entry.service.id) {
+        if in_backup.ids.contains(&entry.service.id) {
             return Err("the service of its name is another one of this backup".into());
         }
         Ok((entry.service.id, entry.service.name.clone(), true))
@@ -210,7 +247,12 @@ impl Manager {
                 }
                 Part::Service(service, versions) => {
                     let mut done =
-                        RestoredService { name: service.name.clone(), environment: service.environment.clone(), ..Default::default() };
+                        RestoredService {
+                            name: service.name.clone(),
+                            environment: service.environment.clone(),
+                            deleted: service.deleted_at.is_some(),
+                            ..Default::default()
+                        };
                     match self.here(&service, &in_backup) {
                         Ok((id, name, by_name)) => {
                             (done.service_id, done.by_name) = (Some(id), by_name);
@@ -226,7 +268,7 @@ impl Manager {
                         Err(why) => done.problem = Some(why),
                     }
                     report.services.push(done);
-                    progress(report.services.len(), in_backup.len());
+                    progress(report.services.len(), in_backup.ids.len());
                 }
             }
         }

@@ -41,6 +41,9 @@ pub struct BackedService {
     pub environment: String,
     /// The schema that somebody has set for it.
     pub schema: Option<Value>,
+    /// When it was deleted, of one that could still be put back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Timestamp>,
 }
 
 /// What goes together.

@@ -21,7 +21,7 @@ use crate::store::configurations::{
     ConfigurationRow, VersionRow, configuration_newest, configuration_put, schema_set, version_add, version_find, version_forget,
     version_sizes,
 };
-use crate::store::services::service_set_spec;
+use crate::store::services::{ServiceRow, service_set_spec};
 
 /// A version with its secrets in clear: only to be kept sealed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -127,6 +127,11 @@ impl Manager {
     /// The schema that was set for a service.
     pub(crate) fn backed_schema(&self, id: ServiceId) -> Option<Value> {
         lock(&self.schemas).get(&id).map(|schema| (**schema).clone())
+    }
+
+    /// The services that were deleted and can be put back, the last deleted first.
+    pub(crate) fn backed_deleted(&self) -> Vec<ServiceRow> {
+        self.services.deleted_rows()
     }
 
     /// Fails with `unavailable` unless this instance may restore something.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::ports::{Backups as _, Configurations as _, Pieces, Secrets as _, Users as _};
+use api::ports::{Backups as _, Configurations as _, Pieces, Secrets as _, Services as _, Users as _};
 use api::{
     ByToken, Caller, ErrorCode, EventKind, EventQuery, NewBackup, NewConfiguration, NewRestore, NewSecret, NewUser, RestoreReport,
     RestoredSecretOutcome, RestoredService, Result, Role, Secret, ServiceId, TokenScope, VersionKind,
@@ -10,7 +10,7 @@ use api::{
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::tests::{Life, MAIN};
+use super::tests::{Life, MAIN, command};
 use crate::backup::Manager;
 use crate::store::{Conn, execute};
 use crate::testing::TestStore;
@@ -202,6 +202,46 @@ on_each_store! {
         assert!(problem.contains("/values/GREETING") && !problem.contains("planted"), "{problem}");
         assert_eq!((refused.saved, place.history().await.len()), (None, 6));
         place.life.end().await;
+    }
+
+    async fn a_deleted_service_that_can_be_put_back_is_in_a_backup_too(test: TestStore) {
+        let mut test = test;
+        let mut other = TestStore::new(if test.config.database_url.is_some() { crate::testing::StoreKind::Postgres } else { crate::testing::StoreKind::Sqlite }).await;
+        let place = Place::begin(&mut test).await;
+        fill(&place).await;
+        let before = place.history().await;
+        place.life.services.delete(&place.admin, place.id).await.expect("it is deleted");
+        let file = place.back_up().await;
+
+        // Here it is put back with all of it; until then it is left out, which is no failure.
+        let (left_out, _) = place.restored(newest(), &file).await;
+        let problem = left_out.problem.clone().expect("a reason");
+        assert!(left_out.deleted && !left_out.is_left_out() && problem.starts_with("it is deleted here"), "{left_out:?}");
+        place.life.services.restore(&place.admin, place.id, api::Restoration::default()).await.expect("it is put back");
+        let (there, _) = place.restored(newest(), &file).await;
+        assert_eq!((there.deleted, there.present, there.added, there.saved, there.problem), (true, 3, 0, None, None));
+        assert_eq!(place.history().await, before);
+
+        // Elsewhere it is found by its name.
+        let there = Place::begin(&mut other).await;
+        let (done, _) = there.restored(newest(), &file).await;
+        assert_eq!((done.deleted, done.by_name, done.added, done.saved), (true, true, 3, Some(4)));
+        assert_eq!(there.history().await[..3], before[..]);
+
+        // When another one has its name meanwhile, that has it.
+        place.life.services.delete(&place.admin, place.id).await.expect("it is deleted");
+        let new = command("Orders", test.folder().into());
+        let id = place.life.services.create(&place.admin, new).await.expect("it is made").service.id;
+        let new = NewConfiguration { values: json!({"NEW": "one"}), version: 1, message: String::new(), restart: false, watch_seconds: None, inherit: Default::default() };
+        place.configurations.save(&place.admin, id, new).await.expect("it is saved");
+        let file = place.back_up().await;
+        let report = there.restore(newest(), &file).await.expect("it is restored");
+        let [new, deleted] = &report.services[..] else { panic!("two: {report:?}") };
+        assert_eq!((new.name.as_str(), new.deleted, new.by_name, new.saved), ("Orders", false, true, Some(5)));
+        assert_eq!((deleted.name.as_str(), deleted.deleted, deleted.service_id), ("orders", true, None));
+        assert!(deleted.problem.as_deref().is_some_and(|why| why.contains("another service of this backup")), "{deleted:?}");
+        place.life.end().await;
+        there.life.end().await;
     }
 
     async fn a_file_that_isnt_as_it_was_made_changes_nothing(test: TestStore) {

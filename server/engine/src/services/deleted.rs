@@ -51,6 +51,13 @@ impl Services {
         Page::whole(deleted)
     }
 
+    /// The rows of what can be put back, the last deleted first.
+    pub(crate) fn deleted_rows(&self) -> Vec<ServiceRow> {
+        let mut rows: Vec<_> = lock(&self.rows).values().filter(|row| row.deletion.is_some()).cloned().collect();
+        rows.sort_by_key(|row| std::cmp::Reverse((row.deletion.as_ref().map(|deletion| deletion.at), row.id)));
+        rows
+    }
+
     /// Puts a deleted service back, at rest, with all that was known of it.
     pub(super) async fn restore_service(&self, caller: &Caller, id: ServiceId, how: Restoration) -> Result<ServiceDetail> {
         self.may_act()?;
