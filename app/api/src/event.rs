@@ -60,6 +60,8 @@ event_kinds! {
     ConfigHeld = "config.held", "Configuration held";
     ConfigWatchEnded = "config.watch_ended", "Configuration no longer watched";
     ConfigSchemaSet = "config.schema_set", "Schema of configuration set";
+    ConfigBackedUp = "config.backed_up", "Configurations backed up";
+    ConfigBackupRestored = "config.backup_restored", "Backup of configurations restored";
     DeploymentAsked = "deployment.asked", "Deployment asked";
     DeploymentCancelAsked = "deployment.cancel_asked", "Cancel asked";
     DeploymentSucceeded = "deployment.succeeded", "Deployed";

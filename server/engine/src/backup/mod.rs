@@ -101,7 +101,7 @@ impl Manager {
         );
         let data = json!({ "services": services, "versions": versions, "secrets": secrets, "bytes": bytes });
         // Nobody gets what isn't in the audit.
-        self.core.events.record(NewEvent::new(EventKind::SecretRevealed, message).by(caller).with(data)).await?;
+        self.core.events.record(NewEvent::new(EventKind::ConfigBackedUp, message).by(caller).with(data)).await?;
         let day: String = self.core.clock.now().to_string().chars().take(10).collect();
         let backup = Backup { file_name: format!("pilothouse-{day}.backup"), bytes, content: Box::new(Content(file)) };
         Ok(Made { backup, secrets, services, versions })
@@ -125,7 +125,7 @@ impl Manager {
             let (changed, failed) = (count(RestoredService::is_changed), count(RestoredService::is_left_out));
             let message = format!("{} restored the backup of {}: {changed} configurations, {failed} left out", caller.name, report.made_at);
             let data = json!({ "services": report.services.len(), "changed": changed, "left_out": failed });
-            self.core.events.record(NewEvent::new(EventKind::SecretSet, message).by(caller).with(data)).await?;
+            self.core.events.record(NewEvent::new(EventKind::ConfigBackupRestored, message).by(caller).with(data)).await?;
         }
         Ok(report)
     }

@@ -303,7 +303,7 @@ on_each_store! {
         let wrong = NewRestore { password: Secret::new("wrong"), ..how() };
         assert_eq!(place.restore(wrong, b"").await.expect_err("it is refused").details[0].field, "/password");
         place.back_up().await;
-        let events = place.life.core.events.list(&EventQuery { kind: Some(EventKind::SecretRevealed), ..EventQuery::default() }, true).await;
+        let events = place.life.core.events.list(&EventQuery { kind: Some(EventKind::ConfigBackedUp), ..EventQuery::default() }, true).await;
         let events = events.expect("a list").items;
         assert_eq!(events.len(), 1, "{events:?}");
         assert!(events[0].message.starts_with("ann made a backup of 3 versions of the configurations of 1 services"), "{events:?}");
