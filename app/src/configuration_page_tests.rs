@@ -29,6 +29,7 @@ fn configuration() -> Configuration {
             }
         }),
         schema_source: SchemaSource::Inferred,
+        schema_environment: None,
         values: json!({"PORT": "soon", "LOG_LEVEL": "DEBUG", "API_KEY": api::MASK, "HOSTS": ["a"], "EXTRA": "more"}),
         secrets: vec!["/API_KEY".into()],
         faults: vec![api::Detail { field: "/PORT".into(), message: "is not a whole number".into() }],

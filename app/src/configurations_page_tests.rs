@@ -19,6 +19,7 @@ fn some() -> Fake {
         restart_needed: true,
         schema: json!({}),
         schema_source: SchemaSource::Inferred,
+        schema_environment: None,
         values: json!({}),
         secrets: Vec::new(),
         faults: vec![fault("PORT")],

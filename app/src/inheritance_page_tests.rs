@@ -38,6 +38,7 @@ fn configuration() -> Configuration {
             "HOSTS": {"type": "array", "default": []}
         }}),
         schema_source: SchemaSource::Inferred,
+        schema_environment: None,
         values: json!({"PORT": 8000, "LOG_LEVEL": "INFO", "API_KEY": MASK, "EXTRA": "here", "TAKEN": "x"}),
         secrets: vec!["/API_KEY".into()],
         faults: Vec::new(),

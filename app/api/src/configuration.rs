@@ -32,6 +32,9 @@ pub struct Configuration {
     pub schema: Value,
     /// Where that comes from.
     pub schema_source: SchemaSource,
+    /// The environment in which an inherited schema was set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema_environment: Option<String>,
     /// The values, an object. Secrets are [`MASK`]; references such as `${secret:name}` are shown.
     pub values: Value,
     /// JSON Pointers of the values that are secret.
@@ -80,6 +83,8 @@ pub struct ConfigurationWatch {
 pub enum SchemaSource {
     /// Somebody has set it here.
     Set,
+    /// Of a service in an environment: somebody has set it for the same one in an environment before.
+    Inherited,
     /// The file `schema.json` in the service's folder.
     File,
     /// Read from its settings classes, `.env.example` and `.env`, without running anything.
@@ -93,6 +98,7 @@ impl SchemaSource {
     pub const fn label(self) -> &'static str {
         match self {
             SchemaSource::Set => "set here",
+            SchemaSource::Inherited => "set in an environment before",
             SchemaSource::File => "schema.json of its folder",
             SchemaSource::Inferred => "read from its code and .env files",
             SchemaSource::None => "empty: any variable may be set",

@@ -52,7 +52,7 @@ pub struct ConfigurationSummary {
     pub applied_version: Option<u64>,
     /// Whether it runs and was started with another version.
     pub restart_needed: bool,
-    /// Where its schema comes from; none unless that is set here, or the values were checked.
+    /// Where its schema comes from; none unless that is set here or in an environment before, or the values were checked.
     pub schema_source: Option<SchemaSource>,
     /// How many values its schema refuses, at most 100; none when they weren't checked.
     pub fault_count: Option<u32>,

@@ -16,6 +16,7 @@ fn nothing(id: ServiceId) -> Configuration {
         restart_needed: false,
         schema: json!({}),
         schema_source: SchemaSource::None,
+        schema_environment: None,
         values: json!({}),
         secrets: Vec::new(),
         faults: Vec::new(),

@@ -215,7 +215,11 @@ pub async fn set_configuration_schema(id: ServiceId, schema: String, #[server(de
         text => serde_json::from_str(text).map_err(|error| api::Error::invalid("/schema", format!("the schema isn't JSON: {error}")))?,
     };
     let now = context.backend.configurations.set_schema(context.caller()?, id, api::NewSchema { schema }).await?;
-    let source = if now.schema_source == api::SchemaSource::Set { "schema-set" } else { "schema-found" };
+    let source = match now.schema_source {
+        api::SchemaSource::Set => "schema-set",
+        api::SchemaSource::Inherited => "schema-inherited",
+        _ => "schema-found",
+    };
     leptos_axum::redirect(&format!("{}&at={}", done(id, source, now.version), context.now.micros()));
     Ok(())
 }

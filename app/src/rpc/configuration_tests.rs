@@ -19,6 +19,7 @@ fn now() -> Configuration {
             "DEBUG": {"type": "boolean"}
         }}),
         schema_source: SchemaSource::Inferred,
+        schema_environment: None,
         values: json!({"PORT": 8000, "KEY": api::MASK, "NOTE": "", "COUNT": 5, "TOKEN": api::MASK, "DEBUG": true}),
         secrets: vec!["/KEY".into(), "/TOKEN".into()],
         faults: Vec::new(),

@@ -297,7 +297,7 @@ fn file(text: ConfigurationText, name: &str) -> Response {
     (headers, text.text).into_response()
 }
 
-/// Sets the schema of a configuration; `null` goes back to the one that is found.
+/// Sets the schema of a configuration; `null` goes back to the one that is inherited from an environment before, or found.
 ///
 /// Values that it refuses stay as they are, with their faults shown, until they are saved.
 #[utoipa::path(put, path = "/api/config/services/{id}/schema", tag = "configuration",

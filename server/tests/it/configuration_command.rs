@@ -116,7 +116,10 @@ async fn a_backup_is_made_beside_one_that_runs_and_restored_while_none_does() {
         assert_eq!((&now["version"], &now["values"]["GREETING"], &now["updated_by"]), (&json!(4), &json!("hello"), &json!("command line")));
         let events = admin.get("/api/activity?kind=config.restored").await.json();
         assert_eq!((events["items"].as_array().unwrap().len(), &events["items"][0]["actor"]), (1, &json!("command line")), "{events}");
-        for (kind, start) in [("config.backed_up", "command line made a backup of 2 versions"), ("config.backup_restored", "command line restored the backup of")] {
+        for (kind, start) in [
+            ("config.backed_up", "command line made a backup of 2 versions"),
+            ("config.backup_restored", "command line restored the backup of"),
+        ] {
             let events = admin.get(&format!("/api/activity?kind={kind}")).await.json();
             let messages: Vec<_> = events["items"].as_array().unwrap().iter().map(|event| event["message"].as_str().unwrap()).collect();
             assert!(messages.len() == 2 && messages.iter().all(|message| message.starts_with(start)), "{messages:?}");

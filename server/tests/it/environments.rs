@@ -84,6 +84,63 @@ async fn one_service_runs_in_two_environments_and_releases_go_from_one_to_the_ot
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schema_that_was_set_counts_in_the_environments_behind_until_they_have_one_of_their_own() {
+    on_each_store(async |app: TestApp| {
+        let admin = app.sign_in("admin").await;
+        write(&app.store.folder().join("services/orders"), "one");
+        let id = service(&admin, "orders").await;
+        let mut heirs = Vec::new();
+        for environment in ["staging", "production"] {
+            assert_eq!(admin.post("/api/deploy/environments", json!({"name": environment})).await.status, 201);
+            let made = admin.post(&format!("/api/deploy/services/{id}/environments"), json!({"environment": environment})).await;
+            assert_eq!(made.status, 201, "{made:?}");
+            heirs.push(made.json()["id"].as_str().unwrap().to_owned());
+        }
+        let [staging, production] = &heirs[..] else { unreachable!() };
+        let path = |id: &str| format!("/api/config/services/{id}");
+        let set = async |id: &str, schema: Value| {
+            let reply = admin.send(http::Method::PUT, &format!("{}/schema", path(id)), Some(json!({"schema": schema}))).await;
+            assert_eq!(reply.status, 200, "{reply:?}");
+            reply.json()
+        };
+        let seen = async |id: &str| {
+            let now = admin.get(&path(id)).await.json();
+            (now["schema_source"].as_str().unwrap().to_owned(), now["schema_environment"].clone(), now["schema"]["title"].clone())
+        };
+        let inherited = |from: &str, title: &str| ("inherited".to_owned(), json!(from), json!(title));
+        let schema = |title: &str| json!({"title": title, "type": "object", "properties": {"WORKERS": {"type": "integer"}}});
+        let found = seen(staging).await;
+        assert!(found.0 != "inherited" && found.1.is_null(), "{found:?}");
+
+        set(&id, schema("base")).await;
+        for heir in [staging, production] {
+            assert_eq!(seen(heir).await, inherited("development", "base"));
+        }
+        let now = admin.get(&path(production)).await.json();
+        let wrong = json!({"values": {"WORKERS": "many"}, "version": now["version"]});
+        let refused = admin.send(http::Method::PUT, &path(production), Some(wrong)).await.fails_with(422, "validation_failed");
+        assert_eq!(refused["details"][0]["field"], "/values/WORKERS");
+
+        set(staging, schema("own")).await;
+        assert_eq!(seen(staging).await, ("set".into(), Value::Null, json!("own")));
+        assert_eq!(seen(production).await, inherited("staging", "own"), "the nearest that has one");
+        let listed = admin.get("/api/config/services").await.json();
+        let sources: Vec<_> = listed["items"].as_array().unwrap().iter().map(|one| one["schema_source"].as_str()).collect();
+        assert_eq!(sources, [Some("set"), Some("inherited"), Some("set")], "orders, orders-production, orders-staging: {listed}");
+        let html =
+            admin.raw(http::Method::GET, &format!("/services/{production}/configuration"), &[("accept", "text/html")], "").await.text();
+        assert!(html.contains("The schema is the one that is set in staging."), "{html}");
+
+        assert_eq!(set(staging, Value::Null).await["schema_environment"], "development");
+        set(&id, Value::Null).await;
+        for heir in [staging, production] {
+            assert_eq!(seen(heir).await, found);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn values_are_inherited_from_the_environment_before_and_taken_over_by_who_may_change_them() {
     on_each_store(async |app: TestApp| {
         let [viewer, developer, admin] = [app.sign_in("viewer").await, app.sign_in("developer").await, app.sign_in("admin").await];

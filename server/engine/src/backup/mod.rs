@@ -246,13 +246,12 @@ impl Manager {
                     report.secrets = self.secrets.restore_backed(caller, secrets, how.replace_secrets, how.dry_run).await?;
                 }
                 Part::Service(service, versions) => {
-                    let mut done =
-                        RestoredService {
-                            name: service.name.clone(),
-                            environment: service.environment.clone(),
-                            deleted: service.deleted_at.is_some(),
-                            ..Default::default()
-                        };
+                    let mut done = RestoredService {
+                        name: service.name.clone(),
+                        environment: service.environment.clone(),
+                        deleted: service.deleted_at.is_some(),
+                        ..Default::default()
+                    };
                     match self.here(&service, &in_backup) {
                         Ok((id, name, by_name)) => {
                             (done.service_id, done.by_name) = (Some(id), by_name);

@@ -165,7 +165,7 @@ impl Manager {
         let schema = schema.filter(|_| newest && !lock(&self.schemas).contains_key(&id));
         if let Some(schema) = &schema {
             self.validators.of(schema)?;
-            state.schema = Schema { schema: schema.clone(), source: SchemaSource::Set, notes: Vec::new() };
+            state.schema = Schema { schema: schema.clone(), source: SchemaSource::Set, environment: None, notes: Vec::new() };
         }
         let mut wanted = self.wanted(caller, &state, made_at, versions, newest).await?;
         let schema = schema.filter(|_| wanted.newest.is_some());

@@ -4,6 +4,7 @@
 //! base, an heir is told what it was told, until somebody takes over what has changed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use api::{
     Caller, Configuration, ConfigurationInherit, ConfigurationInheritance, DEVELOPMENT, Detail, Error, InheritanceBase, Inherited,
@@ -15,7 +16,7 @@ use serde_json::{Map, Value};
 use super::kept::Kept;
 use super::save::Draft;
 use super::state::{State, secrets};
-use super::{Manager, difference, mask};
+use super::{Manager, difference, lock, mask};
 use crate::store::environments::environment_list;
 use crate::store::services::ServiceRow;
 
@@ -267,6 +268,24 @@ impl Manager {
     pub(super) async fn order(&self) -> Result<Vec<String>> {
         let all = environment_list(&mut self.core.store.main.read().await?).await?;
         Ok(std::iter::once(DEVELOPMENT.to_owned()).chain(all.into_iter().map(|environment| environment.name)).collect())
+    }
+
+    /// The schema that was set for the same service in the nearest environment before that has one, and that environment.
+    pub(super) async fn schema_above(&self, row: &ServiceRow) -> Result<Option<(Arc<Value>, String)>> {
+        if row.spec.target.is_none() || lock(&self.schemas).is_empty() {
+            return Ok(None);
+        }
+        Ok(self.schema_in(row, &self.order().await?))
+    }
+
+    /// The same, where the order of environments is known.
+    pub(super) fn schema_in(&self, row: &ServiceRow, order: &[String]) -> Option<(Arc<Value>, String)> {
+        let bases = std::iter::successors(self.services.base_of(row, order), |base| self.services.base_of(base, order));
+        let set = |base: ServiceRow| {
+            let schema = lock(&self.schemas).get(&base.id).cloned()?;
+            Some((schema, base.spec.in_environment().to_owned()))
+        };
+        bases.into_iter().find_map(set)
     }
 
     /// What is inherited still, and the environment that it was from when its service isn't there any more.

@@ -87,7 +87,11 @@ impl Manager {
         };
         let version = problem.is_none().then(|| saved.as_ref().map_or(1, |kept| kept.version));
         let applied_version = self.applied(&row).ok().flatten();
-        let schema_source = lock(&self.schemas).contains_key(&service.id).then_some(SchemaSource::Set);
+        let is_set = lock(&self.schemas).contains_key(&service.id);
+        let schema_source = match is_set {
+            true => Some(SchemaSource::Set),
+            false => self.schema_in(&row, order).map(|_| SchemaSource::Inherited),
+        };
         Some(ConfigurationSummary {
             service_id: service.id,
             service_name: service.name.clone(),

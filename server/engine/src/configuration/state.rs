@@ -21,6 +21,8 @@ use crate::user::SystemUser;
 pub(super) struct Schema {
     pub schema: Value,
     pub source: SchemaSource,
+    /// Where one was set that is inherited.
+    pub environment: Option<String>,
     pub notes: Vec<String>,
 }
 
@@ -109,13 +111,18 @@ impl Manager {
         Ok(State { row, saved: None, values, secrets, schema, heritage: None, above: None, validators: self.validators.clone() })
     }
 
-    /// The schema of a service: the one that was set, or what reading its folder finds, without running anything of it.
+    /// The schema of a service: the one that was set, else the one that was set in an environment before, else what reading its folder finds, without
+    /// running anything of it.
     pub(super) async fn schema(&self, row: &ServiceRow) -> Result<Schema> {
         let set = lock(&self.schemas).get(&row.id).cloned();
         if let Some(schema) = set {
-            return Ok(Schema { schema: (*schema).clone(), source: SchemaSource::Set, notes: Vec::new() });
+            return Ok(Schema { schema: (*schema).clone(), source: SchemaSource::Set, environment: None, notes: Vec::new() });
         }
-        let nothing = |notes| Schema { schema: json!({ "type": "object" }), source: SchemaSource::None, notes };
+        if let Some((schema, environment)) = self.schema_above(row).await? {
+            let (schema, environment) = ((*schema).clone(), Some(environment));
+            return Ok(Schema { schema, source: SchemaSource::Inherited, environment, notes: Vec::new() });
+        }
+        let nothing = |notes| Schema { schema: json!({ "type": "object" }), source: SchemaSource::None, environment: None, notes };
         if matches!(row.spec.source, Source::Container { .. }) {
             return Ok(nothing(vec!["the variables of a container that others have made are set where it is made".into()]));
         }
@@ -128,7 +135,7 @@ impl Manager {
             Err(why) => return Ok(nothing(vec![format!("its folder isn't read: {why}")])),
         };
         match blocking_as(user.as_ref(), move || read_folder(&folder)).await? {
-            Ok(Inferred { schema, source, notes, .. }) => Ok(Schema { schema, source, notes }),
+            Ok(Inferred { schema, source, notes, .. }) => Ok(Schema { schema, source, environment: None, notes }),
             Err(why) => Ok(nothing(vec![format!("its folder isn't read: {why}")])),
         }
     }
@@ -157,6 +164,7 @@ impl Manager {
             faults: state.faults(&state.values).unwrap_or_else(|error| error.details),
             schema: state.schema.schema.clone(),
             schema_source: state.schema.source,
+            schema_environment: state.schema.environment.clone(),
             notes: state.schema.notes.clone(),
             not_restarted: None,
             format: state.source().map(|source| source.format),

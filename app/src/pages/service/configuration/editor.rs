@@ -72,6 +72,7 @@ pub fn Editor(
     let meanwhile = RwSignal::new(None::<Meanwhile>);
     let (shown_version, schema) = (configuration.version, configuration.schema.clone());
     let is_schema_set = configuration.schema_source == api::SchemaSource::Set;
+    let inherited = configuration.schema_environment.clone();
     let base = StoredValue::new(configuration);
     let panel = shown(move || meanwhile.get().map(|meanwhile| meanwhile_panel(id, meanwhile)));
     view! {
@@ -91,7 +92,7 @@ pub fn Editor(
         <Exports id />
         <ImportForm id />
         <ResetForm id version=shown_version />
-        <SchemaForm id schema is_set=is_schema_set />
+        <SchemaForm id schema is_set=is_schema_set inherited />
     }
     .erase()
 }

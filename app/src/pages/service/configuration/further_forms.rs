@@ -42,10 +42,16 @@ pub fn SchemaForm(
     schema: Value,
     /// Whether it was set here.
     is_set: bool,
+    /// The environment that it is inherited from, when it is.
+    inherited: Option<String>,
 ) -> impl IntoView {
     let has_some = schema.as_object().is_some_and(|schema| !schema.is_empty());
     let text = if has_some { serde_json::to_string_pretty(&schema).unwrap_or_default() } else { String::new() };
-    let hint = if is_set { "Emptied, it goes back to the one that is found." } else { "Saved here, it counts over the one that is found." };
+    let hint = match inherited {
+        _ if is_set => "Emptied, it goes back to the one that is inherited or found.".to_owned(),
+        Some(environment) => format!("It is the one that is set in {environment}. Saved here, it counts over that."),
+        None => "Saved here, it counts over the one that is found.".to_owned(),
+    };
     view! {
         <details class="panel panel-empty">
             <summary>"Schema…"</summary>

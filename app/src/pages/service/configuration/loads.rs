@@ -147,6 +147,7 @@ fn done(what: &str) -> Option<&'static str> {
         "config-imported" => "Imported as a new version. This is what it has changed; it takes effect when the service is restarted.",
         "config-same" => "Nothing is different from the newest version, so nothing was saved.",
         "config-schema-set" => "The schema is set.",
+        "config-schema-inherited" => "The schema is the one of the environment before again.",
         "config-schema-found" => "The schema is the one that is found again.",
         _ => return None,
     })

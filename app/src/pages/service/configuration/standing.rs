@@ -74,6 +74,10 @@ pub fn Standing(
     let notes = (!notes.is_empty()).then(|| view! { <ul class="compose-notes" aria-label="Notes">{notes}</ul> });
     let schema = match configuration.schema_source {
         SchemaSource::None => "There is no schema: any variable may be set.".to_owned(),
+        SchemaSource::Inherited => {
+            let environment = configuration.schema_environment.as_deref().unwrap_or("an environment before");
+            format!("The schema is the one that is set in {environment}.")
+        }
         source => format!("The schema is {}.", source.label()),
     };
     view! {
