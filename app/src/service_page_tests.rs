@@ -70,7 +70,7 @@ async fn charts_mark_what_happened_and_a_list_says_it() {
         let marked = Fake { events: vec![event(2, -450), event(1, -950)], deployments: deployments.clone(), ..one() };
         let text = text(marked, tab).await;
         let line = |x: &str, tone: &str, title: &str| format!(r#"<line x1="{x}" x2="{x}" y1="0" y2="100%"{tone}><title>{title}</title>"#);
-        for line in [line("33.33%", "", "release 3 deployed"), line("50%", r#" data-tone="bad""#, "crashed")] {
+        for line in [line("33.33%", "", "release 3 deployed"), line("50.00%", r#" data-tone="bad""#, "crashed")] {
             assert_eq!(text.matches(&line).count(), 5, "{line} in each chart of {tab}");
         }
         assert_eq!(text.matches("<title>crashed</title>").count(), 5, "what is earlier isn't marked");
