@@ -95,12 +95,17 @@ async fn each_field_says_where_its_value_is_from_and_can_be_the_other() {
         "Taken out here.",
         "Set here, as it is",
         "Inherit again from staging",
-        "Inherited from staging: TAKEN.",
+        "<samp>TAKEN</samp>: Inherited from staging.",
+        "<samp>NEW</samp>: staging has a value.",
     ] {
         assert!(page.contains(part), "{part} is missing: {page}");
     }
     assert!(tag(&page, r#"name="form[own][]""#).contains(r#"value="API_KEY""#), "{page}");
     assert!(tag(&page, r#"name="form[inherit][]""#).contains(r#"value="DEBUG""#), "{page}");
+    for (field, name) in [("own", "TAKEN"), ("inherit", "NEW"), ("inherit", "OTHER_KEY"), ("inherit", "EXTRA")] {
+        let of = format!(r#"name="form[{field}][]" value="{name}""#);
+        assert_eq!(page.matches(&of).count(), 1, "what has no field of its own has a box, too: {of} {page}");
+    }
     assert!(
         !page.contains(r#"value="HOSTS""#) && !page.contains(r#"name="form[inherit][]" value="PORT""#),
         "staging has no such value: {page}"

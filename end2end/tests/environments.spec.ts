@@ -144,7 +144,13 @@ test('what changes in development is taken over where it is inherited when someb
     await expect(told).toContainText('Set here, once it is saved.');
     await page.getByRole('button', { name: 'Save', exact: true }).click();
     await expect(page.getByText('Saved as a new version.')).toBeVisible();
-    await told.getByLabel('Inherit again from development', { exact: true }).check();
+    const again = told.getByLabel('Inherit again from development', { exact: true });
+    await again.check();
+    // It is ticked still after a look at the text.
+    await page.getByRole('link', { name: 'JSON' }).click();
+    await expect(page.getByLabel('Values as JSON')).toHaveValue(/"PLACE": "mine"/);
+    await page.getByRole('link', { name: 'Fields' }).click();
+    await expect(again).toBeChecked();
     await page.getByRole('button', { name: 'Save', exact: true }).click();
     await expect(place).toHaveValue('two');
     await expect(told).toContainText('Inherited from development.');

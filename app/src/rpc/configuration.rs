@@ -324,7 +324,7 @@ impl ConfigurationForm {
             };
             value.into_iter().for_each(|value| _ = values.insert(name.clone(), value));
         }
-        for (name, text) in extra {
+        for (name, text) in extra.into_iter().filter(|(name, _)| !self.inherit.contains(name)) {
             if self.values.contains_key(&name) {
                 let message = format!("{name} has a field of its own; set it there, or take its line out here");
                 faults.push(Detail { field: "/extra".into(), message });

@@ -155,7 +155,7 @@ fn all_fields(base: &Configuration, draft: &Draft, sheet: Sheet) -> Erased {
     let saved: BTreeMap<String, Field> =
         fields(&base.schema, &base.values, &base.secrets).into_iter().map(|field| (field.name.clone(), field)).collect();
     let drafted = fields(&base.schema, &draft.values, &base.secrets);
-    let count = drafted.len();
+    let (count, names) = (drafted.len(), drafted.iter().map(|field| field.name.clone()).collect());
     let typed = |field: &Field| {
         let saved = saved.get(&field.name).unwrap_or(field).clone();
         let form = draft.typed.as_ref().filter(|form| form.raw.is_none());
@@ -174,7 +174,7 @@ fn all_fields(base: &Configuration, draft: &Draft, sheet: Sheet) -> Erased {
     let typed_extra = draft.typed.as_ref().filter(|form| form.raw.is_none()).map(|form| form.extra.replace("\r\n", "\n"));
     let lines = typed_extra.unwrap_or_else(|| api::write_variables(&further(&base.schema, &draft.values)));
     let nothing = (count == 0 && lines.is_empty()).then(nothing);
-    view! { {nothing} {(count > SOME).then(|| filter_box(sheet))} {groups} {extra_field(lines, count == 0, sheet)} }.erase()
+    view! { {nothing} {(count > SOME).then(|| filter_box(sheet))} {groups} {extra_field(lines, &names, sheet)} }.erase()
 }
 
 /// What is said where there is neither a value nor a schema.

@@ -1,15 +1,17 @@
 //! The values that the schema doesn't know.
 
-use api::ValueOrigin;
+use std::collections::BTreeSet;
+
 use leptos::prelude::*;
 
 use super::check::Sheet;
+use super::heir::further_lines;
 use crate::components::reason_list;
 use crate::erase::{Erase, Erased, area, shown, text};
 
 /// One field for all of them, a line for each: it takes what is pasted from a `.env` file, and taking a line out takes the variable out.
-pub fn extra_field(lines: String, is_only: bool, sheet: Sheet) -> Erased {
-    let from = inherited_names(&lines, sheet).map(|text| view! { <p class="field-hint">{text}</p> });
+pub fn extra_field(lines: String, fields: &BTreeSet<String>, sheet: Sheet) -> Erased {
+    let from = further_lines(fields, sheet);
     let names = |lines: &str| api::read_variables(lines).map(|variables| variables.into_keys().collect::<Vec<_>>()).unwrap_or_default();
     let typed = RwSignal::new(lines.clone());
     let saved = lines.clone();
@@ -25,7 +27,7 @@ pub fn extra_field(lines: String, is_only: bool, sheet: Sheet) -> Erased {
         sheet.wrong("/extra").into_iter().chain(own).collect::<Vec<_>>()
     });
     let rows = (lines.lines().count() + 2).clamp(4, 20).to_string();
-    let label = if is_only { "Variables" } else { "Further variables" };
+    let label = if fields.is_empty() { "Variables" } else { "Further variables" };
     let hint = "One NAME=value a line. Quotes keep blanks at the ends, and \\n is a new line in them. ******** keeps a secret that isn't shown; take a line out to take the variable out.";
     let invalid = text(move || if wrong.with(Vec::is_empty) { "false" } else { "true" });
     view! {
@@ -40,19 +42,4 @@ pub fn extra_field(lines: String, is_only: bool, sheet: Sheet) -> Erased {
         </div>
     }
     .erase()
-}
-
-/// Which of the lines are inherited, and from where.
-fn inherited_names(lines: &str, sheet: Sheet) -> Option<String> {
-    let names = api::read_variables(lines).ok()?;
-    let mut by_place = std::collections::BTreeMap::<String, Vec<&str>>::new();
-    let origins = sheet.heir.with_value(|heir| heir.as_ref().map(|heir| heir.origins.clone()))?;
-    for name in names.keys() {
-        if let Some(ValueOrigin::Inherited(from)) = origins.get(name) {
-            by_place.entry(from.environment.clone()).or_default().push(name);
-        }
-    }
-    let said = by_place.into_iter().map(|(environment, names)| format!("Inherited from {environment}: {}.", names.join(", ")));
-    let said = said.collect::<Vec<_>>().join(" ");
-    (!said.is_empty()).then(|| format!("{said} What is changed here is set here."))
 }

@@ -19,9 +19,21 @@ pub struct Heir {
     base: Option<String>,
     /// The names of what it has that isn't inherited here.
     offers: BTreeSet<String>,
-    /// The names whose boxes were ticked when the form was refused.
+    /// The names whose boxes are ticked: fields that become a text and fields again have them still, as those that come back with what was refused.
     ticked: BTreeSet<String>,
 }
+
+/// Where a value is from, and the box that makes it the other.
+struct Offer {
+    words: String,
+    /// The field of the form that takes the name, and what it does; none when there is nothing to choose.
+    tick: Option<(&'static str, String)>,
+}
+
+/// The field of names that are inherited from now on.
+const INHERIT: &str = "form[inherit][]";
+/// The field of names that are the service's own from now on.
+const OWN: &str = "form[own][]";
 
 impl Heir {
     /// None for a service that isn't of an environment.
@@ -34,6 +46,30 @@ impl Heir {
             offers: inheritance.offers.keys().cloned().collect(),
             ticked,
         })
+    }
+
+    /// Nothing for a value that is here, and not in the environment before.
+    fn offer(&self, name: &str) -> Option<Offer> {
+        let base = self.base.as_ref().filter(|_| self.offers.contains(name));
+        let again = |words: &str, base: &String| (words.to_owned(), Some((INHERIT, format!("Inherit again from {base}"))));
+        let (words, tick) = match (self.origins.get(name), base) {
+            (Some(ValueOrigin::Inherited(from)), _) => {
+                (format!("Inherited from {}.", from.environment), Some((OWN, "Set here, as it is".to_owned())))
+            }
+            (Some(ValueOrigin::Unset), Some(base)) => again("Taken out here.", base),
+            (Some(ValueOrigin::Own), Some(base)) => again("Set here.", base),
+            (_, Some(base)) => (format!("{base} has a value."), Some((INHERIT, format!("Inherit it from {base}")))),
+            (Some(ValueOrigin::Own), None) => ("Set here.".to_owned(), None),
+            (_, None) => return None,
+        };
+        Some(Offer { words, tick })
+    }
+
+    /// The names of what isn't among `fields` and could be inherited, or is.
+    pub fn further(&self, fields: &BTreeSet<String>) -> Vec<String> {
+        let inherited = self.origins.iter().filter(|(_, origin)| matches!(origin, ValueOrigin::Inherited(_))).map(|(name, _)| name);
+        let all: BTreeSet<_> = inherited.chain(&self.offers).filter(|name| !fields.contains(*name)).cloned().collect();
+        all.into_iter().collect()
     }
 }
 
@@ -51,27 +87,39 @@ pub fn origin_words(origin: &ValueOrigin) -> String {
 
 /// Where the value of a field is from, and the box that makes it the other: its own, or inherited.
 pub fn heir_line(name: &str, typed: Typed, sheet: Sheet) -> Option<Erased> {
-    sheet.heir.with_value(|heir| {
-        let heir = heir.as_ref()?;
-        let is_ticked = heir.ticked.contains(name);
-        let (words, field, label) = match (heir.origins.get(name), heir.base.as_ref().filter(|_| heir.offers.contains(name))) {
-            (Some(ValueOrigin::Inherited(from)), _) => {
-                (format!("Inherited from {}.", from.environment), Some("form[own][]"), "Set here, as it is".to_owned())
+    let Offer { words, tick } = sheet.heir.with_value(|heir| heir.as_ref()?.offer(name))?;
+    // What is typed into it makes it its own.
+    let is_inherited = tick.as_ref().is_some_and(|(field, _)| *field == OWN);
+    let said = text(move || if is_inherited && typed.is_changed() { "Set here, once it is saved.".to_owned() } else { words.clone() });
+    let tick = tick.map(|(field, label)| tick_box(name, field, label, sheet));
+    Some(view! { <p class="field-hint">{said} " " {tick}</p> }.erase())
+}
+
+/// The same for values that have no field of their own.
+pub fn further_lines(fields: &BTreeSet<String>, sheet: Sheet) -> Option<Erased> {
+    let names = sheet.heir.with_value(|heir| heir.as_ref().map(|heir| heir.further(fields)))?;
+    let line = |name: String| {
+        let Offer { words, tick } = sheet.heir.with_value(|heir| heir.as_ref()?.offer(&name))?;
+        let tick = tick.map(|(field, label)| tick_box(&name, field, label, sheet));
+        Some(view! { <p class="field-hint"><samp>{name}</samp>": " {words} " " {tick}</p> }.erase())
+    };
+    let lines: Vec<_> = names.into_iter().filter_map(line).collect();
+    (!lines.is_empty()).then(|| view! { <div>{lines}</div> }.erase())
+}
+
+fn tick_box(name: &str, field: &'static str, label: String, sheet: Sheet) -> Erased {
+    let is_ticked = sheet.heir.with_value(|heir| heir.as_ref().is_some_and(|heir| heir.ticked.contains(name)));
+    let own = name.to_owned();
+    let keep = move |event: leptos::ev::Event| {
+        sheet.heir.update_value(|heir| {
+            if let Some(heir) = heir {
+                match event_target_checked(&event) {
+                    true => heir.ticked.insert(own.clone()),
+                    false => heir.ticked.remove(&own),
+                };
             }
-            (Some(ValueOrigin::Unset), Some(base)) => {
-                ("Taken out here.".to_owned(), Some("form[inherit][]"), format!("Inherit again from {base}"))
-            }
-            (Some(ValueOrigin::Own), Some(base)) => ("Set here.".to_owned(), Some("form[inherit][]"), format!("Inherit again from {base}")),
-            (_, Some(base)) => (format!("{base} has a value."), Some("form[inherit][]"), format!("Inherit it from {base}")),
-            (Some(ValueOrigin::Own), None) => ("Set here.".to_owned(), None, String::new()),
-            (_, None) => return None,
-        };
-        // What is typed into it makes it its own.
-        let is_inherited = field == Some("form[own][]");
-        let said = text(move || if is_inherited && typed.is_changed() { "Set here, once it is saved.".to_owned() } else { words.clone() });
-        let (name, label) = (name.to_owned(), format!(" {label}"));
-        let tick =
-            field.map(|field| view! { <label><input type="checkbox" name=field value=name checked=is_ticked />{label}</label> }.erase());
-        Some(view! { <p class="field-hint">{said} " " {tick}</p> }.erase())
-    })
+        });
+    };
+    let (name, label) = (name.to_owned(), format!(" {label}"));
+    view! { <label><input type="checkbox" name=field value=name checked=is_ticked on:change=keep />{label}</label> }.erase()
 }
