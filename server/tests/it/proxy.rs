@@ -293,8 +293,10 @@ async fn a_release_that_is_healthy_and_fails_is_taken_back_while_it_is_watched()
         until("what was before answers", async || ask(port).is_ok_and(|said| said == "200 two hello").then_some(())).await;
         let (answers, _) = asker.end();
         assert!(answers["500 three hello"] < answers["200 two hello"], "{answers:?}");
-        let is_known = |said: &String| ["200 one hello", "200 two hello", "500 three hello"].contains(&said.as_str());
-        assert!(answers.keys().all(is_known), "{answers:?}");
+        // Each of the three stops cuts off what is under way, which is one request; all others wait.
+        let is_known = |said: &str| ["200 one hello", "200 two hello", "500 three hello"].contains(&said);
+        let cut: u32 = answers.iter().filter(|(said, _)| !is_known(said)).map(|(_, count)| count).sum();
+        assert!(cut <= 3, "{answers:?}");
         stop_all(&developer).await;
     })
     .await;
