@@ -95,8 +95,8 @@ async fn each_field_says_where_its_value_is_from_and_can_be_the_other() {
         "Taken out here.",
         "Set here, as it is",
         "Inherit again from staging",
-        "<samp>TAKEN</samp>: Inherited from staging.",
-        "<samp>NEW</samp>: staging has a value.",
+        "<samp>TAKEN</samp>: <!>Inherited from staging.",
+        "<samp>NEW</samp>: <!>staging has a value.",
     ] {
         assert!(page.contains(part), "{part} is missing: {page}");
     }

@@ -73,6 +73,6 @@ fn what_is_inherited_from_now_on_is_not_what_is_in_its_line() {
         let inherit = inherit.iter().map(|name| (*name).to_owned()).collect();
         ConfigurationForm { version: 7, extra: "COUNT=6\nNEW=1".into(), inherit, ..Default::default() }
     };
-    assert_eq!(form(&[]).read(&now()).unwrap(), json!({"COUNT": 6, "NEW": 1}));
+    assert_eq!(form(&[]).read(&now()).unwrap(), json!({"COUNT": "6", "NEW": "1"}));
     assert_eq!(form(&["COUNT", "NEW"]).read(&now()).unwrap(), json!({"COUNT": 5}), "the engine puts what the base has");
 }
