@@ -23,7 +23,13 @@ impl Services {
         };
         let event = NewEvent::new(EventKind::ServiceCreated, "demo was made, because there was no service").on(row.id, "demo");
         let put = row.clone();
-        let Ok(spec) = self.sealed_row(&row) else { return };
+        let spec = match self.sealed_row(&row) {
+            Ok(spec) => spec,
+            Err(error) => {
+                tracing::warn!(%error, "demonstration_not_made");
+                return;
+            }
+        };
         let written = self.core.events.write(move |db| {
             Box::pin(async move {
                 service_put(db, &put, &spec).await?;
