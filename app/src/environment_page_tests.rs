@@ -87,6 +87,9 @@ async fn a_service_is_set_up_by_a_form_that_keeps_what_was_typed() {
             "value=\"production\" selected",
             "Empty is accounts-ENVIRONMENT.",
             &format!("action=\"{address}\""),
+            "form[replicas]",
+            "form[rollout][surge]",
+            "form[limit_memory]",
         ],
     );
     has_not(&form, &["value=\"staging\"", "form[needs_approval]"]);

@@ -46,6 +46,8 @@ pub struct Fake {
     pub beside: Option<Beside>,
     /// How many replicas the service of the page has: all services are its then; 0 is one.
     pub replicas: u8,
+    /// How the service of the page goes from one release to the next.
+    pub rollout: Rollout,
     /// Which replica it is.
     pub replica: Option<Replica>,
     /// How the last run of every service ended.
@@ -182,6 +184,7 @@ impl Services for Fake {
                 proxy_port: self.proxy_port,
                 beside: self.beside,
                 replicas: self.replicas.max(1),
+                rollout: self.rollout,
                 replica: self.replica,
                 ..ServiceSpec::new(source)
             },

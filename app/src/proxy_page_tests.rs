@@ -63,12 +63,24 @@ async fn replicas_are_set_beside_the_proxy_and_shown_with_their_states() {
     has(&page(three.clone(), Role::Developer, &settings).await, &[&format!("{field}\"3\"")]);
     let second = format!("href=\"/services/{}\">accounts-2</a>", service(2, "accounts-2").id);
     has(&page(three.clone(), Role::Viewer, PAGE).await, &["3, behind its proxy", "id=\"replicas-title\"", &second, ">accounts-3</a>"]);
-    has(&page(three, Role::Developer, &format!("{PAGE}/deployments")).await, &["Copy by copy, without a break"]);
+    has(
+        &page(three.clone(), Role::Developer, &format!("{PAGE}/deployments")).await,
+        &["Copy by copy, without a break", ">What goes without a break</option>"],
+    );
+
+    // How releases go from one to the next.
+    let surge = r#"name="form[rollout][surge]" type="number" inputmode="numeric" value="#;
+    has(&page(three.clone(), Role::Developer, &settings).await, &[&format!("{surge}\"0\""), ">What goes without a break</option>"]);
+    let rollout = api::Rollout { strategy: Some(Strategy::Rolling), surge: 2, unavailable: 0 };
+    let set = Fake { rollout, ..three };
+    has(&page(set.clone(), Role::Developer, &settings).await, &[&format!("{surge}\"2\""), "value=\"rolling\" selected"]);
+    has(&page(set.clone(), Role::Viewer, PAGE).await, &["Rolling, 2 more meanwhile, 0 replicas away at a time"]);
+    has(&page(set, Role::Developer, &format!("{PAGE}/deployments")).await, &["As it is set to: Rolling"]);
 
     let replica = Fake { replica: Some(Replica { of: service(2, "accounts").id, number: 3 }), ..named("accounts-3") };
     let whole = format!("href=\"/services/{}\"", service(2, "accounts").id);
     has(&page(replica.clone(), Role::Viewer, PAGE).await, &["Replica of", &whole, ">accounts</a>"]);
-    has_not(&page(replica, Role::Developer, &settings).await, &["form[replicas]", "form[proxy_port]"]);
+    has_not(&page(replica, Role::Developer, &settings).await, &["form[replicas]", "form[proxy_port]", "form[rollout]"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

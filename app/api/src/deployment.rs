@@ -105,6 +105,16 @@ impl Strategy {
         }
     }
 
+    /// What it does, in a sentence without a point.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Strategy::Recreate => "The old version ends, then the new one starts",
+            Strategy::Rolling => "Copy by copy, without a break",
+            Strategy::BlueGreen => "Both side by side, all requests switched at once",
+            Strategy::Canary => "Step by step, judged by errors and latency",
+        }
+    }
+
     /// What goes without a break, when that is possible; of several replicas one after the other, which needs no room for more.
     pub fn best(spec: &ServiceSpec) -> Self {
         let order = match spec.replicas {
@@ -112,6 +122,11 @@ impl Strategy {
             _ => [Strategy::Rolling, Strategy::BlueGreen],
         };
         order.into_iter().find(|strategy| strategy.possible(spec).is_ok()).unwrap_or(Strategy::Recreate)
+    }
+
+    /// How a service is deployed when nothing else is said: as it is set to, where that is possible, and otherwise in the best way.
+    pub fn of(spec: &ServiceSpec) -> Self {
+        spec.rollout.strategy.filter(|strategy| strategy.possible(spec).is_ok()).unwrap_or_else(|| Self::best(spec))
     }
 
     /// Whether the new release runs beside the old one for a while, and a proxy sends requests to one or the other.

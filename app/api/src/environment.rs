@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DEVELOPMENT, Detail, Health, Limit, Limits, Release, ServiceId, Status};
+use crate::{DEVELOPMENT, Detail, Health, Limit, Limits, Release, Rollout, ServiceId, Status};
 
 /// An environment, such as `staging`. Services are set up in it one by one, each with settings, a configuration, releases and rules of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +93,12 @@ pub struct NewTarget {
     pub reference: Option<String>,
     /// What it may use at most; none is what it may in development.
     pub limits: Option<Limits>,
+    /// The port of 127.0.0.1 that a proxy listens on for it; none has no proxy in front of it.
+    pub proxy_port: Option<u16>,
+    /// How many copies of it run behind its proxy, 1 to 20, itself among them; none is one. More than one takes a `proxy_port`.
+    pub replicas: Option<u8>,
+    /// How it goes from one release to the next; none is as in development, where that is possible there.
+    pub rollout: Option<Rollout>,
     /// Whether somebody else has to agree to each deployment. Needs `deployments:rules`.
     pub needs_approval: bool,
 }

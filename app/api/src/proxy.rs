@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Blocked, Detail, Health, ServiceId, Source, Status, Timestamp, words};
+use crate::{Blocked, Detail, Health, ServiceId, ServiceSpec, Source, Status, Timestamp, words};
 
 /// That a service is a copy of another one, which a deployment has made beside it with the next release. It goes with the deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,8 +20,23 @@ pub struct Beside {
 pub struct Replica {
     /// The service, which is the first of its replicas.
     pub of: ServiceId,
-    /// Which one it is, from 2.
+    /// Which one it is, from 2; from 21 one of those that there are only while a rolling deployment goes from one to the next.
     pub number: u8,
+}
+
+impl Replica {
+    /// Whether it is there only while a rolling deployment goes from one to the next.
+    pub const fn is_surge(self) -> bool {
+        self.number > ServiceSpec::REPLICAS
+    }
+
+    /// The end of its name.
+    pub fn suffix(self) -> String {
+        match self.number.checked_sub(ServiceSpec::REPLICAS).filter(|_| self.is_surge()) {
+            Some(surge) => format!("surge-{surge}"),
+            None => self.number.to_string(),
+        }
+    }
 }
 
 /// How one of the replicas of a service is.

@@ -273,6 +273,9 @@ pub struct NewService {
     /// How many copies of it run behind its proxy, 1 to 20, itself among them; more than one takes a `proxy_port`.
     #[serde(default = "crate::spec::one", skip_serializing_if = "crate::spec::is_one")]
     pub replicas: u8,
+    /// How it goes from one release to the next.
+    #[serde(default, skip_serializing_if = "crate::Rollout::is_default")]
+    pub rollout: crate::Rollout,
     /// Variables set for it, at most 200 of at most 32 KiB each.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
@@ -324,6 +327,8 @@ pub struct ServicePatch {
     pub proxy_port: Option<u16>,
     /// How many copies of it shall run behind its proxy, 1 to 20, itself among them. Counts at once.
     pub replicas: Option<u8>,
+    /// How it goes from one release to the next, in place of what was said of that. Counts at once.
+    pub rollout: Option<crate::Rollout>,
     /// The new variables, in place of all the old ones.
     pub environment: Option<BTreeMap<String, String>>,
     /// The new files with variables, in place of all the old ones.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Beside, Blocked, ContainerOptions, DEVELOPMENT, HealthCheck, ImageBuild, Limits, RegistryAccount, Replica, Repository, RestartPolicy,
-    RuntimeKind, ServiceId, Target,
+    Rollout, RuntimeKind, ServiceId, Target,
 };
 
 /// What a service is, independent of the runtime that runs it. Each runtime renders it.
@@ -33,6 +33,9 @@ pub struct ServiceSpec {
     /// How many copies of it run behind its proxy, 1 to 20, itself among them. More than one takes a `proxy_port`; only copies that are well get requests.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub replicas: u8,
+    /// How it goes from one release to the next.
+    #[serde(default, skip_serializing_if = "Rollout::is_default")]
+    pub rollout: Rollout,
     /// Variables set for it, over those of its `.env`.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
@@ -121,6 +124,7 @@ impl ServiceSpec {
             port: None,
             proxy_port: None,
             replicas: 1,
+            rollout: Rollout::default(),
             environment: BTreeMap::new(),
             environment_files: Vec::new(),
             depends_on: Vec::new(),

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "ssr")]
 use super::numbers::Numbers;
+use super::service_form::limit_texts;
 #[cfg(feature = "ssr")]
 use super::*;
-use super::{Json, RpcError, RpcResult};
+use super::{Json, RolloutForm, RpcError, RpcResult};
 
 /// What runs where.
 #[server(prefix = "/rpc", output = Json, endpoint = "list_places", input = Json)]
@@ -73,12 +74,31 @@ pub struct TargetForm {
     pub variables: String,
     /// Names of variables that aren't given there, one a line or with commas.
     pub without: String,
+    /// The port of a proxy in front of it; empty has none.
+    pub proxy_port: String,
+    /// Empty is one.
+    pub replicas: String,
+    pub rollout: RolloutForm,
+    /// Limits; an empty one is none.
+    pub limit_memory: String,
+    pub limit_cpu: String,
+    pub limit_processes: String,
+    pub limit_files: String,
     /// Another image; empty takes that of development.
     pub image: String,
     /// Another branch or tag; empty takes that of development.
     pub reference: String,
     /// A box that isn't sent when it isn't ticked.
     pub needs_approval: bool,
+}
+
+impl TargetForm {
+    /// What is in it at first, for a service that is `spec` in development. What takes a proxy isn't chosen, because there is none yet.
+    pub fn of(spec: &api::ServiceSpec) -> Self {
+        let [limit_memory, limit_cpu, limit_processes, limit_files] = limit_texts(&spec.limits);
+        let rollout = RolloutForm::of(&api::Rollout { strategy: None, ..spec.rollout });
+        Self { rollout, limit_memory, limit_cpu, limit_processes, limit_files, ..Self::default() }
+    }
 }
 
 /// Sets a service up in an environment, and leads to where it is deployed.
@@ -132,7 +152,10 @@ impl TargetForm {
             variables,
             image: text(&self.image),
             reference: text(&self.reference),
-            limits: None,
+            limits: Some(numbers.limits([&self.limit_memory, &self.limit_cpu, &self.limit_processes, &self.limit_files])),
+            proxy_port: numbers.port_at("/proxy_port", &self.proxy_port),
+            replicas: Some(numbers.replicas(&self.replicas)),
+            rollout: Some(self.rollout.rollout(&mut numbers)),
             needs_approval: self.needs_approval,
         };
         numbers.refuse()?;
@@ -152,14 +175,21 @@ mod tests {
 
     #[test]
     fn what_is_left_empty_is_as_in_development() {
-        let form = TargetForm { environment: "staging".into(), ..TargetForm::default() };
-        assert_eq!(form.new_target().unwrap(), api::NewTarget { environment: "staging".into(), ..api::NewTarget::default() });
+        let limits = api::Limits { open_files: Some(512), ..api::Limits::default() };
+        let rollout = api::Rollout { strategy: Some(api::Strategy::Rolling), surge: 2, unavailable: 0 };
+        let source = api::Source::Folder { folder: "/srv/orders".into() };
+        let spec = api::ServiceSpec { limits, rollout, proxy_port: Some(8101), replicas: 3, ..api::ServiceSpec::new(source) };
+        let form = TargetForm { environment: "staging".into(), ..TargetForm::of(&spec) };
+        let new = form.new_target().unwrap();
+        assert_eq!((new.limits, new.rollout), (Some(limits), Some(api::Rollout { strategy: None, ..rollout })));
+        assert_eq!((new.proxy_port, new.replicas, new.port, new.name), (None, Some(1), None, None), "its ports are its own");
         let form = TargetForm { port: "8100".into(), variables: "A=1\nB=x y".into(), without: "C, D\nE".into(), ..form };
         let new = form.new_target().unwrap();
         let variables: Vec<_> = new.variables.iter().map(|(name, text)| (name.as_str(), text.as_deref())).collect();
         assert_eq!(new.port, Some(8100));
         assert_eq!(variables, [("A", Some("1")), ("B", Some("x y")), ("C", None), ("D", None), ("E", None)]);
-        let wrong = TargetForm { port: "http".into(), variables: "no variable".into(), ..form };
-        assert_eq!(wrong.new_target().unwrap_err().details.len(), 2);
+        let wrong =
+            TargetForm { port: "http".into(), variables: "no variable".into(), replicas: "21".into(), limit_cpu: "all".into(), ..form };
+        assert_eq!(wrong.new_target().unwrap_err().details.len(), 4);
     }
 }

@@ -312,6 +312,7 @@ impl NewServiceForm {
             port,
             proxy_port,
             replicas,
+            rollout: api::Rollout::default(),
             environment,
             depends_on: Vec::new(),
             health: api::HealthCheck::default(),

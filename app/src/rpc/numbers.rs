@@ -61,6 +61,16 @@ impl Numbers {
         })
     }
 
+    /// Limits from the texts of their fields: memory, CPU, processes and open files.
+    pub fn limits(&mut self, [memory, cpu, processes, files]: [&str; 4]) -> api::Limits {
+        api::Limits {
+            memory_bytes: self.bytes("/limits/memory_bytes", memory),
+            cpu_percent: self.limit("/limits/cpu_percent", "the limit of CPU", cpu),
+            processes: self.limit("/limits/processes", "the limit of processes", processes),
+            open_files: self.limit("/limits/open_files", "the limit of open files", files),
+        }
+    }
+
     /// A command as its words: quotes keep some together, and no shell reads them.
     pub fn words(&mut self, field: &str, text: &str) -> Vec<String> {
         shell_words::split(text.trim()).unwrap_or_else(|_| {

@@ -8,13 +8,19 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 #[cfg(feature = "ssr")]
 use super::numbers::Numbers;
-use super::{OptionsForm, RegistryForm, RepositoryForm};
+use super::{OptionsForm, RegistryForm, RepositoryForm, RolloutForm};
 #[cfg(feature = "ssr")]
 use crate::context::RequestContext;
 
 /// A field that is sent, also when it is empty: what reads forms takes an empty one for none otherwise, and nobody could take out what is there.
 fn sent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     String::deserialize(deserializer).map(Some)
+}
+
+/// Limits as the texts of their fields: memory, CPU, processes and open files.
+pub fn limit_texts(limits: &api::Limits) -> [String; 4] {
+    let memory = limits.memory_bytes.map(write_bytes).unwrap_or_default();
+    [memory, number(limits.cpu_percent), number(limits.processes), number(limits.open_files)]
 }
 
 /// What the form with the settings of a service sends.
@@ -33,6 +39,9 @@ pub struct ServiceForm {
     /// Empty is one. Not sent where there can be no more, and then nothing is changed.
     #[serde(default, deserialize_with = "sent", skip_serializing_if = "Option::is_none")]
     pub replicas: Option<String>,
+    /// Not sent where nothing is deployed, and then nothing is changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutForm>,
     /// As [`api::read_variables`] reads it. Not sent where they can't be read, and then nothing is changed.
     #[serde(default, deserialize_with = "sent", skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
@@ -102,6 +111,7 @@ impl ServiceForm {
         let repository = spec.source.repository().map(RepositoryForm::of);
         let is_readable = detail.variables_problem.as_ref().is_none_or(|problem| problem.can_be_set);
         let is_own = spec.source.can_have_proxy().is_ok() && spec.part_of().is_none();
+        let [limit_memory, limit_cpu, limit_processes, limit_files] = limit_texts(&spec.limits);
         Self {
             name: service.name.clone(),
             description: service.description.clone().unwrap_or_default(),
@@ -109,6 +119,7 @@ impl ServiceForm {
             port: spec.port.map(|port| port.to_string()).unwrap_or_default(),
             proxy_port: is_own.then(|| number(spec.proxy_port.map(u32::from))),
             replicas: is_own.then(|| number(Some(u32::from(spec.replicas)).filter(|replicas| *replicas > 1))),
+            rollout: is_own.then(|| RolloutForm::of(&spec.rollout)),
             environment: is_readable.then(|| write_variables(&spec.environment)),
             depends_on: spec.depends_on.clone(),
             health_kind: health.kind,
@@ -122,10 +133,10 @@ impl ServiceForm {
             stop_grace: spec.stop_grace_seconds.to_string(),
             restart: spec.restart,
             handover: spec.source.can_hand_over().is_ok().then_some(spec.handover),
-            limit_memory: spec.limits.memory_bytes.map(write_bytes).unwrap_or_default(),
-            limit_cpu: number(spec.limits.cpu_percent),
-            limit_processes: number(spec.limits.processes),
-            limit_files: number(spec.limits.open_files),
+            limit_memory,
+            limit_cpu,
+            limit_processes,
+            limit_files,
             labels: write_labels(&spec.labels),
             environment_files: typed(&spec.environment_files),
             image,
@@ -178,16 +189,6 @@ impl ServiceForm {
         }
     }
 
-    /// What it may use at most.
-    fn limits(&self, numbers: &mut Numbers) -> api::Limits {
-        api::Limits {
-            memory_bytes: numbers.bytes("/limits/memory_bytes", &self.limit_memory),
-            cpu_percent: numbers.limit("/limits/cpu_percent", "the limit of CPU", &self.limit_cpu),
-            processes: numbers.limit("/limits/processes", "the limit of processes", &self.limit_processes),
-            open_files: numbers.limit("/limits/open_files", "the limit of open files", &self.limit_files),
-        }
-    }
-
     /// Saves it; answers where that is shown.
     pub(super) async fn save(self, context: &RequestContext, id: ServiceId, form_token: &str) -> api::Result<String> {
         context.check_form_token(form_token)?;
@@ -219,7 +220,8 @@ impl ServiceForm {
         let proxy_port = self.proxy_port.as_ref().map(|text| numbers.port_at("/proxy_port", text).unwrap_or(0));
         let replicas = self.replicas.as_ref().map(|text| numbers.replicas(text));
         let environment = self.environment.as_ref().map(|text| numbers.variables(text));
-        let limits = self.limits(&mut numbers);
+        let limits = numbers.limits([&self.limit_memory, &self.limit_cpu, &self.limit_processes, &self.limit_files]);
+        let rollout = self.rollout.as_ref().map(|form| form.rollout(&mut numbers));
         let environment_files = numbers.words("/environment_files", &self.environment_files);
         numbers.refuse()?;
         Ok(api::ServicePatch {
@@ -231,6 +233,7 @@ impl ServiceForm {
             port: Some(port.unwrap_or(0)),
             proxy_port,
             replicas,
+            rollout,
             environment,
             depends_on: Some(self.depends_on),
             health: Some(health),
@@ -259,6 +262,7 @@ mod tests {
             port: String::new(),
             proxy_port: Some(" 8101 ".into()),
             replicas: Some(" 3".into()),
+            rollout: None,
             environment: Some("A=1\r\nB=2".into()),
             depends_on: Vec::new(),
             health_kind: CheckKind::Http,

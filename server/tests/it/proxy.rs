@@ -246,9 +246,22 @@ async fn replicas_are_replaced_restarted_and_killed_one_at_a_time_and_nobody_who
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
         until("it is started again", async || (pids().await[1] != json!([killed])).then_some(())).await;
         replicas(&viewer, &id, 3).await;
+        // With one more meanwhile, which ends when all others run the release.
+        viewer.patch(&at, json!({"rollout": {"surge": 1, "unavailable": 0}})).await.fails_with(403, "forbidden");
+        let refused = developer.patch(&at, json!({"rollout": {"surge": 0, "unavailable": 0}})).await;
+        assert_eq!(refused.fails_with(422, "validation_failed")["details"][0]["field"], "/rollout/unavailable");
+        assert_eq!(developer.patch(&at, json!({"rollout": {"surge": 1, "unavailable": 0}})).await.status, 200);
+        write(&folder, "three");
+        let surged = over(&developer, &deploy(&developer, &id, json!({})).await).await;
+        assert_eq!(surged["status"], "succeeded", "{surged}");
+        until("the surge is gone", async || named(&viewer, "orders-surge-1").await.is_none().then_some(())).await;
+        replicas(&viewer, &id, 3).await;
+        let made = viewer.get("/api/activity?limit=200").await.text();
+        assert!(made.contains("orders-surge-1 was made"), "{made}");
         let (answers, order) = asker.end();
-        assert!(answers.keys().all(|said| said == "200 one hello" || said == "200 two hello"), "{answers:?}");
-        assert_eq!(order.last().map(String::as_str), Some("200 two hello"));
+        let are_whole = ["200 one hello", "200 two hello", "200 three hello"];
+        assert!(answers.keys().all(|said| are_whole.contains(&said.as_str())), "{answers:?}");
+        assert_eq!(order.last().map(String::as_str), Some("200 three hello"));
 
         assert_eq!(developer.patch(&at, json!({"replicas": 1, "proxy_port": 0})).await.status, 200);
         until("all of it is gone", async || {

@@ -89,6 +89,7 @@ fn facts(watched: Watched) -> Vec<(&'static str, String, bool)> {
         }
         let replicas = detail.spec.replicas;
         add("Replicas", (replicas > 1).then(|| format!("{replicas}, behind its proxy")), false);
+        add("Releases", rollout_words(&detail.spec.rollout), false);
         add("Gets", detail.spec.beside.map(|beside| format!("{} of 100 requests", beside.weight)), false);
         add("Command", detail.command.as_ref().map(|command| command.join(" ")), true);
         add("Runs as", detail.spec.user.as_ref().map(|user| format!("The user {user}")), false);
@@ -184,4 +185,15 @@ mod tests {
         assert!(describe_exit(&exit(None, Some(9), true)).contains("memory"));
         assert!(describe_exit(&exit(None, None, false)).contains("unknown"));
     }
+}
+
+/// How it goes from one release to the next, when something was said of that.
+fn rollout_words(rollout: &api::Rollout) -> Option<String> {
+    let parts = [
+        rollout.strategy.map(|strategy| strategy.label().to_owned()),
+        (rollout.surge > 0).then(|| format!("{} more meanwhile", rollout.surge)),
+        (rollout.unavailable != 1).then(|| format!("{} replicas away at a time", rollout.unavailable)),
+    ];
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }

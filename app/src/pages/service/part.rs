@@ -47,7 +47,7 @@ const SOON: std::time::Duration = std::time::Duration::from_secs(1);
 /// The service that it is a part of, named as the name of the part says.
 fn whole_of(detail: &ServiceDetail) -> Option<(ServiceId, String)> {
     let name = &detail.service.name;
-    let numbered = detail.spec.replica.and_then(|replica| name.strip_suffix(&format!("-{}", replica.number)));
+    let numbered = detail.spec.replica.and_then(|replica| name.strip_suffix(&format!("-{}", replica.suffix())));
     let whole = numbered.or_else(|| name.strip_suffix(PROXY)).or_else(|| name.strip_suffix(COPY)).unwrap_or("its service");
     detail.spec.part_of().map(|id| (id, whole.to_owned()))
 }

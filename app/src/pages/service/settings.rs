@@ -13,6 +13,7 @@ use super::needs_field::NeedsField;
 use super::part::part_note;
 use super::proxy_fields::proxy_fields;
 use super::repository_fields::RepositoryFields;
+use super::rollout_fields::rollout_fields;
 use super::watch::Watched;
 use crate::components::{Field, Icon, LiveForm, RestartField, RunAsField, Symbol, Takes, faults};
 use crate::erase::{Erase, shown};
@@ -55,7 +56,8 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>, loads: Loads) -> im
         Some((form, Outcome::Tested(found))) => (form, Some(found), Vec::new()),
         Some((form, Outcome::Refused(error))) => (form, None, faults(error.0)),
     };
-    let (check, limits) = (form.clone(), form.clone());
+    let check = form.clone();
+    let limits = [form.limit_memory.clone(), form.limit_cpu.clone(), form.limit_processes.clone(), form.limit_files.clone()];
     let (is_image, is_built) = (matches!(spec.source, Source::Image { .. }), matches!(spec.source, Source::Build { .. }));
     let (image, container_port) = (form.image, form.container_port);
     let image = match (is_image, is_built) {
@@ -93,6 +95,7 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>, loads: Loads) -> im
         view! { <RunAsField value=form.user.unwrap_or_default() is_free /> }
     });
     let replicas = form.replicas.unwrap_or_default();
+    let rollout = form.rollout.clone().map(rollout_fields);
     let proxy = form.proxy_port.map(|port| proxy_fields(port, replicas));
     let handover = form.handover.map(|chosen| view! { <HandoverField chosen /> });
     view! {
@@ -116,7 +119,8 @@ fn SettingsForm(detail: ServiceDetail, tried: Option<Tried>, loads: Loads) -> im
                 <RestartField chosen=form.restart />
                 {handover}
                 <Field name="form[stop_grace]" label="Seconds it has to stop" takes=Takes::Number(0, 600) value=form.stop_grace hint="After that it is killed, with all that it has started." />
-                {(!is_foreign).then(|| view! { <LimitsForm form=limits /> })}
+                {(!is_foreign).then(|| view! { <LimitsForm texts=limits /> })}
+                {rollout}
                 {options}
                 <CheckForm form=check runtime />
                 <CheckTest id found />

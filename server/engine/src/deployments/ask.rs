@@ -344,7 +344,7 @@ fn strategy(new: &NewDeployment, spec: &ServiceSpec) -> Result<Strategy> {
             format!("it is run by {}, not by {}; leave this out to take what is best for it", spec.runtime.label(), other.label());
         return Err(Error::invalid("/deployment_type", message));
     }
-    Ok(Strategy::best(spec))
+    Ok(Strategy::of(spec))
 }
 
 /// That source with another image, which its secret mustn't leave its registry for.

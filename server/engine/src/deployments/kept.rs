@@ -46,9 +46,10 @@ impl Content {
     /// What the service was asked to be, in what it is by now: its labels, what it needs and its description aren't a release's.
     pub fn spec_in(&self, now: &ServiceSpec) -> ServiceSpec {
         // Nor is what is in front of it.
-        let (proxy_port, replicas) = (now.proxy_port, now.replicas);
+        let (proxy_port, replicas, rollout) = (now.proxy_port, now.replicas, now.rollout);
         let port = if proxy_port.is_some() && self.spec.port == proxy_port { now.port } else { self.spec.port };
-        ServiceSpec { labels: now.labels.clone(), depends_on: now.depends_on.clone(), port, proxy_port, replicas, ..self.spec.clone() }
+        let (labels, depends_on) = (now.labels.clone(), now.depends_on.clone());
+        ServiceSpec { labels, depends_on, port, proxy_port, replicas, rollout, ..self.spec.clone() }
     }
 }
 

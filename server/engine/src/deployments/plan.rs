@@ -1,6 +1,6 @@
 //! What a deployment would do, said before anything is done.
 
-use api::{Caller, DeploymentPlan, NewDeployment, Result, ServiceId, Source, Strategy};
+use api::{Caller, DeploymentPlan, NewDeployment, Result, ServiceId, ServiceSpec, Source, Strategy};
 
 use super::Manager;
 use super::ask::{Drawn, held};
@@ -94,10 +94,7 @@ impl Manager {
         } else {
             steps.push(match (runs, strategy) {
                 (false, _) => "start it".into(),
-                (true, Strategy::Rolling) if row.spec.replicas > 1 => format!(
-                    "replace its {} replicas one after the other, each when the one before is healthy; the others answer meanwhile",
-                    row.spec.replicas
-                ),
+                (true, Strategy::Rolling) if row.spec.replicas > 1 => rolls(&row.spec),
                 (true, _) if row.spec.replicas > 1 => format!("stop its {} replicas, then start the release in each", row.spec.replicas),
                 (true, Strategy::Rolling) => {
                     "start a copy with the release beside the one that runs, which ends when the new one listens".into()
@@ -184,4 +181,20 @@ impl Manager {
         steps.push("switch the service itself over while its copy answers, then switch the requests back and remove the copy".into());
         steps
     }
+}
+
+/// How a release goes from replica to replica.
+fn rolls(spec: &ServiceSpec) -> String {
+    let (replicas, surge) = (spec.replicas, spec.rollout.surge);
+    let first = match surge {
+        0 => String::new(),
+        1 => "start one more of what runs, then ".to_owned(),
+        surge => format!("start {surge} more of what runs, then "),
+    };
+    let how = match spec.rollout.at_a_time() {
+        1 => "one after the other".to_owned(),
+        at_a_time => format!("the first by itself, then {at_a_time} at a time"),
+    };
+    let last = if surge > 0 { ", and end what was added" } else { "" };
+    format!("{first}replace its {replicas} replicas {how}, going on when those before are healthy; the others answer meanwhile{last}")
 }

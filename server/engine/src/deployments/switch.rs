@@ -68,6 +68,7 @@ impl Manager {
             None => {
                 let baseline = Box::pin(self.baseline(live)).await?;
                 self.rest_replicas(live).await?;
+                self.surge(live).await?;
                 self.switch_to(live, &content, number, version, baseline).await?
             }
         };
@@ -188,7 +189,7 @@ impl Manager {
 
     /// What is to be thought of the replicas of a service that is well since it was switched at `at`. Those that somebody has stopped since don't count.
     fn look_at_replicas(&self, id: ServiceId, at: Timestamp, now: Timestamp) -> Look {
-        let replicas = self.services.replicas(id);
+        let replicas = self.numbered(id);
         let wanted = self.services.row_of(id).map_or(0, |row| usize::from(row.spec.replicas));
         let (mut done, mut open) = (1, None);
         for row in &replicas {
@@ -209,11 +210,18 @@ impl Manager {
         }
     }
 
+    /// The replicas of a service that stay.
+    fn numbered(&self, id: ServiceId) -> Vec<ServiceRow> {
+        let mut all = self.services.replicas(id);
+        all.retain(|row| row.spec.replica.is_some_and(|replica| !replica.is_surge()));
+        all
+    }
+
     /// The replicas of a service that haven't come along since it was switched at `at`.
     pub(super) fn behind(&self, id: ServiceId, at: Timestamp) -> Vec<String> {
         let is_behind =
             |row: &ServiceRow| row.desired_at < at || matches!(self.services.switched(row.id, row.desired_at), Switched::Moving(_));
-        self.services.replicas(id).into_iter().filter(is_behind).map(|row| row.name).collect()
+        self.numbered(id).into_iter().filter(is_behind).map(|row| row.name).collect()
     }
 
     /// Lets the replicas of a service end that is deployed as a whole: none of them answers with the old release when one does with the new one.
@@ -233,6 +241,37 @@ impl Manager {
             }
             if self.core.clock.now() >= until {
                 return Err(Failure::new("its replicas don't end").into());
+            }
+            let _ = tokio::time::timeout(LOOK, changed).await;
+        }
+    }
+
+    /// Starts as many more of what runs as there shall be while the release goes from replica to replica.
+    async fn surge(&self, live: &Live) -> Result<(), Stop> {
+        let record = live.record();
+        let id = record.shown.service_id;
+        let row = self.services.row_of(id)?;
+        let is_wanted = record.shown.deployment_type == Strategy::Rolling && row.spec.replicas > 1 && row.spec.rollout.surge > 0;
+        if !is_wanted || row.desired == api::Desired::Stopped {
+            return Ok(());
+        }
+        live.doing(&self.core, format!("starting {} more of what runs", row.spec.rollout.surge));
+        let until = self.core.clock.now().plus_seconds(START);
+        loop {
+            let changed = self.core.catalog.changed();
+            if self.services.row_of(id)?.desired == api::Desired::Stopped {
+                return Err(Failure::new("somebody has stopped the service meanwhile").into());
+            }
+            let is_there = self
+                .services
+                .surge(id)
+                .await
+                .map_err(|error| Failure::new(format!("one more of what runs can't be started: {}", error.message)))?;
+            if is_there {
+                return Ok(());
+            }
+            if self.core.clock.now() >= until {
+                return Err(Failure::new(format!("one more of what runs wasn't well within {} minutes", START / 60)).into());
             }
             let _ = tokio::time::timeout(LOOK, changed).await;
         }

@@ -81,7 +81,7 @@ impl Manager {
         };
         let mut spec = before.spec.clone();
         (spec.labels, spec.depends_on) = (row.spec.labels.clone(), row.spec.depends_on.clone());
-        (spec.proxy_port, spec.replicas) = (row.spec.proxy_port, row.spec.replicas);
+        (spec.proxy_port, spec.replicas, spec.rollout) = (row.spec.proxy_port, row.spec.replicas, row.spec.rollout);
         if self.services.is_configured(id) {
             (spec.environment, spec.environment_files) = Default::default();
         }

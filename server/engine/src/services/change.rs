@@ -34,7 +34,8 @@ impl Services {
         validate::new_service(&new)?;
         let mut spec = ServiceSpec::new(new.source);
         (spec.port, spec.environment, spec.health, spec.restart) = (new.port, new.environment, new.health, new.restart);
-        (spec.handover, spec.proxy_port, spec.replicas) = (new.handover, new.proxy_port, new.replicas);
+        (spec.handover, spec.proxy_port, spec.replicas, spec.rollout) = (new.handover, new.proxy_port, new.replicas, new.rollout);
+        validate::rollout(&spec)?;
         (spec.limits, spec.labels, spec.environment_files) = (new.limits, new.labels, new.environment_files);
         spec.user = new.user.filter(|user| !user.is_empty());
         let user = self.may_run(caller, &spec, None)?;
@@ -152,6 +153,7 @@ impl Services {
         }
         row.spec.replicas = patch.replicas.unwrap_or(row.spec.replicas);
         validate::replicas(row.spec.replicas, row.spec.proxy_port)?;
+        row.spec.rollout = patch.rollout.unwrap_or(row.spec.rollout);
         let ports = |row: &ServiceRow| (row.spec.port, row.spec.proxy_port);
         if ports(&row) != ports(&before) || row.spec.source != before.spec.source {
             self.ports_are_free(Some(id), &row.spec)?;
@@ -168,6 +170,7 @@ impl Services {
         row.spec.stop_grace_seconds = patch.stop_grace_seconds.unwrap_or(row.spec.stop_grace_seconds);
         row.spec.restart = patch.restart.unwrap_or(row.spec.restart);
         row.spec.handover = patch.handover.unwrap_or(row.spec.handover);
+        validate::rollout(&row.spec)?;
         row.spec.limits = patch.limits.unwrap_or(row.spec.limits);
         row.spec.labels = patch.labels.unwrap_or(row.spec.labels);
         self.may_run(caller, &row.spec, Some(&before.spec))?;
@@ -238,6 +241,7 @@ fn changed(before: &ServiceRow, after: &ServiceRow) -> Vec<&'static str> {
         ("port", before.spec.port != after.spec.port),
         ("proxy_port", before.spec.proxy_port != after.spec.proxy_port),
         ("replicas", before.spec.replicas != after.spec.replicas),
+        ("rollout", before.spec.rollout != after.spec.rollout),
         ("environment", before.spec.environment != after.spec.environment || before.unopened != after.unopened),
         ("depends_on", before.spec.depends_on != after.spec.depends_on),
         ("health", before.spec.health != after.spec.health),

@@ -31,7 +31,7 @@ const ASK: Duration = Duration::from_millis(if cfg!(test) { 10 } else { 100 });
 const STEADY: f64 = 3.0;
 
 impl Services {
-    /// The replicas of a service besides itself, by their number.
+    /// The replicas of a service besides itself, by their number; the last are those of a surge.
     pub(crate) fn replicas(&self, of: ServiceId) -> Vec<ServiceRow> {
         let is_its = |row: &&ServiceRow| !row.is_deleted && row.spec.replica.is_some_and(|replica| replica.of == of);
         let mut all: Vec<_> = lock(&self.rows).values().filter(is_its).cloned().collect();
@@ -71,20 +71,20 @@ impl Services {
             some.cloned().partition(|row| row.spec.replica.is_none())
         };
         let mut wanted = std::collections::HashMap::new();
-        let mut spare = Vec::new();
-        for row in &replicas {
+        let (mut spare, mut surge) = (Vec::new(), Vec::new());
+        for row in replicas {
             let Some(replica) = row.spec.replica else { continue };
-            let whole = wholes.iter().find(|whole| whole.id == replica.of && replica.number <= whole.spec.replicas);
+            let is_its = |whole: &&ServiceRow| whole.id == replica.of && (replica.is_surge() || replica.number <= whole.spec.replicas);
             // Of two with one number, which only another instance can have made, one is enough.
-            match whole.filter(|_| !wanted.contains_key(&(replica.of, replica.number))) {
-                Some(_) => drop(wanted.insert((replica.of, replica.number), row.clone())),
+            match wholes.iter().find(is_its).filter(|_| !wanted.contains_key(&(replica.of, replica.number))) {
+                Some(_) if replica.is_surge() => surge.push(row),
+                Some(_) => drop(wanted.insert((replica.of, replica.number), row)),
                 None => spare.push(row.id),
             }
         }
+        let are_any = !(wholes.is_empty() && surge.is_empty() && spare.is_empty());
         for id in spare {
-            if let Err(error) = self.remove_part(id, "it isn't wanted any more").await {
-                tracing::warn!(%error, service = %id, "replica_not_removed");
-            }
+            self.remove_replica(id, "it isn't wanted any more").await;
         }
         for whole in &wholes {
             let mut its = Vec::new();
@@ -98,33 +98,57 @@ impl Services {
                     }
                 }
             }
-            if let Err(error) = self.take_along(whole, its).await {
+            let surge: Vec<_> = surge.extract_if(.., |row| row.spec.replica.is_some_and(|replica| replica.of == whole.id)).collect();
+            if let Err(error) = self.take_along(whole, its, surge).await {
                 tracing::warn!(%error, service = %whole.id, "replicas_not_seen_to");
             }
         }
-        !(wholes.is_empty() && replicas.is_empty())
+        are_any
     }
 
-    async fn make_replica(&self, of: &ServiceRow, number: u8) -> Result<()> {
+    async fn remove_replica(&self, id: ServiceId, why: &str) {
+        if let Err(error) = self.remove_part(id, why).await {
+            tracing::warn!(%error, service = %id, "replica_not_removed");
+        }
+    }
+
+    async fn make_replica(&self, of: &ServiceRow, number: u8) -> Result<ServiceRow> {
         of.has_variables()?;
         let (id, now) = (ServiceId(self.core.clock.new_uuid()), self.core.clock.now());
-        let name = self.part_name(&of.name, &number.to_string());
+        let replica = Replica { of: of.id, number };
+        let name = self.part_name(&of.name, &replica.suffix());
+        let (what, why) = match replica.is_surge() {
+            true => {
+                (format!("One more of {}", of.name), format!("to be one more of {} while a release goes from one to the next", of.name))
+            }
+            false => (format!("Replica {number} of {}", of.name), format!("to be replica {number} of {}", of.name)),
+        };
         let row = ServiceRow {
-            description: Some(format!("Replica {number} of {}", of.name)),
+            description: Some(what),
             found: of.found.clone(),
             // It is behind whatever the service was asked for.
             desired_at: Timestamp::default(),
             ..ServiceRow::new(id, name.clone(), spec_of(&of.spec, of.id, number), now)
         };
-        let text = format!("{name} was made, to be replica {number} of {}", of.name);
+        let text = format!("{name} was made, {why}");
         self.put(row.clone(), NewEvent::new(EventKind::ServiceCreated, text).on(id, name).by(&Caller::system())).await?;
         self.core.catalog.insert(entry::entry(&row));
         self.look_at_fronts();
-        Ok(())
+        Ok(row)
     }
 
-    /// Takes the replicas of a service along to where it is.
-    async fn take_along(&self, whole: &ServiceRow, replicas: Vec<ServiceRow>) -> Result<()> {
+    /// Takes the replicas of a service along to where it is. Those of a surge aren't: they run what was before until all others have come along, as far as
+    /// they are well.
+    async fn take_along(&self, whole: &ServiceRow, replicas: Vec<ServiceRow>, surge: Vec<ServiceRow>) -> Result<()> {
+        let is_spent = |row: &ServiceRow| row.desired_at < whole.desired_at || row.desired == Desired::Stopped;
+        let (spent, surge): (Vec<_>, Vec<_>) = surge.into_iter().partition(is_spent);
+        surge.iter().for_each(|row| self.start_stuck(row));
+        let is_of_use =
+            |row: &ServiceRow| whole.desired == Desired::Running && row.desired == Desired::Running && self.shows(row.id, answers);
+        let (spent, useless): (Vec<_>, Vec<_>) = spent.into_iter().partition(is_of_use);
+        for row in useless {
+            self.remove_replica(row.id, "it isn't of use any more").await;
+        }
         let (current, behind): (Vec<_>, Vec<_>) = replicas.into_iter().partition(|row| row.desired_at >= whole.desired_at);
         for row in current.iter().filter(|row| row.desired == Desired::Running) {
             self.start_stuck(row);
@@ -142,11 +166,58 @@ impl Services {
         for row in &down {
             self.ask_replica(whole, row, Desired::Running).await?;
         }
-        let are_settled = || current.iter().all(|row| row.desired == Desired::Stopped || self.is_settled(row.id, row.desired_at));
-        if let Some(next) = up.first().filter(|_| down.is_empty() && are_settled()) {
+        if !down.is_empty() {
+            return Ok(());
+        }
+        let running: Vec<_> = current.iter().filter(|row| row.desired == Desired::Running).collect();
+        let settled = running.iter().filter(|row| self.is_settled(row.id, row.desired_at)).count();
+        if up.is_empty() && settled == running.len() {
+            for row in spent {
+                self.remove_replica(row.id, "all others run what it was there for").await;
+            }
+            return Ok(());
+        }
+        // With the service itself, which is settled.
+        let (all, well) = (1 + running.len() + up.len(), 1 + settled + up.len() + spent.len());
+        let may_go = well.saturating_sub(all.saturating_sub(usize::from(whole.spec.rollout.unavailable)));
+        // Without a surge at least one has to go, or nothing ever would.
+        let least = usize::from(spent.is_empty() && settled == running.len());
+        for next in up.iter().take(may_go.max(least)) {
             self.ask_replica(whole, next, Desired::Running).await?;
         }
         Ok(())
+    }
+
+    /// Sees to it that there are as many more of a service as it shall have while a release goes from one to the next, running what it runs now. Answers
+    /// whether all of them are well; fails with `service_failed` when one can't be started.
+    pub(crate) async fn surge(&self, of: ServiceId) -> Result<bool> {
+        let whole = self.row(of)?;
+        let is_there = |row: &ServiceRow| row.desired == Desired::Running && row.desired_at >= whole.desired_at;
+        let surge: Vec<_> = self.replicas(of).into_iter().filter(|row| row.spec.replica.is_some_and(Replica::is_surge)).collect();
+        let mut are_well = true;
+        for number in (1..=whole.spec.rollout.surge).map(|number| ServiceSpec::REPLICAS + number) {
+            match surge.iter().find(|row| row.spec.replica.is_some_and(|replica| replica.number == number)) {
+                Some(row) if is_there(row) => are_well &= self.is_settled(row.id, row.desired_at),
+                // One of an earlier deployment that is on its way out.
+                Some(_) => are_well = false,
+                None => {
+                    let row = self.make_replica(&whole, number).await?;
+                    self.ask_replica(&whole, &row, Desired::Running).await?;
+                    are_well = false;
+                }
+            }
+        }
+        surge.iter().filter(|row| is_there(row)).try_for_each(|row| self.is_no_failure(row))?;
+        Ok(are_well)
+    }
+
+    /// Fails with `service_failed` when nothing is going on with a replica that couldn't be started or stopped.
+    fn is_no_failure(&self, row: &ServiceRow) -> Result<()> {
+        let is_moving = lock(&self.agents).contains_key(&row.id);
+        match self.core.catalog.find(row.id).filter(|entry| !is_moving && entry.service.status == Status::Error) {
+            Some(entry) => Err(Error::service(format!("{}: {}", row.name, entry.service.status_reason.clone().unwrap_or_default()))),
+            None => Ok(()),
+        }
     }
 
     /// Asks a replica to be what its service is now.
@@ -189,11 +260,12 @@ impl Services {
         Ok(replicas.iter().all(|row| self.is_at_rest(row.id)))
     }
 
-    /// Lets replicas run again that were asked to end, when their service does.
+    /// Lets replicas run again that were asked to end, when their service does; and those of a surge go.
     pub(crate) async fn release_replicas(&self, of: ServiceId) -> Result<()> {
-        for row in self.replicas(of).into_iter().filter(|row| row.desired == Desired::Stopped) {
-            let (id, at) = (row.id, Timestamp::default());
-            self.core.store.main.write(move |db| Box::pin(service_set_asked(db, id, Desired::Stopped, at))).await?;
+        let is_held = |row: &ServiceRow| row.desired == Desired::Stopped || row.spec.replica.is_some_and(Replica::is_surge);
+        for row in self.replicas(of).into_iter().filter(is_held) {
+            let (id, desired, at) = (row.id, row.desired, Timestamp::default());
+            self.core.store.main.write(move |db| Box::pin(service_set_asked(db, id, desired, at))).await?;
             self.set_row(id, |row| row.desired_at = at);
         }
         self.look_at_fronts();

@@ -82,6 +82,9 @@ impl Services {
         let mut faults = Faults::of(self.faults(new));
         faults.name(&name);
         faults.check("/port", new.port != Some(0), "a port is 1 to 65535; leave it out to let Pilothouse choose");
+        faults.check("/proxy_port", new.proxy_port != Some(0), "a port is 1 to 65535; leave it out to have no proxy");
+        faults.proxy(new.proxy_port, &root.spec.source);
+        faults.replicas(new.replicas.unwrap_or(1), new.proxy_port);
         if let Some(limits) = &new.limits {
             faults.limits(limits);
         }
@@ -89,11 +92,12 @@ impl Services {
         if self.is_name_taken(&name, None) {
             return Err(taken(&name));
         }
-        let spec = ServiceSpec {
+        let mut spec = ServiceSpec {
             source: self.source_in(&root.spec.source, new)?,
             port: new.port,
-            proxy_port: None,
-            replicas: 1,
+            proxy_port: new.proxy_port,
+            replicas: new.replicas.unwrap_or(1),
+            rollout: new.rollout.unwrap_or(root.spec.rollout),
             environment: Default::default(),
             environment_files: Vec::new(),
             depends_on: root.spec.depends_on.iter().map(|other| self.find_target(*other, &environment).unwrap_or(*other)).collect(),
@@ -101,6 +105,11 @@ impl Services {
             target: Some(Target { service_id: root.id, environment }),
             ..root.spec.clone()
         };
+        if new.rollout.is_none() && spec.rollout.strategy.is_some_and(|strategy| strategy.possible(&spec).is_err()) {
+            // What takes a proxy or replicas in development isn't asked of one that has none.
+            spec.rollout.strategy = None;
+        }
+        super::validate::rollout(&spec)?;
         super::image::may_open(caller, &spec.source, Some(&root.spec.source))?;
         self.may_run(caller, &spec, Some(&root.spec))?;
         self.may_run_from(caller, &spec, Some(&root.spec)).await?;

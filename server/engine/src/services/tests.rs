@@ -146,6 +146,7 @@ pub(crate) fn command(name: &str, working_dir: PathBuf) -> NewService {
         port: None,
         proxy_port: None,
         replicas: 1,
+        rollout: Default::default(),
         environment: Default::default(),
         depends_on: Vec::new(),
         health: Default::default(),

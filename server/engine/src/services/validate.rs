@@ -155,6 +155,15 @@ pub(super) fn replicas(wanted: u8, proxy_port: Option<u16>) -> Result<()> {
     faults.refuse()
 }
 
+/// Fails when a service can't go from one release to the next so. A strategy that isn't possible is refused, because nobody would notice that it isn't taken.
+pub(super) fn rollout(spec: &ServiceSpec) -> Result<()> {
+    let mut faults = Faults::of(spec.rollout.faults("/rollout"));
+    if let Some(Err(blocked)) = spec.rollout.strategy.map(|strategy| strategy.possible(spec)) {
+        faults.check("/rollout/strategy", false, blocked.0);
+    }
+    faults.refuse()
+}
+
 /// What is wrong with a change.
 pub(super) fn patch(patch: &ServicePatch, source: &Source) -> Result<()> {
     let mut faults = Faults::none();

@@ -133,20 +133,15 @@ fn strategy_field(id: ServiceId, spec: &ServiceSpec, chosen: &str) -> Erased {
         let why = Strategy::Rolling.possible(spec).err().map(|blocked| sentence(blocked.0));
         return view! { <p class="field-hint">"The old version ends, then the new one starts. "{why}{proxy}</p> }.erase();
     }
-    let options = possible.into_iter().map(|one| {
-        let words = match one {
-            Strategy::Recreate => "The old version ends, then the new one starts",
-            Strategy::Rolling => "Copy by copy, without a break",
-            Strategy::BlueGreen => "Both side by side, all requests switched at once",
-            Strategy::Canary => "Step by step, judged by errors and latency",
-        };
-        view! { <option value=one.as_str() selected=chosen == one.as_str()>{words}</option> }.erase()
-    });
+    let set = spec.rollout.strategy.filter(|strategy| possible.contains(strategy));
+    let unless = set.map_or_else(|| "What goes without a break".to_owned(), |strategy| format!("As it is set to: {}", strategy.label()));
+    let options =
+        possible.into_iter().map(|one| view! { <option value=one.as_str() selected=chosen == one.as_str()>{one.words()}</option> }.erase());
     let options = options.collect::<Vec<_>>();
     view! {
         <div class="field">
             <label for="form[strategy]">"Strategy"</label>
-            <select id="form[strategy]" name="form[strategy]" class="plain-select"><option value="">"What goes without a break"</option>{options}</select>
+            <select id="form[strategy]" name="form[strategy]" class="plain-select"><option value="">{unless}</option>{options}</select>
             {proxy.map(|proxy| view! { <p class="field-hint">{proxy}</p> })}
         </div>
     }

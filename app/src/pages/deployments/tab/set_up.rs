@@ -1,6 +1,6 @@
 //! Setting a service up in an environment.
 
-use api::{Environment, Permission, Places, ServiceId, ServicePlaces, Source};
+use api::{Environment, Permission, Places, ServiceId, ServicePlaces, ServiceSpec, Source};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
@@ -8,8 +8,12 @@ use super::loads::Loads;
 use crate::components::{Empty, Failure, Field, LiveForm, Skeleton, Symbol, Takes, faults, sentence};
 use crate::erase::{Erase, Erased};
 use crate::pages::service::Watched;
+use crate::pages::service::limits_form::LimitsForm;
+use crate::pages::service::proxy_fields::proxy_fields;
+use crate::pages::service::rollout_fields::rollout_fields;
 use crate::pages::wait::wait;
 use crate::path;
+use crate::rpc::TargetForm;
 use crate::viewer::Viewer;
 
 /// The form, or why there is none.
@@ -20,15 +24,15 @@ pub fn SetUp(
     /// What is loaded.
     loads: Loads,
 ) -> impl IntoView {
-    let source = watched.detail.with_untracked(|detail| detail.spec.source.clone());
+    let spec = watched.detail.with_untracked(|detail| detail.spec.clone());
     view! {
         <Transition fallback=|| view! { <Skeleton lines=6 /> }.erase()>
             {move || {
-                let source = source.clone();
+                let spec = spec.clone();
                 Suspend::new(async move {
                     match wait(loads.places).await {
                         None => ().erase(),
-                        Some(Ok(places)) => found(watched.id, &source, places, loads),
+                        Some(Ok(places)) => found(watched.id, &spec, places, loads),
                         Some(Err(error)) => view! { <Failure error=error.0 /> }.erase(),
                     }
                 })
@@ -39,7 +43,7 @@ pub fn SetUp(
     .erase()
 }
 
-fn found(id: ServiceId, source: &Source, places: Places, loads: Loads) -> Erased {
+fn found(id: ServiceId, spec: &ServiceSpec, places: Places, loads: Loads) -> Erased {
     let Some(row) = places.items.into_iter().next() else { return ().erase() };
     let viewer = expect_context::<Viewer>();
     let free: Vec<Environment> = places.environments.into_iter().filter(|one| row.at(&one.name).is_none()).collect();
@@ -55,12 +59,13 @@ fn found(id: ServiceId, source: &Source, places: Places, loads: Loads) -> Erased
         let text = view! { <p>{text}</p><p><a href=path::ENVIRONMENTS>"What runs where"</a></p> };
         return view! { <Empty symbol=Symbol::Up title text=text.erase() /> }.erase();
     }
-    form(id, source, row, free, loads, viewer.may(Permission::DeploymentsRules))
+    form(id, spec, row, free, loads, viewer.may(Permission::DeploymentsRules))
 }
 
-fn form(id: ServiceId, source: &Source, row: ServicePlaces, free: Vec<Environment>, loads: Loads, may_rule: bool) -> Erased {
+fn form(id: ServiceId, spec: &ServiceSpec, row: ServicePlaces, free: Vec<Environment>, loads: Loads, may_rule: bool) -> Erased {
     let tried = loads.tried_target.try_get_value().flatten();
-    let (form, refused) = tried.map(|tried| (tried.form, faults(tried.error.0))).unwrap_or_default();
+    let (form, refused) = tried.map(|tried| (tried.form, faults(tried.error.0))).unwrap_or_else(|| (TargetForm::of(spec), Vec::new()));
+    let source = &spec.source;
     let asked = use_query_map().with_untracked(|query| query.get_str("environment").unwrap_or_default().to_owned());
     let chosen = if form.environment.is_empty() { asked } else { form.environment.clone() };
     let options = free.into_iter().map(|one| {
@@ -85,6 +90,7 @@ fn form(id: ServiceId, source: &Source, row: ServicePlaces, free: Vec<Environmen
         }
         .erase()
     });
+    let proxy = proxy_fields(form.proxy_port, form.replicas);
     let here = format!("{}/set-up", path::deployments_of(id));
     let title = format!("Set {} up in an environment", row.name);
     view! {
@@ -102,6 +108,9 @@ fn form(id: ServiceId, source: &Source, row: ServicePlaces, free: Vec<Environmen
                 {of_source}
                 <Field name="form[variables]" label="Variables that are different there" takes=Takes::Lines value=form.variables example="DATABASE_URL=postgres://db.staging/orders" hint="NAME=VALUE, one a line. A value can refer to a secret: ${secret:NAME}." />
                 <Field name="form[without]" label="Variables that it isn't given there" takes=Takes::Line(2_000, false) value=form.without example="DEBUG, SANDBOX" hint="Their names, with commas." />
+                {proxy}
+                {rollout_fields(form.rollout)}
+                <LimitsForm texts=[form.limit_memory, form.limit_cpu, form.limit_processes, form.limit_files] />
                 {approval}
                 <div class="form-actions"><button type="submit" class="button" data-kind="primary">"Set it up"</button></div>
             </LiveForm>

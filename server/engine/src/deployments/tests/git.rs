@@ -83,6 +83,7 @@ fn new(repository: Repository) -> NewService {
         port: None,
         proxy_port: None,
         replicas: 1,
+        rollout: Default::default(),
         environment: Default::default(),
         environment_files: Vec::new(),
         depends_on: Vec::new(),

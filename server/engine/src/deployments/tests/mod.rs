@@ -7,6 +7,7 @@ mod git;
 mod inherit;
 mod pushed;
 mod replicas;
+mod rollout;
 mod rules;
 mod watched;
 mod whole;

@@ -14,7 +14,7 @@ use crate::runtime::Runtime as _;
 use crate::services::tests::{MAIN, write};
 use crate::testing::TestStore;
 
-const NAMES: [&str; 3] = ["orders", "orders-2", "orders-3"];
+pub(super) const NAMES: [&str; 3] = ["orders", "orders-2", "orders-3"];
 
 impl Yard {
     async fn scale(&self, replicas: u8) {
@@ -22,12 +22,12 @@ impl Yard {
         self.life.services.change(&self.life.admin, self.id, patch).await.expect("it is scaled");
     }
 
-    fn shown_as(&self, name: &str) -> Option<Service> {
+    pub(super) fn shown_as(&self, name: &str) -> Option<Service> {
         self.life.core.catalog.all().into_iter().find(|entry| entry.service.name == name).map(|entry| entry.service.clone())
     }
 
     /// Waits until that is so; time goes by.
-    async fn wait(&self, what: &str, is_so: impl Fn() -> bool) {
+    pub(super) async fn wait(&self, what: &str, is_so: impl Fn() -> bool) {
         let deadline = Instant::now() + Duration::from_secs(30);
         while !is_so() {
             let all: Vec<_> =
@@ -38,16 +38,16 @@ impl Yard {
         }
     }
 
-    fn runs(&self, name: &str) -> bool {
+    pub(super) fn runs(&self, name: &str) -> bool {
         self.shown_as(name).is_some_and(|service| service.status == Status::Running)
     }
 
-    async fn id_of(&self, name: &str) -> ServiceId {
+    pub(super) async fn id_of(&self, name: &str) -> ServiceId {
         self.life.named(name).await.id
     }
 
     /// The folders that the service and its replicas run in.
-    async fn folders(&self) -> Vec<std::path::PathBuf> {
+    pub(super) async fn folders(&self) -> Vec<std::path::PathBuf> {
         let mut all = Vec::new();
         for name in NAMES {
             let id = self.id_of(name).await;
@@ -57,7 +57,7 @@ impl Yard {
     }
 
     /// Waits until the proxy sends requests to so many, in equal parts.
-    async fn spread(&self, front: &Front, over: usize) {
+    pub(super) async fn spread(&self, front: &Front, over: usize) {
         self.wait("it is spread", || {
             let now = lock(&front.seen).last().cloned().unwrap_or_default();
             now.len() == over && now.iter().all(|(_, weight)| *weight == now[0].1)
@@ -66,7 +66,7 @@ impl Yard {
     }
 }
 
-async fn three(test: &mut TestStore) -> (Yard, Front) {
+pub(super) async fn three(test: &mut TestStore) -> (Yard, Front) {
     let (yard, front) = fronted(test).await;
     yard.scale(3).await;
     yard.wait("all run", || NAMES.iter().all(|name| yard.runs(name))).await;
@@ -75,12 +75,12 @@ async fn three(test: &mut TestStore) -> (Yard, Front) {
     (yard, front)
 }
 
-fn rolling() -> NewDeployment {
+pub(super) fn rolling() -> NewDeployment {
     NewDeployment { deployment_type: Some("rolling".into()), ..NewDeployment::default() }
 }
 
 /// The fewest that requests went to.
-fn fewest(front: &Front) -> usize {
+pub(super) fn fewest(front: &Front) -> usize {
     lock(&front.seen).iter().map(Vec::len).min().unwrap_or_default()
 }
 

@@ -62,6 +62,7 @@ pub(super) fn read(scope: &mut Scope<'_>, surroundings: &Surroundings<'_>) -> Re
         port: ports.port,
         proxy_port: None,
         replicas: 1,
+        rollout: api::Rollout::default(),
         environment,
         environment_files: Vec::new(),
         depends_on: Vec::new(),
