@@ -288,6 +288,7 @@ async fn a_worker_without_a_port_is_what_its_command_says() {
         port: None,
         proxy_port: None,
         replicas: 1,
+        rollout: Default::default(),
         environment: Default::default(),
         depends_on: Vec::new(),
         health,
