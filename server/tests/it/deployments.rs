@@ -20,6 +20,8 @@ SAYS = "{says}"
 if SAYS.startswith("broken"): raise SystemExit("ModuleNotFoundError: No module named 'nowhere'")
 if SAYS.startswith("slow"): time.sleep(3)
 class Handler(BaseHTTPRequestHandler):
+    # Head and body go at once: a stop between them would cut an answer off that nobody can ask for again.
+    wbufsize = -1
     def do_GET(self):
         self.send_response(500 if SAYS == "ill" and self.path.startswith("/health") else 200)
         self.end_headers()

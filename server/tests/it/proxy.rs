@@ -297,7 +297,9 @@ async fn a_release_that_is_healthy_and_fails_is_taken_back_while_it_is_watched()
         let third = over(&developer, &deploy(&developer, &id, watched).await).await;
         assert_eq!((&third["status"], &third["stage"]), (&json!("rolled_back"), &json!("health_check")), "{third}");
         let step = &third["traffic"][0];
-        assert_eq!((&step["weight"], &step["judgement"], &step["old"]["errors"]), (&json!(100), &json!("worse"), &json!(0)), "{third}");
+        assert_eq!((&step["weight"], &step["judgement"]), (&json!(100), &json!("worse")), "{third}");
+        // What its own switch has cut off counts against the release before, although who asked was answered by the next.
+        assert!(step["old"]["errors"].as_u64().unwrap() <= 2, "{third}");
         assert!(step["old"]["requests"].as_u64().unwrap() >= 50 && step["new"]["errors"].as_u64().unwrap() >= 10, "{third}");
         let error = third["error"].as_str().unwrap();
         assert!(error.contains("Fisher's exact test p < 0.00001: worse") && error.contains("as the proxy has counted"), "{third}");
@@ -306,10 +308,9 @@ async fn a_release_that_is_healthy_and_fails_is_taken_back_while_it_is_watched()
         until("what was before answers", async || ask(port).is_ok_and(|said| said == "200 two hello").then_some(())).await;
         let (answers, _) = asker.end();
         assert!(answers["500 three hello"] < answers["200 two hello"], "{answers:?}");
-        // Each of the three stops cuts off what is under way, which is one request; all others wait.
+        // Who asks while one of them ends waits, and is answered by the next.
         let is_known = |said: &str| ["200 one hello", "200 two hello", "500 three hello"].contains(&said);
-        let cut: u32 = answers.iter().filter(|(said, _)| !is_known(said)).map(|(_, count)| count).sum();
-        assert!(cut <= 3, "{answers:?}");
+        assert!(answers.keys().all(|said| is_known(said)), "{answers:?}");
         stop_all(&developer).await;
     })
     .await;
