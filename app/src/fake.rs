@@ -8,6 +8,7 @@ mod deploy_hooks;
 mod deployments;
 mod environments;
 mod secrets;
+mod templates;
 
 use std::sync::Arc;
 
@@ -121,6 +122,7 @@ impl Fake {
         let port = Arc::new(self);
         let backend = Backend {
             services: port.clone(),
+            templates: port.clone(),
             configurations: port.clone(),
             backups: port.clone(),
             deployments: port.clone(),
@@ -230,12 +232,22 @@ impl Services for Fake {
             working_dir: Some("/srv/orders".into()),
             user: new.user,
             port: Some(8001),
+            files: Vec::new(),
             preparation: vec!["make a virtual environment".into(), "install 3 requirements".into()],
             variables: vec!["DATABASE_URL".into()],
             health: "HTTP".into(),
             notes: vec!["port 8000 is taken by nginx (process 80)".into()],
             obstacle: new.port.map(|port| format!("port {port} is taken")),
         })
+    }
+
+    async fn create_from(&self, caller: &Caller, new: NewService<NewSource>) -> Result<ServiceDetail> {
+        caller.require(Permission::ServicesCreate)?;
+        templates::make(&new)
+    }
+
+    async fn plan_from(&self, caller: &Caller, new: NewService<NewSource>) -> Result<ServicePlan> {
+        self.plan(caller, new.with_source(Source::Folder { folder: "/srv/orders".into() })).await
     }
 
     async fn compose(&self, caller: &Caller, request: ComposeRequest) -> Result<ComposeReport> {

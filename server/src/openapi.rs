@@ -7,10 +7,11 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Components, ContentBuilder, Info, OpenApi, Ref, RefOr, ResponseBuilder, Schema, SecurityRequirement, Tag};
 
 /// The groups of operations, in the order of the document.
-const TAGS: [(&str, &str); 14] = [
+const TAGS: [(&str, &str); 15] = [
     ("auth", "Sign-in and sessions."),
     ("tokens", "API tokens: what programs ask with in somebody's name, for months and with fewer rights."),
     ("services", "Services and their life cycle."),
+    ("templates", "What services can be made of."),
     ("metrics", "Figures over time."),
     ("logs", "Log lines."),
     ("activity", "What happened."),

@@ -87,6 +87,8 @@ pub enum SchemaSource {
     Inherited,
     /// The file `schema.json` in the service's folder.
     File,
+    /// The one of the template that the service was made of.
+    Template,
     /// Read from its settings classes, `.env.example` and `.env`, without running anything.
     Inferred,
     /// There is nothing to read it from: any variable may be set.
@@ -100,6 +102,7 @@ impl SchemaSource {
             SchemaSource::Set => "set here",
             SchemaSource::Inherited => "set in an environment before",
             SchemaSource::File => "schema.json of its folder",
+            SchemaSource::Template => "the one of its template",
             SchemaSource::Inferred => "read from its code and .env files",
             SchemaSource::None => "empty: any variable may be set",
         }

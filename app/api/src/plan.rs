@@ -22,6 +22,9 @@ pub struct ServicePlan {
     pub user: Option<String>,
     /// The port of this machine that would lead to it; none when that can't be told.
     pub port: Option<u16>,
+    /// The files that would be made, for a service of a template: paths. Empty for others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
     /// What the first start does before it runs, in order: `install 3 requirements`, `pull the image redis:7`. Empty when nothing is to be done.
     pub preparation: Vec<String>,
     /// The names of the variables that its `.env`, its files with variables and its settings give it, without their values.

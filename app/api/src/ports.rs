@@ -5,6 +5,7 @@
 
 mod api_tokens;
 mod backups;
+mod templates;
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use async_trait::async_trait;
 
 pub use api_tokens::ApiTokens;
 pub use backups::{Backup, Backups, Pieces};
+pub use templates::Templates;
 
 use crate::{
     BulkReport, BulkRequest, Caller, ComposeReport, ComposeRequest, Configuration, ConfigurationCheck, ConfigurationDifference,
@@ -23,8 +25,8 @@ use crate::{
     DifferenceQuery, DiscoveryReport, Environment, Error, Event, EventQuery, Freeze, FreezeId, HealthCheck, HealthReport, HealthTest,
     HookAnswer, HookCall, Incident, IncidentId, IncidentSummary, KeyRotation, LogLine, LogQuery, MadeDeployHook, Me, MetricsQuery,
     MetricsSeries, NamedSecret, NewConfiguration, NewDeployHook, NewDeployment, NewEnvironment, NewFreeze, NewRollback, NewSchema,
-    NewSecret, NewService, NewTarget, NewUser, Origin, Page, Places, PlacesQuery, ReleaseDifference, ReleaseDifferenceQuery, Releases,
-    Restoration, Result, Secret, SecretImport, SecretImportReport, SecretName, SecretReveal, SecretValue, Service, ServiceDetail,
+    NewSecret, NewService, NewSource, NewTarget, NewUser, Origin, Page, Places, PlacesQuery, ReleaseDifference, ReleaseDifferenceQuery,
+    Releases, Restoration, Result, Secret, SecretImport, SecretImportReport, SecretName, SecretReveal, SecretValue, Service, ServiceDetail,
     ServiceId, ServicePatch, ServicePlan, ServiceQuery, Session, SessionId, Setup, SystemReport, SystemSeries, Tokens, User, UserId,
     UserPatch, Verdict,
 };
@@ -34,6 +36,8 @@ use crate::{
 pub struct Backend {
     /// Services and their life cycle.
     pub services: Arc<dyn Services>,
+    /// What services can be made of.
+    pub templates: Arc<dyn Templates>,
     /// What services are told.
     pub configurations: Arc<dyn Configurations>,
     /// Backups of configurations and secrets.
@@ -83,6 +87,13 @@ pub trait Services: Send + Sync {
 
     /// What the first start of a new service would do; makes nothing. Needs what making it needs, and fails as that would.
     async fn plan(&self, caller: &Caller, new: NewService) -> Result<ServicePlan>;
+
+    /// [`Services::create`], also of a template: its files are made in the services folder, in a folder named as the service, which has to be none yet
+    /// (`conflict`). Nothing of that is there when it fails. What is wrong with variables is at `/source/variables/..`.
+    async fn create_from(&self, caller: &Caller, new: NewService<NewSource>) -> Result<ServiceDetail>;
+
+    /// [`Services::plan`], also of a template. Needs what making it needs, and fails as that would.
+    async fn plan_from(&self, caller: &Caller, new: NewService<NewSource>) -> Result<ServicePlan>;
 
     /// Makes the services of a Compose file, at rest; `dry_run` only says what would become of each. Needs `services:create`, and
     /// `services:command` for a folder outside the services folder. One that can't be made doesn't hold up the others.

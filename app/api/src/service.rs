@@ -252,14 +252,14 @@ pub struct HealthReport {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
-pub struct NewService {
+pub struct NewService<S = Source> {
     /// Its name: 1 to 63 of `a-z A-Z 0-9 . _ -`.
     pub name: String,
     /// What shall run it; none takes the runtime that its source needs, and no other will do.
     #[serde(default)]
     pub runtime: Option<RuntimeKind>,
     /// Where its code comes from.
-    pub source: Source,
+    pub source: S,
     /// The user of the system that it runs as; none is the one that Pilothouse runs as. Only with a folder or a command, and only where
     /// Pilothouse runs as root.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Beside, Blocked, ContainerOptions, DEVELOPMENT, HealthCheck, ImageBuild, Limits, RegistryAccount, Replica, Repository, RestartPolicy,
-    Rollout, RuntimeKind, ServiceId, Target,
+    Rollout, RuntimeKind, ServiceId, Target, TemplateRef,
 };
 
 /// What a service is, independent of the runtime that runs it. Each runtime renders it.
@@ -81,6 +81,9 @@ pub struct ServiceSpec {
     /// Which of the replicas of another service it is, when Pilothouse has made it as one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replica: Option<Replica>,
+    /// The template that it was made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<TemplateRef>,
 }
 
 /// The number of replicas of services that have none set.
@@ -139,6 +142,7 @@ impl ServiceSpec {
             target: None,
             beside: None,
             replica: None,
+            template: None,
         }
     }
 

@@ -16,7 +16,7 @@ use crate::runtime::process::{ProcessRuntime, log_folder};
 use crate::secrets::{self, Keyring};
 use crate::services::{Inherited, Services, last_lines};
 use crate::store::Store;
-use crate::{Catalog, Clock, Core, EngineConfig, Feeds, backup, configuration, deployments, system};
+use crate::{Catalog, Clock, Core, EngineConfig, Feeds, backup, configuration, deployments, system, templates};
 
 /// All of Pilothouse behind the doors.
 pub struct Engine {
@@ -98,6 +98,7 @@ impl Engine {
         let backups = Arc::new(backup::Manager::new(core.clone(), accounts.clone(), configurations.clone(), secrets.clone()));
         let backend = api::Backend {
             services: services.clone(),
+            templates: templates::Manager::new(core.clone()),
             configurations: configurations.clone(),
             backups: backups.clone(),
             deployments: deployments.clone(),

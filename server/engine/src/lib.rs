@@ -24,6 +24,7 @@ pub mod secrets;
 pub mod services;
 pub mod store;
 pub mod system;
+pub mod templates;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
 pub mod testing;

@@ -15,6 +15,7 @@ mod probes;
 mod secrets;
 mod services;
 mod system;
+mod templates;
 mod tickets;
 mod tokens;
 mod users;
@@ -40,6 +41,7 @@ pub fn routes() -> OpenApiRouter<Arc<Server>> {
     OpenApiRouter::with_openapi(crate::openapi::head())
         .merge(auth::routes())
         .merge(services::routes())
+        .merge(templates::routes())
         .merge(configurations::routes())
         .merge(backups::routes())
         .merge(deployments::routes())

@@ -2,8 +2,8 @@
 
 use api::{
     BulkReport, BulkRequest, ComposeReport, ComposeRequest, DeletedService, DependencyGraph, DependencyQuery, DiscoveryReport, ErrorBody,
-    HealthCheck, HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, NewService, Page, Restoration, Service, ServiceDetail,
-    ServiceId, ServicePatch, ServicePlan, ServiceQuery,
+    HealthCheck, HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, NewService, NewSource, Page, Restoration, Service,
+    ServiceDetail, ServiceId, ServicePatch, ServicePlan, ServiceQuery,
 };
 use axum::Json;
 use axum::extract::State;
@@ -52,21 +52,30 @@ async fn list(State(server): Ports, SignedIn(caller): SignedIn, Params(query): P
 ///
 /// A command (of a health check too), or a folder outside the services folder, also needs `services:command`, unless it runs as one of the
 /// `service_users` of the configuration. Any other `user` needs that right as well, and a registry that a secret or an image is sent to.
-#[utoipa::path(post, path = "/api/services", tag = "services", request_body = NewService,
-    responses((status = 201, body = ServiceDetail, description = "The service.")),
+///
+/// With `{"template": id, "variables": {..}}` the files of a template are made in a new folder of the services folder, named as the service; nothing of it is
+/// there when that fails.
+#[utoipa::path(post, path = "/api/services", tag = "services", request_body = NewService<NewSource>, responses(
+        (status = 201, body = ServiceDetail, description = "The service."),
+        (status = 409, body = ErrorBody, description = "Its name is taken, or there is something at its folder already."),
+        (status = 422, body = ErrorBody, description = "Something of it can't be; what is wrong with variables of a template is at `/source/variables/..`.")),
     extensions(("x-permission" = json!("services:create"))))]
-async fn create(State(server): Ports, SignedIn(caller): SignedIn, Body(new): Body<NewService>) -> Answer<Accepted<ServiceDetail>> {
-    created(server.backend.services.create(&caller, new).await?)
+async fn create(
+    State(server): Ports,
+    SignedIn(caller): SignedIn,
+    Body(new): Body<NewService<NewSource>>,
+) -> Answer<Accepted<ServiceDetail>> {
+    created(server.backend.services.create_from(&caller, new).await?)
 }
 
 /// Says what the first start of a new service would do, and makes nothing.
 ///
 /// It needs what making the service needs, and is refused for the same reasons. What only stands in the way of its start is its `obstacle`.
-#[utoipa::path(post, path = "/api/services/plan", tag = "services", request_body = NewService,
+#[utoipa::path(post, path = "/api/services/plan", tag = "services", request_body = NewService<NewSource>,
     responses((status = 200, body = ServicePlan, description = "What would be done.")),
     extensions(("x-permission" = json!("services:create"))))]
-async fn plan(State(server): Ports, SignedIn(caller): SignedIn, Body(new): Body<NewService>) -> Answer<Json<ServicePlan>> {
-    json(server.backend.services.plan(&caller, new).await?)
+async fn plan(State(server): Ports, SignedIn(caller): SignedIn, Body(new): Body<NewService<NewSource>>) -> Answer<Json<ServicePlan>> {
+    json(server.backend.services.plan_from(&caller, new).await?)
 }
 
 /// Looks through the services folder now.

@@ -36,4 +36,5 @@ mod run_as;
 mod secrets;
 mod sign_in;
 mod survival;
+mod templates;
 mod tokens;

@@ -45,6 +45,7 @@ pub(crate) use released::Released;
 use save::{Draft, object};
 use schema::Recent;
 use state::{State, in_body};
+pub(crate) use text::env_text;
 
 /// All configurations of this Pilothouse.
 pub struct Manager {

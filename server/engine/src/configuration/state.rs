@@ -15,6 +15,7 @@ use super::schema::{Inferred, Recent, is_secret, looks_secret, read_folder, type
 use super::{Manager, lock, mask};
 use crate::services::blocking_as;
 use crate::store::services::ServiceRow;
+use crate::templates;
 use crate::user::SystemUser;
 
 /// The schema of a service, and what was found with it.
@@ -111,8 +112,8 @@ impl Manager {
         Ok(State { row, saved: None, values, secrets, schema, heritage: None, above: None, validators: self.validators.clone() })
     }
 
-    /// The schema of a service: the one that was set, else the one that was set in an environment before, else what reading its folder finds, without
-    /// running anything of it.
+    /// The schema of a service: the one that was set, else the one that was set in an environment before, else the `schema.json` of its folder, else that of
+    /// the template that it was made of, else what reading its folder finds, without running anything of it.
     pub(super) async fn schema(&self, row: &ServiceRow) -> Result<Schema> {
         let set = lock(&self.schemas).get(&row.id).cloned();
         if let Some(schema) = set {
@@ -135,7 +136,13 @@ impl Manager {
             Err(why) => return Ok(nothing(vec![format!("its folder isn't read: {why}")])),
         };
         match blocking_as(user.as_ref(), move || read_folder(&folder)).await? {
-            Ok(Inferred { schema, source, notes, .. }) => Ok(Schema { schema, source, environment: None, notes }),
+            Ok(Inferred { schema, source, notes, .. }) => {
+                let of_template =
+                    row.spec.template.as_ref().filter(|_| source != SchemaSource::File).and_then(|made| templates::find(&made.id));
+                let (schema, source) =
+                    of_template.map_or((schema, source), |template| (template.configuration_schema.clone(), SchemaSource::Template));
+                Ok(Schema { schema, source, environment: None, notes })
+            }
             Err(why) => Ok(nothing(vec![format!("its folder isn't read: {why}")])),
         }
     }

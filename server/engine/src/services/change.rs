@@ -1,10 +1,11 @@
 //! Making and changing services.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use api::{
     Caller, Desired, Detail, Error, EventKind, MASK, NewService, RestartPolicy, Result, ServiceDetail, ServiceId, ServicePatch,
-    ServiceSpec, Source, pointer_part,
+    ServiceSpec, Source, TemplateRef, pointer_part,
 };
 
 use super::discovery::Found;
@@ -17,8 +18,13 @@ impl Services {
     pub(super) async fn create_service(&self, caller: &Caller, new: NewService) -> Result<ServiceDetail> {
         self.may_act()?;
         let _declaring = self.wires.declaring.lock().await;
-        let row = self.drawn_up(caller, new).await?;
+        let row = self.drawn_up(caller, new, None).await?;
         let event = NewEvent::new(EventKind::ServiceCreated, format!("{} made {}", caller.name, row.name)).on(row.id, &row.name).by(caller);
+        self.add_service(row, event).await
+    }
+
+    /// Keeps a new service.
+    pub(super) async fn add_service(&self, row: ServiceRow, event: NewEvent) -> Result<ServiceDetail> {
         // What is made anew in the folder of a deleted service is told what is said now.
         self.untell(row.id).await;
         self.put(row.clone(), event).await?;
@@ -29,17 +35,17 @@ impl Services {
         Ok(detail)
     }
 
-    /// What a new service would be, when there is nothing against it. It isn't kept.
-    pub(super) async fn drawn_up(&self, caller: &Caller, new: NewService) -> Result<ServiceRow> {
+    /// What a new service would be, when there is nothing against it. It isn't kept. One of a template is drawn up of a folder that shall be at another place.
+    pub(super) async fn drawn_up(&self, caller: &Caller, new: NewService, template: Option<(&Path, TemplateRef)>) -> Result<ServiceRow> {
         validate::new_service(&new)?;
-        let mut spec = ServiceSpec::new(new.source);
-        (spec.port, spec.environment, spec.health, spec.restart) = (new.port, new.environment, new.health, new.restart);
-        (spec.handover, spec.proxy_port, spec.replicas, spec.rollout) = (new.handover, new.proxy_port, new.replicas, new.rollout);
+        let mut spec = spec_of(&new);
         validate::rollout(&spec)?;
-        (spec.limits, spec.labels, spec.environment_files) = (new.limits, new.labels, new.environment_files);
-        spec.user = new.user.filter(|user| !user.is_empty());
         let user = self.may_run(caller, &spec, None)?;
         let found = self.look_at(caller, &mut spec, user.as_ref()).await?;
+        if let Some((place, made)) = template {
+            spec.source = Source::Folder { folder: place.display().to_string() };
+            spec.template = Some(made);
+        }
 
         let folder = found.as_ref().and_then(|_| spec.source.folder().map(String::from));
         let before = lock(&self.rows).values().find(|row| row.folder.is_some() && row.folder == folder).cloned();
@@ -213,6 +219,25 @@ impl Services {
         lock(&self.rows).insert(row.id, row);
         self.look_at_fronts();
         Ok(())
+    }
+}
+
+/// The specification of a new service, before its source is looked at.
+pub(super) fn spec_of(new: &NewService) -> ServiceSpec {
+    ServiceSpec {
+        user: new.user.clone().filter(|user| !user.is_empty()),
+        port: new.port,
+        proxy_port: new.proxy_port,
+        replicas: new.replicas,
+        rollout: new.rollout,
+        environment: new.environment.clone(),
+        environment_files: new.environment_files.clone(),
+        health: new.health.clone(),
+        restart: new.restart,
+        handover: new.handover,
+        limits: new.limits,
+        labels: new.labels.clone(),
+        ..ServiceSpec::new(new.source.clone())
     }
 }
 

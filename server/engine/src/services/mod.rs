@@ -16,6 +16,7 @@ mod demonstration;
 mod dependencies;
 mod diagnosis;
 pub mod discovery;
+mod draft;
 mod entry;
 mod failure;
 mod handover;
@@ -35,6 +36,7 @@ mod rights;
 mod sync;
 mod tail;
 mod targets;
+mod templated;
 mod told;
 mod turn;
 mod validate;
@@ -46,8 +48,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use api::{
     Action, BulkReport, BulkRequest, Caller, ComposeReport, ComposeRequest, DeletedService, DependencyGraph, DependencyQuery,
-    DiscoveryReport, Error, HealthCheck, HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, NewService, Page, Permission,
-    Restoration, Result, Service, ServiceDetail, ServiceId, ServicePatch, ServicePlan, ServiceQuery, Timestamp, Uptime, uptime,
+    DiscoveryReport, Error, HealthCheck, HealthReport, HealthTest, Incident, IncidentId, IncidentSummary, NewService, NewSource, Page,
+    Permission, Restoration, Result, Service, ServiceDetail, ServiceId, ServicePatch, ServicePlan, ServiceQuery, Timestamp, Uptime, uptime,
 };
 use async_trait::async_trait;
 
@@ -232,6 +234,16 @@ impl api::ports::Services for Services {
         self.plan_service(caller, new).await
     }
 
+    async fn create_from(&self, caller: &Caller, new: NewService<NewSource>) -> Result<ServiceDetail> {
+        caller.require(Permission::ServicesCreate)?;
+        self.with_dependencies(self.create_service_from(caller, new).await?).await
+    }
+
+    async fn plan_from(&self, caller: &Caller, new: NewService<NewSource>) -> Result<ServicePlan> {
+        caller.require(Permission::ServicesCreate)?;
+        self.plan_service_from(caller, new).await
+    }
+
     async fn compose(&self, caller: &Caller, request: ComposeRequest) -> Result<ComposeReport> {
         caller.require(Permission::ServicesCreate)?;
         self.compose_services(caller, request).await
@@ -351,6 +363,8 @@ mod image_tests;
 mod list_tests;
 #[cfg(test)]
 mod others_tests;
+#[cfg(test)]
+mod template_tests;
 #[cfg(test)]
 pub(crate) mod tests;
 #[cfg(test)]

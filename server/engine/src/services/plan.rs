@@ -2,24 +2,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::{Caller, NewService, Result, RuntimeKind, ServicePlan};
+use api::{Caller, NewService, Result, RuntimeKind, ServicePlan, ServiceSpec};
 
 use super::launch::Plan;
 use super::{Services, entry};
 use crate::runtime::Launch;
+use crate::store::services::ServiceRow;
 
 impl Services {
     /// Draws a new service up as if it were made and started, and says what that would do. What is wrong with it is refused as when it is
     /// made; what only stands in the way of its start is told as the obstacle.
     pub(super) async fn plan_service(&self, caller: &Caller, new: NewService) -> Result<ServicePlan> {
-        let row = self.drawn_up(caller, new).await?;
+        let row = self.drawn_up(caller, new, None).await?;
+        self.planned(&row, &row.spec).await
+    }
+
+    /// What the first start of a service would do, with `spec` in place of its own.
+    pub(super) async fn planned(&self, row: &ServiceRow, spec: &ServiceSpec) -> Result<ServicePlan> {
         let mut plan = ServicePlan {
             name: row.name.clone(),
             runtime: row.spec.runtime,
-            command: entry::command(&row).unwrap_or_default(),
-            working_dir: row.spec.source.folder().filter(|_| row.spec.runtime == RuntimeKind::Process).map(str::to_owned),
+            command: entry::command(row).unwrap_or_default(),
+            working_dir: spec.source.folder().filter(|_| row.spec.runtime == RuntimeKind::Process).map(str::to_owned),
             user: row.spec.user.clone(),
             port: row.spec.port,
+            files: Vec::new(),
             preparation: Vec::new(),
             variables: row.spec.environment.keys().cloned().collect(),
             health: row.spec.health.asked(row.spec.port),
@@ -33,7 +40,7 @@ impl Services {
             return Ok(plan);
         }
         let reserved: BTreeMap<u16, String> = self.reserved(row.id);
-        let drawn = Plan { name: &row.name, spec: &row.spec, told: None, pinned: None, last_port: None, reserved: &reserved, held: None };
+        let drawn = Plan { name: &row.name, spec, told: None, pinned: None, last_port: None, reserved: &reserved, held: None };
         match self.planner.plan(drawn).await {
             Ok(planned) => {
                 match self.runtimes.preparation(row.id, row.spec.runtime, &planned.launch).await {

@@ -78,6 +78,11 @@ pub(super) fn write(format: ConfigurationFormat, values: &Map<String, Value>) ->
     }
 }
 
+/// The `.env` text of values, by name.
+pub(crate) fn env_text(values: &Map<String, Value>) -> Result<String> {
+    env::write(values)
+}
+
 /// The text with other values: what stays the same stays as it is written. None where that can't be done, and then nothing is lost but comments.
 pub(super) fn follow(format: ConfigurationFormat, text: &str, schema: &Value, values: &Map<String, Value>) -> Option<String> {
     let old = read(format, text, schema).ok()?.values;
