@@ -52,6 +52,8 @@ mod secret_page_tests;
 mod service_page_tests;
 pub mod session;
 mod shell;
+#[cfg(all(test, feature = "ssr"))]
+mod template_page_tests;
 mod theme;
 #[cfg(all(test, feature = "ssr"))]
 mod token_page_tests;

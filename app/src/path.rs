@@ -22,6 +22,8 @@ pub const DEPLOYMENTS: &str = "/deployments";
 pub const ENVIRONMENTS: &str = "/deployments/environments";
 /// The name of the tab of a service with its releases.
 pub const DEPLOYMENTS_TAB: &str = "deployments";
+/// What services can be made of, each with a page of its own below it.
+pub const TEMPLATES: &str = "/templates";
 /// Which services need which; takes `service`, to show only the part of that one.
 pub const DEPENDENCIES: &str = "/dependencies";
 /// Named secrets, each with a page of its own below it; takes `q` and `show` (`unused`, `stale`).
@@ -148,6 +150,11 @@ pub fn log_until(id: ServiceId, at: Timestamp) -> String {
 /// The page of a secret, whose name needs no escapes.
 pub fn secret(name: &str) -> String {
     format!("{SECRETS}/{name}")
+}
+
+/// The page of a template, whose id needs no escapes.
+pub fn template(id: &str) -> String {
+    format!("{TEMPLATES}/{id}")
 }
 
 /// One run that ended by itself.

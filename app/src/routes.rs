@@ -43,6 +43,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("dependencies") ssr=SsrMode::Async view=Page::Dependencies />
                     <Route path=path!("secrets/:name?") ssr=SsrMode::Async view=Page::Secrets />
                     <Route path=path!("configuration/:part?") ssr=SsrMode::Async view=Page::Configurations />
+                    <Route path=path!("templates/:id?") ssr=SsrMode::Async view=Page::Templates />
                     <Route path=path!("health") ssr=SsrMode::Async view=Page::Health />
                     <Route path=path!("settings") ssr=SsrMode::Async view=Page::Settings />
                     <Route path=path!("activity") ssr=SsrMode::Async view=Page::Activity />

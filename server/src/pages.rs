@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use api::{Error, ErrorCode, Permission};
 use app::context::RequestContext;
-use app::path::{BACK_UP, CHANGE_CONFIGURATIONS, COMPOSE, IMPORT_CONFIGURATIONS, IMPORT_SECRETS, NEW_SERVICE, RESTORE, SECRETS, SETTINGS};
+use app::path::{
+    BACK_UP, CHANGE_CONFIGURATIONS, COMPOSE, IMPORT_CONFIGURATIONS, IMPORT_SECRETS, NEW_SERVICE, RESTORE, SECRETS, SETTINGS, TEMPLATES,
+};
 use app::rpc::{
     DrawnUp, PlanCompose, PlannedCompose, PostedBackup, PostedChange, PostedConfiguration, PostedDeployment, PostedHook, PostedImport,
-    PostedImportAll, PostedReveal, PostedSecret, PostedService, PostedSettings, PostedTarget, PostedToken, RpcError, Tried, TriedBackup,
-    TriedChange, TriedConfiguration, TriedDeployment, TriedHook, TriedImport, TriedImportAll, TriedRestore, TriedReveal, TriedSecret,
-    TriedTarget, TriedToken,
+    PostedImportAll, PostedReveal, PostedSecret, PostedService, PostedSettings, PostedTarget, PostedTemplate, PostedToken, RpcError, Tried,
+    TriedBackup, TriedChange, TriedConfiguration, TriedDeployment, TriedHook, TriedImport, TriedImportAll, TriedRestore, TriedReveal,
+    TriedSecret, TriedTarget, TriedTemplate, TriedToken,
 };
 use axum::Router;
 use axum::body::Body;
@@ -46,6 +48,7 @@ pub fn routes() -> Router<Arc<Server>> {
         .route("/configuration/{part}", post(configurations))
         .route(SECRETS, post(secret))
         .route(SETTINGS, post(tokened))
+        .route(&format!("{TEMPLATES}/{{id}}"), post(templated))
         .route("/secrets/{name}", post(secret));
     pages.merge(posted).with_state(options)
 }
@@ -154,6 +157,11 @@ async fn restored(request: Request) -> Response {
 /// A new service, posted without JavaScript to be made or to see the plan of it.
 async fn made(request: Request) -> Response {
     come_back(request, async |posted: PostedService, context| DrawnUp::posted(posted, &context).await).await
+}
+
+/// A service of a template, posted without JavaScript to be made.
+async fn templated(request: Request) -> Response {
+    come_back(request, async |posted: PostedTemplate, context| TriedTemplate::posted(posted, &context).await).await
 }
 
 /// A Compose file, posted without JavaScript to see the plan of it.

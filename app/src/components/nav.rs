@@ -29,6 +29,7 @@ pub fn Nav() -> impl IntoView {
             <ul class="nav-list">{ITEMS.into_iter().map(|(href, label, symbol)| view! { <li>{item(href, label, symbol)}</li> }).collect_view()}</ul>
             <ul class="nav-list nav-foot">
                 <li class="nav-wide">{item(path::DEPLOYMENTS, "Deployments", Symbol::Up)}</li>
+                <li class="nav-wide">{item(path::TEMPLATES, "Templates", Symbol::Copy)}</li>
                 <li class="nav-wide">{item(path::CONFIGURATIONS, "Configuration", Symbol::Logs)}</li>
                 {secrets}
                 <li class="nav-wide">{item(path::SETTINGS, "Settings", Symbol::Settings)}</li>

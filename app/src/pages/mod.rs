@@ -19,6 +19,7 @@ mod services;
 mod settings;
 #[cfg(feature = "ssr")]
 mod sign_in;
+mod templates;
 mod wait;
 
 use activity::ActivityPage;
@@ -39,3 +40,4 @@ use services::ServicesPage;
 use settings::SettingsPage;
 #[cfg(feature = "ssr")]
 use sign_in::{SetupPage, SignInPage};
+use templates::TemplatesPage;

@@ -9,6 +9,7 @@ use leptos_router::components::Outlet;
 use super::{
     ActivityPage, BulkPage, ComposePage, ConfigurationPage, ConfigurationsPage, DeletedPage, DependenciesPage, DeploymentsPage, HealthPage,
     IncidentPage, NewServicePage, OverviewPage, SecretsPage, ServiceDeploymentsPage, ServicePage, ServicesPage, SettingsPage,
+    TemplatesPage,
 };
 #[cfg(feature = "ssr")]
 use super::{SetupPage, SignInPage};
@@ -49,6 +50,8 @@ pub enum Page {
     Dependencies,
     /// Named secrets, or one of them.
     Secrets,
+    /// What services can be made of, or one of that.
+    Templates,
     /// What happened.
     Activity,
     /// The health of Pilothouse itself.
@@ -75,6 +78,7 @@ impl Page {
             path::SECRETS => Some(Self::Secrets),
             path::CONFIGURATIONS => Some(Self::Configurations),
             path::DEPLOYMENTS => Some(Self::Deployments),
+            path::TEMPLATES => Some(Self::Templates),
             path::ACTIVITY => Some(Self::Activity),
             path::HEALTH => Some(Self::Health),
             path::SETTINGS => Some(Self::Settings),
@@ -88,6 +92,7 @@ impl Page {
                     (path::SECRETS, Self::Secrets),
                     (path::CONFIGURATIONS, Self::Configurations),
                     (path::DEPLOYMENTS, Self::Deployments),
+                    (path::TEMPLATES, Self::Templates),
                 ];
                 pages.into_iter().find(|(start, _)| below(start)).map(|(_, page)| page)
             }
@@ -110,6 +115,7 @@ impl Page {
             Self::Deployments | Self::ServiceDeployments => Some("deployments"),
             Self::Dependencies => Some("dependencies"),
             Self::Secrets => Some("secrets"),
+            Self::Templates => Some("templates"),
             Self::Frame | Self::Overview | Self::SignIn | Self::Setup => None,
         }
     }
@@ -122,6 +128,7 @@ impl Page {
             Some("configuration") => load_configuration().await,
             Some("deployments") => load_deployments().await,
             Some("secrets") => load_secrets().await,
+            Some("templates") => load_templates().await,
             Some(_) => load_service().await,
             None => {}
         }
@@ -139,6 +146,7 @@ impl ChooseView for Page {
             (_, Some("configuration")) => configuration(self).await,
             (_, Some("deployments")) => deployments(self).await,
             (_, Some("secrets")) => secrets().await,
+            (_, Some("templates")) => templates().await,
             (_, Some(_)) => service(self).await,
             (_, None) => entry(self),
         };
@@ -189,6 +197,11 @@ fn secrets() -> Erased {
     view! { <SecretsPage /> }.erase()
 }
 
+#[wasm_split(templates, wasm_split_path = ::leptos::wasm_split, preload(load_templates))]
+fn templates() -> Erased {
+    view! { <TemplatesPage /> }.erase()
+}
+
 /// Whether a path is that tab of a service, or below it.
 fn is_tab(path: &str, tab: &str) -> bool {
     let mut parts = path.strip_prefix(path::SERVICES).unwrap_or_default().split('/');
@@ -232,6 +245,8 @@ mod tests {
             ("/secrets", Some(Page::Secrets)),
             ("/secrets/orders.db", Some(Page::Secrets)),
             ("/dependencies", Some(Page::Dependencies)),
+            ("/templates", Some(Page::Templates)),
+            ("/templates/base-service", Some(Page::Templates)),
             ("/incidents/1", Some(Page::Incident)),
             ("/incidents", None),
             ("/incidentsx/1", None),

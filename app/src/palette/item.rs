@@ -44,6 +44,7 @@ pub fn pages() -> Vec<Item> {
         go("Dependencies", Symbol::Dependencies, path::DEPENDENCIES),
         go("Deployments", Symbol::Up, path::DEPLOYMENTS),
         go("Configuration", Symbol::Logs, path::CONFIGURATIONS),
+        go("Templates", Symbol::Copy, path::TEMPLATES),
         go("Activity", Symbol::Activity, path::ACTIVITY),
         go("System health", Symbol::Health, path::HEALTH),
         go("Settings", Symbol::Settings, path::SETTINGS),

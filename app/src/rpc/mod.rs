@@ -41,6 +41,7 @@ mod service;
 mod service_form;
 mod services;
 mod settings;
+mod templates;
 
 pub use account::*;
 pub use activity::*;
@@ -77,6 +78,7 @@ pub use service::*;
 pub use service_form::ServiceForm;
 pub use services::*;
 pub use settings::*;
+pub use templates::*;
 
 #[cfg(feature = "ssr")]
 use crate::context::RequestContext;

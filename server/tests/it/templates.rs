@@ -6,6 +6,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::app::{Client, TestApp, on_each_store, until};
+use crate::compose::form_urlencoded;
 
 fn of(name: &str, template: &str, variables: &Value) -> Value {
     json!({"name": name, "source": {"template": template, "variables": variables}})
@@ -119,6 +120,39 @@ async fn what_is_made_of_each_template_runs_and_is_configured_by_its_schema() {
         stopped.await;
     }
     says("ends after").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_of_a_template_makes_a_service_without_javascript() {
+    let app = TestApp::start().await;
+    let developer = app.sign_in("developer").await;
+    let page = "/templates/background-worker";
+    let html = developer.raw(Method::GET, page, &[("accept", "text/html")], "").await.text();
+    let token = html.split(r#"name="form_token" value=""#).nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
+    let post = async |interval: &str| {
+        let fields = [
+            ("template", "background-worker"),
+            ("form_token", token.as_str()),
+            ("form[name]", "worker"),
+            ("form[description]", "Looks"),
+            ("form[variables][task]", "Counting \"sheep\""),
+            ("form[variables][interval_seconds]", interval),
+        ];
+        let headers = [("accept", "text/html"), ("content-type", "application/x-www-form-urlencoded")];
+        developer.raw(Method::POST, page, &headers, form_urlencoded(&fields)).await
+    };
+    for wrong in ["0", "soon"] {
+        let html = post(wrong).await.text();
+        assert!(html.contains("The variable interval_seconds") && html.contains("value=\"Counting &quot;sheep&quot;\""), "{html}");
+    }
+    assert_eq!(developer.get("/api/services").await.json()["total"], 0);
+    let reply = post("").await;
+    assert_eq!(reply.status, 303, "{reply:?}");
+    let page = reply.header("location").to_owned();
+    assert!(page.starts_with("/services/") && page.ends_with("?done=made"), "{page}");
+    let env = std::fs::read_to_string(app.store.folder().join("services/worker/.env")).unwrap();
+    assert_eq!(env, "INTERVAL_SECONDS=10\nTASK=Counting \"sheep\"\n");
+    assert_eq!(developer.get("/api/services").await.json()["items"][0]["description"], "Looks");
 }
 
 /// Waits until a service runs and is as healthy as that. The first start makes its environment, which may take a while.

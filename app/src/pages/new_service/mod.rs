@@ -22,7 +22,7 @@ pub fn NewServicePage() -> impl IntoView {
     let viewer = expect_context::<Viewer>();
     let content = if viewer.may(Permission::ServicesCreate) {
         view! {
-            <p class="to-compose">"Many at once: " <a href=path::COMPOSE>"from a Compose file"</a></p>
+            <p class="to-compose">"Many at once: " <a href=path::COMPOSE>"from a Compose file"</a>" · From nothing: " <a href=path::TEMPLATES>"of a template"</a></p>
             <NewServiceForm may_command=viewer.may(Permission::ServicesCommand) />
         }
         .erase()

@@ -93,6 +93,7 @@ fn facts(watched: Watched) -> Vec<(&'static str, String, bool)> {
         add("Gets", detail.spec.beside.map(|beside| format!("{} of 100 requests", beside.weight)), false);
         add("Command", detail.command.as_ref().map(|command| command.join(" ")), true);
         add("Runs as", detail.spec.user.as_ref().map(|user| format!("The user {user}")), false);
+        add("Made of", detail.spec.template.as_ref().map(|made| format!("The template {}, version {}", made.id, made.version)), false);
         add("Folder", detail.spec.source.folder().map(str::to_owned), true);
         if matches!(detail.spec.source, Source::Demonstration { .. }) {
             add("Source", Some("Comes with Pilothouse, to show life".into()), false);
