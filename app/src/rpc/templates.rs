@@ -150,6 +150,7 @@ impl TemplateForm {
             port: None,
             proxy_port: None,
             replicas: 1,
+            rollout: api::Rollout::default(),
             environment: BTreeMap::new(),
             environment_files: Vec::new(),
             depends_on: Vec::new(),

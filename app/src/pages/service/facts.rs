@@ -172,6 +172,17 @@ fn signal_name(signal: i32) -> String {
     format!("{signal} ({name})")
 }
 
+/// How it goes from one release to the next, when something was said of that.
+fn rollout_words(rollout: &api::Rollout) -> Option<String> {
+    let parts = [
+        rollout.strategy.map(|strategy| strategy.label().to_owned()),
+        (rollout.surge > 0).then(|| format!("{} more meanwhile", rollout.surge)),
+        (rollout.unavailable != 1).then(|| format!("{} replicas away at a time", rollout.unavailable)),
+    ];
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use api::{LastExit, Timestamp};
@@ -186,15 +197,4 @@ mod tests {
         assert!(describe_exit(&exit(None, Some(9), true)).contains("memory"));
         assert!(describe_exit(&exit(None, None, false)).contains("unknown"));
     }
-}
-
-/// How it goes from one release to the next, when something was said of that.
-fn rollout_words(rollout: &api::Rollout) -> Option<String> {
-    let parts = [
-        rollout.strategy.map(|strategy| strategy.label().to_owned()),
-        (rollout.surge > 0).then(|| format!("{} more meanwhile", rollout.surge)),
-        (rollout.unavailable != 1).then(|| format!("{} replicas away at a time", rollout.unavailable)),
-    ];
-    let parts: Vec<_> = parts.into_iter().flatten().collect();
-    (!parts.is_empty()).then(|| parts.join(", "))
 }
