@@ -172,16 +172,14 @@ impl Runtime for FakeRuntime {
         if matches!(self.observe(id).await?, Observation::Running { .. } | Observation::Preparing { .. }) {
             return Ok(());
         }
-        let refusal = {
-            let mut state = self.lock();
-            if let Launch::Process(launch) = launch {
-                state.launches.entry(id).or_default().push(launch);
-            }
-            state.refusals.get(&id).cloned()
-        };
+        if let Launch::Process(launch) = launch {
+            self.lock().launches.entry(id).or_default().push(launch);
+        }
         while self.lock().holds_starts {
             tokio::task::yield_now().await;
         }
+        // Whoever holds starts may still say what becomes of them.
+        let refusal = self.lock().refusals.get(&id).cloned();
         self.set(
             id,
             match refusal {

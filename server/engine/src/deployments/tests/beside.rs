@@ -355,7 +355,10 @@ on_each_store! {
         front.is_silent.store(true, Ordering::Relaxed);
         let over = yard.over(id).await;
         assert_eq!(over.status, DeploymentStatus::RolledBack, "{over:#?}");
-        assert!(over.error.as_deref().is_some_and(|error| error.contains("the proxy 'orders-proxy' doesn't answer")), "{:?}", over.error);
+        // It may be asked for its routes still, or for what it has counted already.
+        let error = over.error.as_deref().unwrap_or_default();
+        let is_said = ["the proxy 'orders-proxy' doesn't answer", "the proxy in front of it doesn't send requests where they shall go"];
+        assert!(is_said.iter().any(|said| error.contains(said)), "{error}");
         front.is_silent.store(false, Ordering::Relaxed);
         yard.has_no_copy(&front).await;
         yard.life.end().await;
