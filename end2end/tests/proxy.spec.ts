@@ -298,7 +298,7 @@ test('replicas answer side by side, and a release goes from one to the next', as
   await withService(pilothouse, name, port, async ({ id, write }) => {
     await signIn('developer');
     await open(page, tab(id, 'settings'));
-    await page.getByLabel('Replicas').fill('2');
+    await page.getByLabel('Replicas', { exact: true }).fill('2');
     await page.getByRole('button', { name: 'Save' }).click();
     await expect(page.getByRole('main')).toContainText('Saved.');
     await open(page, `/services/${id}`);
@@ -327,7 +327,7 @@ test('replicas answer side by side, and a release goes from one to the next', as
     await second.getByRole('link').click();
     await expect(page.getByRole('main')).toContainText('Replica of');
     await open(page, tab(id, 'settings'));
-    await page.getByLabel('Replicas').fill('');
+    await page.getByLabel('Replicas', { exact: true }).fill('');
     await page.getByRole('button', { name: 'Save' }).click();
     await expect(page.getByRole('main')).toContainText('Saved.');
     await expect.poll(async () => (await pilothouse.services()).map((one) => one.name), { timeout: 60_000 }).not.toContain(`${name}-2`);
