@@ -16,13 +16,13 @@ pub fn rollout_fields(form: RolloutForm) -> Erased {
         <fieldset class="form-part" id="rollout">
             <legend>"Releases"</legend>
             <p class="field-hint">"How it goes from one release to the next, unless a deployment says otherwise. With several replicas they are replaced one after the other, or so many at a time."</p>
+            <div class="field">
+                <label for="form[rollout][strategy]">"Strategy"</label>
+                <select id="form[rollout][strategy]" name="form[rollout][strategy]" class="plain-select"><option value="">"What goes without a break"</option>{options}</select>
+            </div>
             <div class="form-row">
-                <div class="field">
-                    <label for="form[rollout][strategy]">"Strategy"</label>
-                    <select id="form[rollout][strategy]" name="form[rollout][strategy]" class="plain-select"><option value="">"What goes without a break"</option>{options}</select>
-                </div>
-                <Field name="form[rollout][surge]" label="More of them meanwhile" takes=Takes::NumberOrNothing(0, 20) value=form.surge example="0" hint="Copies of what runs, started first and ended last." />
-                <Field name="form[rollout][unavailable]" label="Replicas away at a time" takes=Takes::NumberOrNothing(0, 20) value=form.unavailable example="1" hint="0 only with more of them meanwhile." />
+                <Field name="form[rollout][surge]" label="More of them meanwhile" takes=Takes::NumberOrNothing(0, 20) value=form.surge example="0" hint="Of what runs: first in, last out." />
+                <Field name="form[rollout][unavailable]" label="Replicas away at a time" takes=Takes::NumberOrNothing(0, 20) value=form.unavailable example="1" hint="0 takes more of them meanwhile." />
             </div>
         </fieldset>
     }

@@ -124,18 +124,20 @@ fn OneTemplate(
     };
     view! {
         <PageHead title=template.name about />
-        <section class="panel settings" aria-labelledby="template-make">
-            <header class="panel-head"><h2 class="panel-title" id="template-make">"Make a service"</h2></header>
-            {make}
-        </section>
-        <section aria-labelledby="template-files">
-            <h2 id="template-files">"Files"</h2>
-            {files.into_iter().map(file).collect_view()}
-        </section>
-        <section aria-labelledby="template-services">
-            <h2 id="template-services">"Services made of it"</h2>
-            {used}
-        </section>
+        <div class="settings">
+            <section class="panel" aria-labelledby="template-make">
+                <header class="panel-head"><h2 class="panel-title" id="template-make">"Make a service"</h2></header>
+                {make}
+            </section>
+            <section class="panel" aria-labelledby="template-files">
+                <header class="panel-head"><h2 class="panel-title" id="template-files">"Files"</h2></header>
+                <div class="panel-empty">{files.into_iter().map(file).collect_view()}</div>
+            </section>
+            <section class="panel" aria-labelledby="template-services">
+                <header class="panel-head"><h2 class="panel-title" id="template-services">"Services made of it"</h2></header>
+                <div class="panel-empty">{used}</div>
+            </section>
+        </div>
     }
     .erase()
 }
