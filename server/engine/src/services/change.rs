@@ -176,7 +176,10 @@ impl Services {
         row.spec.stop_grace_seconds = patch.stop_grace_seconds.unwrap_or(row.spec.stop_grace_seconds);
         row.spec.restart = patch.restart.unwrap_or(row.spec.restart);
         row.spec.handover = patch.handover.unwrap_or(row.spec.handover);
-        validate::rollout(&row.spec)?;
+        // A release that was gone back to may have made it impossible; that keeps nobody from changing something else.
+        if patch.rollout.is_some() || validate::rollout(&before.spec).is_ok() {
+            validate::rollout(&row.spec)?;
+        }
         row.spec.limits = patch.limits.unwrap_or(row.spec.limits);
         row.spec.labels = patch.labels.unwrap_or(row.spec.labels);
         self.may_run(caller, &row.spec, Some(&before.spec))?;
