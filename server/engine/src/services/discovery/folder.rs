@@ -208,7 +208,27 @@ fn first_paragraph(text: &str) -> Option<String> {
         let text = lines.get(from..).unwrap_or_default().join(" ");
         (!text.is_empty() && !text.starts_with(['[', '!', '<', '-', '*', '|', '>', '1'])).then_some(text)
     });
-    plain.into_iter().next()
+    plain.into_iter().next().map(|text| without_markup(&text))
+}
+
+/// Without what Markdown marks code, strong words and links by.
+fn without_markup(text: &str) -> String {
+    let text = text.replace('`', "").replace("**", "");
+    let (mut plain, mut rest) = (String::new(), text.as_str());
+    while let Some((before, label, after)) = first_link(rest) {
+        plain.push_str(before);
+        plain.push_str(label);
+        rest = after;
+    }
+    plain + rest
+}
+
+/// The first `[label](target)`: what is before it, its label, and what comes after it.
+fn first_link(text: &str) -> Option<(&str, &str, &str)> {
+    let middle = text.find("](")?;
+    let start = text.get(..middle)?.rfind('[')?;
+    let end = middle + text.get(middle..)?.find(')')?;
+    Some((text.get(..start)?, text.get(start + 1..middle)?, text.get(end + 1..)?))
 }
 
 fn is_rule(line: &str) -> bool {

@@ -111,6 +111,11 @@ fn description_and_version_come_from_where_people_write_them() {
         (vec![("s/main.py", described), ("s/README.md", readme)], Some("From the code"), Some("2.0")),
         (vec![("s/main.py", ""), ("s/README.md", readme)], Some("What it *does*, in two lines."), None),
         (vec![("s/main.py", ""), ("s/README.md", "Title\n=====\nUnder it.")], Some("Under it."), None),
+        (
+            vec![("s/main.py", ""), ("s/README.md", "Keeps `orders` for [the **shop**](https://shop.example/a_b) and [x].")],
+            Some("Keeps orders for the shop and [x]."),
+            None,
+        ),
         (vec![("s/main.py", "'''The docstring.\n\nMore.'''"), ("s/config.py", "VERSION = '3'")], Some("The docstring."), Some("3")),
         (vec![("s/main.py", "from fastapi import FastAPI\napp = FastAPI(title='Only a title')")], Some("Only a title"), None),
         (vec![("s/main.py", ""), ("s/pyproject.toml", "[tool.poetry]\ndescription='P'\nversion='4'")], Some("P"), Some("4")),
