@@ -131,7 +131,7 @@ test.describe('on a phone', () => {
   test('no page of configurations is wider than the screen, and the menu leads there', async ({ page, pilothouse, signIn }) => {
     await pilothouse.service('orders');
     await signIn('admin');
-    await page.getByLabel('Account of admin').tap();
+    await page.getByRole('navigation', { name: 'Main' }).getByText('More', { exact: true }).tap();
     await page.getByRole('link', { name: 'Configuration', exact: true }).tap();
     await expect(page.getByRole('heading', { name: 'Configuration', level: 1 })).toBeVisible();
     for (const path of ['/configuration?check=true', '/configuration/change', '/configuration/apply', '/configuration/import']) {

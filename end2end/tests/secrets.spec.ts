@@ -164,7 +164,7 @@ test.describe('on a phone', () => {
   test('no page of secrets is wider than the screen, and the menu leads there', async ({ page, pilothouse, signIn }) => {
     await put(pilothouse, LONG, { value: 'x'.repeat(500), description: 'x'.repeat(300) });
     await signIn('admin');
-    await page.getByLabel('Account of admin').tap();
+    await page.getByRole('navigation', { name: 'Main' }).getByText('More', { exact: true }).tap();
     await page.getByRole('link', { name: 'Secrets' }).tap();
     await expect(page.getByRole('heading', { name: 'Secrets', level: 1 })).toBeVisible();
     for (const path of ['/secrets', `/secrets/${LONG}`, '/secrets/import']) {

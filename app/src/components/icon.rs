@@ -44,6 +44,7 @@ symbols! {
     Down = r#"<path d="M8 3v10M4 9l4 4 4-4"/>"#;
     Left = r#"<path d="m10 3-5 5 5 5"/>"#;
     Right = r#"<path d="m6 3 5 5-5 5"/>"#;
+    More = r#"<path d="M3 8h.01M8 8h.01M13 8h.01"/>"#;
     Chevron = r#"<path d="m4 6 4 4 4-4"/>"#;
     Check = r#"<path d="m3 8.5 3.5 3.5L13 4.5"/>"#;
     Close = r#"<path d="m3.5 3.5 9 9M12.5 3.5l-9 9"/>"#;

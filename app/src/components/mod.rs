@@ -13,6 +13,7 @@ mod field;
 mod frame;
 mod icon;
 mod live_form;
+mod menu;
 mod nav;
 mod notices;
 mod page_head;
