@@ -1,4 +1,4 @@
-// A Pilothouse of its own for tests: the release code on a free port, with copies of real services and a data folder that goes away.
+// A Pilothouse of its own for tests: on a free port, with copies of real services and a data folder that goes away.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -53,7 +53,7 @@ export class Pilothouse {
   }
 
   private static async serve(folder: string, settings: Record<string, string>): Promise<Pilothouse> {
-    const program = spawn(process.env.PILOTHOUSE_PROGRAM ?? '../target/end2end/pilothouse', ['serve'], {
+    const program = spawn(process.env.PILOTHOUSE_PROGRAM ?? '../target/debug/pilothouse', ['serve'], {
       env: {
         PATH: process.env.PATH,
         HOME: process.env.HOME,

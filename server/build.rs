@@ -8,5 +8,8 @@ fn main() {
     if let Err(error) = fs::create_dir_all(&dist) {
         println!("cargo::error=can't make {}: {error}", dist.display());
     }
-    println!("cargo::rerun-if-changed={}", dist.display());
+    // Debug builds read it when they run.
+    let read_by_the_build =
+        if std::env::var("PROFILE").is_ok_and(|profile| profile == "release") { dist } else { Path::new("build.rs").to_owned() };
+    println!("cargo::rerun-if-changed={}", read_by_the_build.display());
 }

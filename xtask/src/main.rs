@@ -41,6 +41,7 @@ Environment:
   PILOTHOUSE_CACHE          where tools and compilers are kept (~/.cache/pilothouse-dev unless set)
   PILOTHOUSE_WASM_COMPILER  `debian` builds for the browser with Debian's compiler even if rustup has the target
   PILOTHOUSE_SERVICES_DIR   the folder of services for `run` (./services unless set)
+  PILOTHOUSE_PROGRAM        what the browser tests start (the development build unless set; target/release/pilothouse is made by `build`)
 ";
 
 fn main() -> ExitCode {

@@ -11,6 +11,9 @@ use crate::site::Size;
 use crate::step::{self, Result, Steps};
 use crate::{debian, place, serve, site, tools};
 
+/// What is tested. The server's features and the browser's are never built together, so packages are named.
+const PACKAGES: [&str; 12] = ["-p", "api", "-p", "app", "-p", "engine", "-p", "server", "-p", "xtask", "--features", "app/ssr"];
+
 /// How many tests ran and how they ended.
 #[derive(Default, Debug, PartialEq, Eq)]
 struct Counts {
@@ -40,7 +43,7 @@ pub fn run(steps: &Steps, arguments: &[String]) -> Result {
     result
 }
 
-/// The Rust tests. The server's features and the browser's are never built together, so packages are named.
+/// The Rust tests.
 fn rust(steps: &Steps, filter: &[&String], counts: &mut Counts) -> Result {
     need_python(steps)?;
     let postgres = Postgres::start(steps)?;
@@ -48,26 +51,32 @@ fn rust(steps: &Steps, filter: &[&String], counts: &mut Counts) -> Result {
     if place::find_program("docker-registry").is_none() {
         debian::need(steps, &["docker-registry"], "the tests push images to a registry of their own")?;
     }
-    let packages = ["-p", "api", "-p", "app", "-p", "engine", "-p", "server", "-p", "xtask", "--features", "app/ssr"];
-    steps.take("Build the Rust tests", || step::build(place::cargo().args(["test", "--no-run"]).args(packages)))?;
+    steps.take("Build the Rust tests", || step::build(place::cargo().args(["test", "--no-run"]).args(PACKAGES)))?;
     steps.take("Run the Rust tests", || {
         let mut cargo = place::cargo();
-        cargo.args(["test", "--no-fail-fast"]).args(packages).args(filter);
+        cargo.args(["test", "--no-fail-fast"]).args(PACKAGES).args(filter);
         cargo.env("PILOTHOUSE_TEST_POSTGRES_URL", postgres.url()).env("PILOTHOUSE_TEST_DOCKER_HOST", docker.host());
         let succeeded = step::watch(&mut cargo, |line| counts.add_cargo(line))?;
         if succeeded { Ok(()) } else { Err("a Rust test failed; its output is above".to_owned()) }
     })
 }
 
-/// The tests in Chromium, against the release code with the site embedded.
+/// The tests in Chromium, against the development build that the Rust tests have made already, or the program that `PILOTHOUSE_PROGRAM` names.
+///
+/// A build of its own with optimisation took longer than all of these tests.
 fn browser(steps: &Steps, filter: &[&String], counts: &mut Counts) -> Result {
     need_python(steps)?;
     let chromium = chromium(steps)?;
     tools::node(steps)?;
     site::build(steps, Size::AsBuilt)?;
-    steps.take("Build Pilothouse for the browser tests", || {
-        step::build(place::cargo().args(["build", "--profile", "end2end", "--package", "server"]))
-    })?;
+    let program = match env::var_os("PILOTHOUSE_PROGRAM") {
+        Some(program) => place::root().join(program),
+        None => {
+            steps
+                .take("Build Pilothouse for the browser tests", || step::build(place::cargo().args(["test", "--no-run"]).args(PACKAGES)))?;
+            serve::target().join("debug/pilothouse")
+        }
+    };
     let folder = place::root().join("end2end");
     if !is_installed(&folder.join("node_modules/.package-lock.json"), &folder.join("package-lock.json")) {
         steps.take("Install Playwright", || step::run(Command::new("npm").current_dir(&folder).args(["ci", "--no-audit", "--no-fund"])))?;
@@ -78,7 +87,7 @@ fn browser(steps: &Steps, filter: &[&String], counts: &mut Counts) -> Result {
     steps.take("Run the browser tests", || {
         let mut playwright = Command::new("node");
         playwright.current_dir(&folder).args(["node_modules/@playwright/test/cli.js", "test"]).args(filter);
-        playwright.env("PILOTHOUSE_PROGRAM", serve::target().join("end2end/pilothouse")).env("CHROMIUM", chromium);
+        playwright.env("PILOTHOUSE_PROGRAM", &program).env("CHROMIUM", chromium);
         place::forget_xtask(&mut playwright);
         let succeeded = step::watch(&mut playwright, |line| counts.add_playwright(line))?;
         if succeeded { Ok(()) } else { Err("a browser test failed; its output is above".to_owned()) }
