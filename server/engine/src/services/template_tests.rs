@@ -44,7 +44,7 @@ on_each_store! {
         assert_eq!(made.spec.source, Source::Folder { folder: folder.display().to_string() });
         assert_eq!(made.spec.template, Some(TemplateRef { id: "base-service".into(), version: 1 }));
         assert_eq!((made.service.status, made.service.template_type.as_str()), (Status::Stopped, "fastapi"));
-        assert_eq!(made.service.description.as_deref(), Some("Greets whoever asks, and says how it is at `/health`. Its settings are in `.env`, or in its configuration once that has been saved: `TITLE`, `GREETING` and `LOG_LEVEL`."));
+        assert_eq!(made.service.description.as_deref(), Some("Greets whoever asks, and says how it is at /health. Its settings are in .env, or in its configuration once that has been saved: TITLE, GREETING and LOG_LEVEL."));
         let id = made.service.id;
         let events = life.core.events.list(&EventQuery { service_id: Some(id), ..EventQuery::default() }, true).await.expect("events").items;
         assert_eq!((events.len(), events[0].kind, events[0].message.as_str()), (1, EventKind::ServiceCreated, "developer made shop of the template Base service"));
