@@ -63,7 +63,8 @@ fn rust(steps: &Steps, filter: &[&String], counts: &mut Counts) -> Result {
 
 /// The tests in Chromium, against the development build that the Rust tests have made already, or the program that `PILOTHOUSE_PROGRAM` names.
 ///
-/// A build of its own with optimisation took longer than all of these tests.
+/// A build of its own with optimisation took longer than all of these tests. Asked for with the integration tests it is that very build: by itself it would have
+/// other features, and be compiled anew.
 fn browser(steps: &Steps, filter: &[&String], counts: &mut Counts) -> Result {
     need_python(steps)?;
     let chromium = chromium(steps)?;
@@ -72,8 +73,9 @@ fn browser(steps: &Steps, filter: &[&String], counts: &mut Counts) -> Result {
     let program = match env::var_os("PILOTHOUSE_PROGRAM") {
         Some(program) => place::root().join(program),
         None => {
-            steps
-                .take("Build Pilothouse for the browser tests", || step::build(place::cargo().args(["test", "--no-run"]).args(PACKAGES)))?;
+            steps.take("Build Pilothouse for the browser tests", || {
+                step::build(place::cargo().args(["test", "--no-run", "--test", "it"]).args(PACKAGES))
+            })?;
             serve::target().join("debug/pilothouse")
         }
     };
