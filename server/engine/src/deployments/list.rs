@@ -1,4 +1,5 @@
-//! Pages of deployments, and the same as JSON: what hasn't changed since it was listed last is neither read nor written anew.
+//! Pages of deployments, and the same as JSON: what hasn't changed since it was listed last is neither read nor written anew, be it a page or a
+//! deployment on it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -7,10 +8,13 @@ use api::{Deployment, DeploymentId, DeploymentQuery, DeploymentStatus, Error, Pa
 
 use super::Manager;
 use super::live::lock;
-use crate::store::deployments::{DeploymentFilter, deployment_list, deployment_marks};
+use crate::store::deployments::{DeploymentFilter, DeploymentMark, Fingerprint, deployment_fingerprint, deployment_list, deployment_marks};
 
 /// Texts that are kept, of about 2.5 kB each: as many as a page may have.
 const KEPT: usize = 1_000;
+/// Pages that are kept, and bytes of all of them.
+const PAGES: usize = 16;
+const PAGE_BYTES: usize = 4 << 20;
 
 /// All that the text of a deployment depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +46,38 @@ impl Texts {
     }
 }
 
+/// A page that was listed.
+#[derive(Debug)]
+struct Listed {
+    filter: DeploymentFilter,
+    fingerprint: Fingerprint,
+    marks: Vec<DeploymentMark>,
+    wanted: Vec<(DeploymentId, State)>,
+    json: Arc<str>,
+}
+
+/// The pages that were listed last, newest first.
+#[derive(Debug, Default)]
+pub(super) struct Pages(Mutex<Vec<Arc<Listed>>>);
+
+impl Pages {
+    fn find(&self, filter: &DeploymentFilter, fingerprint: &Fingerprint) -> Option<Arc<Listed>> {
+        lock(&self.0).iter().find(|page| page.filter == *filter && page.fingerprint == *fingerprint).cloned()
+    }
+
+    fn keep(&self, page: Listed) {
+        let mut kept = lock(&self.0);
+        kept.retain(|other| other.filter != page.filter);
+        kept.insert(0, Arc::new(page));
+        let mut bytes = 0;
+        kept.retain(|page| {
+            bytes += page.json.len();
+            bytes <= PAGE_BYTES
+        });
+        kept.truncate(PAGES);
+    }
+}
+
 impl Manager {
     /// One page of deployments, newest first.
     pub(super) async fn page(&self, query: &DeploymentQuery) -> Result<Page<Deployment>> {
@@ -66,19 +102,37 @@ impl Manager {
     /// [`Manager::page`] as JSON.
     pub(super) async fn page_json(&self, query: &DeploymentQuery) -> Result<String> {
         let (filter, limit) = filter(query)?;
+        let fingerprint = deployment_fingerprint(&mut self.core.store.main.read().await?, &filter).await?;
+        if let Some(page) = self.pages.find(&filter, &fingerprint)
+            && page.wanted == self.states(&page.marks)
+        {
+            return Ok(page.json.to_string());
+        }
         let mut marks = deployment_marks(&mut self.core.store.main.read().await?, &filter).await?;
         let more = marks.len() > limit;
         marks.truncate(limit);
         let next_cursor = marks.last().filter(|_| more).map(|mark| mark.seq.to_string());
-        let wanted = marks.into_iter().map(|mark| {
+        let wanted = self.states(&marks);
+        let json = match self.texts.all(&wanted) {
+            Some(texts) => join(&texts, next_cursor),
+            None => self.write(query).await?,
+        };
+        self.pages.keep(Listed { filter, fingerprint, marks, wanted, json: json.as_str().into() });
+        Ok(json)
+    }
+
+    /// What the texts of these depend on now.
+    fn states(&self, marks: &[DeploymentMark]) -> Vec<(DeploymentId, State)> {
+        let state = |mark: &DeploymentMark| {
             let is_current = mark.release_id.is_some_and(|release| self.is_current(mark.service_id, release));
             let url = if mark.has_succeeded { self.urls(mark.service_id).pop() } else { None };
             (mark.id, State { revision: mark.revision, release_id: mark.release_id, is_current, url })
-        });
-        let wanted: Vec<_> = wanted.collect();
-        if let Some(texts) = self.texts.all(&wanted) {
-            return Ok(join(&texts, next_cursor));
-        }
+        };
+        marks.iter().map(state).collect()
+    }
+
+    /// Writes each of a page anew.
+    async fn write(&self, query: &DeploymentQuery) -> Result<String> {
         let page = self.page(query).await?;
         let mut texts = Vec::with_capacity(page.items.len());
         for shown in page.items {

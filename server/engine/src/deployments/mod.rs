@@ -79,6 +79,7 @@ pub struct Manager {
     /// Held while environments change, or a service is set up in one: what is used isn't removed.
     environments: tokio::sync::Mutex<()>,
     texts: list::Texts,
+    pages: list::Pages,
     #[cfg(test)]
     faults: tests::Faults,
 }
@@ -111,6 +112,7 @@ impl Manager {
             due,
             environments: tokio::sync::Mutex::default(),
             texts: list::Texts::default(),
+            pages: list::Pages::default(),
             #[cfg(test)]
             faults: Default::default(),
         })

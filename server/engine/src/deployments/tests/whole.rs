@@ -116,7 +116,7 @@ on_each_store! {
                 loop {
                     let query = DeploymentQuery { limit: api::Limit::new(limit).expect("a limit"), service_id, cursor, ..Default::default() };
                     let page = yard.manager.list(&yard.life.admin, query.clone()).await.expect("a page");
-                    // The second time it is put together of what was kept.
+                    // The second time it is what was kept, of a page or of each on it.
                     for _ in 0..2 {
                         let json = yard.manager.list_json(&yard.life.admin, query.clone()).await.expect("a page");
                         assert_eq!(serde_json::from_str::<serde_json::Value>(&json).expect("JSON"), serde_json::to_value(&page).expect("JSON"));
