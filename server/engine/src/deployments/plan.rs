@@ -1,6 +1,6 @@
 //! What a deployment would do, said before anything is done.
 
-use api::{Caller, DeploymentPlan, NewDeployment, Result, ServiceId, ServiceSpec, Source, Strategy};
+use api::{Caller, DeploymentPlan, NewDeployment, Result, Rollout, ServiceId, Source, Strategy};
 
 use super::Manager;
 use super::ask::{Drawn, held};
@@ -94,7 +94,7 @@ impl Manager {
         } else {
             steps.push(match (runs, strategy) {
                 (false, _) => "start it".into(),
-                (true, Strategy::Rolling) if row.spec.replicas > 1 => rolls(&row.spec),
+                (true, Strategy::Rolling) if row.spec.replicas > 1 => rolls(row.spec.replicas, &row.spec.rollout),
                 (true, _) if row.spec.replicas > 1 => format!("stop its {} replicas, then start the release in each", row.spec.replicas),
                 (true, Strategy::Rolling) => {
                     "start a copy with the release beside the one that runs, which ends when the new one listens".into()
@@ -184,17 +184,38 @@ impl Manager {
 }
 
 /// How a release goes from replica to replica.
-fn rolls(spec: &ServiceSpec) -> String {
-    let (replicas, surge) = (spec.replicas, spec.rollout.surge);
-    let first = match surge {
+fn rolls(replicas: u8, rollout: &Rollout) -> String {
+    let first = match rollout.surge {
         0 => String::new(),
         1 => "start one more of what runs, then ".to_owned(),
         surge => format!("start {surge} more of what runs, then "),
     };
-    let how = match spec.rollout.at_a_time() {
-        1 => "one after the other".to_owned(),
+    let others = replicas.saturating_sub(1);
+    let how = match rollout.at_a_time().min(others) {
+        0 | 1 => "one after the other".to_owned(),
+        at_a_time if at_a_time == others => format!("the first by itself, then the other {others} together"),
         at_a_time => format!("the first by itself, then {at_a_time} at a time"),
     };
-    let last = if surge > 0 { ", and end what was added" } else { "" };
+    let last = if rollout.surge > 0 { ", and end what was added" } else { "" };
     format!("{first}replace its {replicas} replicas {how}, going on when those before are healthy; the others answer meanwhile{last}")
+}
+
+#[cfg(test)]
+mod tests {
+    use api::Rollout;
+
+    use super::rolls;
+
+    #[test]
+    fn how_many_are_replaced_at_a_time_is_said_as_it_is() {
+        for (replicas, unavailable, how) in [
+            (2, 5, "its 2 replicas one after the other,"),
+            (3, 1, "its 3 replicas one after the other,"),
+            (3, 5, "its 3 replicas the first by itself, then the other 2 together,"),
+            (6, 2, "its 6 replicas the first by itself, then 2 at a time,"),
+        ] {
+            let said = rolls(replicas, &Rollout { unavailable, ..Rollout::default() });
+            assert!(said.contains(how), "{said}");
+        }
+    }
 }
