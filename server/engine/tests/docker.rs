@@ -38,7 +38,7 @@ use engine::runtime::{Launch, NewContainer, Observation, Runtime, Runtimes};
 use engine::services::{Inherited, Services};
 use engine::testing::{StoreKind, TestStore};
 use engine::{Clock, Core, DockerHost};
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::{UnixListener, UnixStream};
 
 const IMAGE: &str = "pilothouse-test:1";
@@ -273,6 +273,8 @@ const WHOLE: u8 = 0;
 const CUT: u8 = 1;
 /// It takes connections and passes nothing on, as an engine that was stopped by SIGSTOP.
 const HUNG: u8 = 2;
+/// It says what happens, and answers nothing that it is asked.
+const DEAF: u8 = 3;
 
 impl Wire {
     fn new() -> Self {
@@ -294,9 +296,20 @@ impl Wire {
                     };
                     let engine = host();
                     let mut far = UnixStream::connect(engine.strip_prefix("unix://").unwrap()).await.unwrap();
-                    if state.load(Ordering::Acquire) == WHOLE {
+                    if [WHOLE, DEAF].contains(&state.load(Ordering::Acquire)) {
+                        let ((mut asks, mut hears), (mut answers, mut is_asked)) = (near.split(), far.split());
+                        let asked = async {
+                            let mut piece = [0; 8 << 10];
+                            while let Ok(length @ 1..) = asks.read(&mut piece).await {
+                                until(&[WHOLE]).await;
+                                if is_asked.write_all(&piece[..length]).await.is_err() {
+                                    break;
+                                }
+                            }
+                        };
                         tokio::select! {
-                            _ = copy_bidirectional(&mut near, &mut far) => {}
+                            () = asked => {}
+                            _ = copy(&mut answers, &mut hears) => {}
                             () = until(&[CUT, HUNG]) => {}
                         }
                     }
@@ -348,6 +361,25 @@ async fn an_engine_that_hangs_is_noticed_holds_nothing_up_for_ever_and_is_used_a
     assert!(matches!(why, Observation::Unknown(why) if why.contains("hasn't answered within 5 s")));
     wire.set(WHOLE);
     until(house.as_ref(), id, is_running).await;
+}
+
+#[tokio::test]
+async fn an_engine_that_hangs_while_it_is_asked_about_what_has_happened_is_noticed_too() {
+    let wire = Wire::new();
+    let house = House::at(format!("unix://{}", wire.path.display())).await;
+    let steady = Foreign::run(&[], WAIT);
+    let id = house.adopt(&steady.0);
+    until(house.as_ref(), id, is_running).await;
+    wire.set(DEAF);
+    let others = [(); 4].map(|()| Foreign::run(&[], WAIT));
+    let why = until(house.as_ref(), id, |seen| matches!(seen, Observation::Unknown(_))).await;
+    assert!(matches!(why, Observation::Unknown(why) if why.contains("hasn't answered within 5 s")));
+    wire.set(WHOLE);
+    until(house.as_ref(), id, is_running).await;
+    for other in &others {
+        let id = house.adopt(&other.0);
+        until(house.as_ref(), id, is_running).await;
+    }
 }
 
 /// All of services on both runtimes.

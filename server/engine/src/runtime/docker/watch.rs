@@ -72,19 +72,31 @@ async fn keep_up(shared: &Arc<Shared>, docker: Docker) -> String {
     let filters = HashMap::from([("type".to_owned(), vec!["container".to_owned()])]);
     let mut events =
         docker.events(Some(EventsOptions { since: Some(since.to_string()), filters: Some(filters), ..EventsOptions::default() }));
-    let mut pings = tokio::time::interval(PING);
-    loop {
-        tokio::select! {
-            event = events.next() => match event {
+    let listen = async {
+        loop {
+            match events.next().await {
                 Some(Ok(event)) => act(shared, &docker, event).await,
                 Some(Err(error)) => return format!("Docker has ended the stream of its events: {}", words(&error)),
                 None => return "Docker has ended the stream of its events".into(),
-            },
-            _ = pings.tick() => match timeout(PING_LIMIT, docker.ping()).await {
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => return format!("Docker is gone: {}", words(&error)),
-                Err(_) => return silent(),
-            },
+            }
+        }
+    };
+    // Beside it: who hangs while it is asked about what has happened is noticed no later.
+    tokio::select! {
+        why = listen => why,
+        why = until_silent(&docker) => why,
+    }
+}
+
+/// Asks now and then whether the engine is still there; answers why it isn't.
+async fn until_silent(docker: &Docker) -> String {
+    let mut pings = tokio::time::interval(PING);
+    loop {
+        pings.tick().await;
+        match timeout(PING_LIMIT, docker.ping()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => return format!("Docker is gone: {}", words(&error)),
+            Err(_) => return silent(),
         }
     }
 }
