@@ -124,6 +124,13 @@ pub fn watch(command: &mut Command, mut line: impl FnMut(&str)) -> Result<bool> 
     Ok(child.wait().map_err(|error| not_started(command, &error))?.success())
 }
 
+/// Runs a command whose output is shown later; returns whether it succeeded, and what it said.
+pub fn gathered(command: &mut Command) -> Result<(bool, String)> {
+    let output = command.stdin(Stdio::null()).output().map_err(|error| not_started(command, &error))?;
+    let said = [output.stderr, output.stdout].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+    Ok((output.status.success(), said))
+}
+
 /// Whether a command can be started and succeeds; its output is not shown.
 pub fn succeeds(command: &mut Command) -> bool {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())

@@ -4,6 +4,7 @@ use std::env;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread;
 
 use crate::docker::Docker;
 use crate::postgres::Postgres;
@@ -13,6 +14,12 @@ use crate::{debian, place, serve, site, tools};
 
 /// What is tested. The server's features and the browser's are never built together, so packages are named.
 const PACKAGES: [&str; 12] = ["-p", "api", "-p", "app", "-p", "engine", "-p", "server", "-p", "xtask", "--features", "app/ssr"];
+
+/// What is tested, but for [`BESIDE`]: a test below says that nothing is missing.
+const TARGETS: [&str; 8] = ["--lib", "--bins", "--test", "it", "--test", "process", "--test", "services"];
+
+/// What waits for a Docker Engine most of the time: it runs beside the others, which take all of the processor.
+const BESIDE: [&str; 2] = ["--test", "docker"];
 
 /// How many tests ran and how they ended.
 #[derive(Default, Debug, PartialEq, Eq)]
@@ -53,11 +60,24 @@ fn rust(steps: &Steps, filter: &[&String], counts: &mut Counts) -> Result {
     }
     steps.take("Build the Rust tests", || step::build(place::cargo().args(["test", "--no-run"]).args(PACKAGES)))?;
     steps.take("Run the Rust tests", || {
-        let mut cargo = place::cargo();
-        cargo.args(["test", "--no-fail-fast"]).args(PACKAGES).args(filter);
-        cargo.env("PILOTHOUSE_TEST_POSTGRES_URL", postgres.url()).env("PILOTHOUSE_TEST_DOCKER_HOST", docker.host());
-        let succeeded = step::watch(&mut cargo, |line| counts.add_cargo(line))?;
-        if succeeded { Ok(()) } else { Err("a Rust test failed; its output is above".to_owned()) }
+        let tests = |targets: &[&str]| {
+            let mut cargo = place::cargo();
+            cargo.args(["test", "--no-fail-fast"]).args(PACKAGES).args(targets).args(filter);
+            cargo.env("PILOTHOUSE_TEST_POSTGRES_URL", postgres.url()).env("PILOTHOUSE_TEST_DOCKER_HOST", docker.host());
+            cargo
+        };
+        let (mut beside, mut others, mut documented) = (tests(&BESIDE), tests(&TARGETS), tests(&["--doc"]));
+        eprintln!("Those of Docker run beside the others; what they say comes after these.");
+        let (said, others) = thread::scope(|scope| {
+            let beside = scope.spawn(|| step::gathered(&mut beside));
+            let others = step::watch(&mut others, |line| counts.add_cargo(line));
+            (beside.join(), others)
+        });
+        let (beside, said) = said.map_err(|_| "the tests of Docker can't be heard")??;
+        println!("{said}");
+        said.lines().for_each(|line| counts.add_cargo(line));
+        let documented = step::watch(&mut documented, |line| counts.add_cargo(line))?;
+        if others? && beside && documented { Ok(()) } else { Err("a Rust test failed; its output is above".to_owned()) }
     })
 }
 
@@ -155,7 +175,28 @@ impl Counts {
 
 #[cfg(test)]
 mod tests {
-    use super::Counts;
+    use std::fs;
+
+    use super::{BESIDE, Counts, TARGETS};
+    use crate::place;
+
+    #[test]
+    fn every_integration_test_is_run() {
+        let mut there = Vec::new();
+        for package in ["app", "app/api", "server", "server/engine", "xtask"] {
+            for entry in fs::read_dir(place::root().join(package).join("tests")).into_iter().flatten() {
+                let path = entry.unwrap().path();
+                if path.extension().is_some_and(|extension| extension == "rs") || path.join("main.rs").exists() {
+                    there.push(path.file_stem().unwrap().to_string_lossy().into_owned());
+                }
+            }
+        }
+        there.sort();
+        let named = [&TARGETS[..], &BESIDE].concat();
+        let mut named: Vec<_> = named.windows(2).filter(|pair| pair[0] == "--test").map(|pair| pair[1]).collect();
+        named.sort_unstable();
+        assert_eq!(there, named, "what is run of the tests in the folders");
+    }
 
     #[test]
     fn the_lines_of_both_runners_are_counted() {
