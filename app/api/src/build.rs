@@ -33,9 +33,33 @@ pub struct ImageBuild {
     /// The stage that is built; none builds the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// What Docker builds it with; none is BuildKit where the engine has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub builder: Option<Builder>,
     /// Where each release is pushed to; none keeps it on this machine. What was pushed stays in the registry, whatever becomes of the service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub push: Option<Box<ImagePush>>,
+}
+
+/// What Docker builds images with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Builder {
+    /// BuildKit: steps side by side, and all that Dockerfiles can say today. A Docker Engine of 19.03 or later has it.
+    Buildkit,
+    /// The builder from before, one step after the other.
+    Classic,
+}
+
+impl Builder {
+    /// What it is called.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Buildkit => "BuildKit",
+            Self::Classic => "Classic",
+        }
+    }
 }
 
 impl ImageBuild {
@@ -57,6 +81,7 @@ impl ImageBuild {
             ("Dockerfile", self.dockerfile.clone()),
             ("Stage", self.target.clone()),
             ("Build arguments", Some(arguments)),
+            ("Builder", self.builder.map(|builder| builder.label().to_owned())),
             ("Pushed to", self.push.as_ref().map(|push| push.image.clone())),
         ];
         facts.into_iter().filter_map(|(name, value)| Some((name, value.filter(|value| !value.is_empty())?))).collect()
@@ -118,6 +143,7 @@ mod tests {
             dockerfile: Some("docker/web.Dockerfile".into()),
             arguments: [("VERSION".to_owned(), "1.2 beta".to_owned())].into(),
             target: Some("production".into()),
+            builder: None,
             push: None,
         };
         assert_eq!(right.faults("/source/build"), []);

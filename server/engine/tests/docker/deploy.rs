@@ -115,7 +115,10 @@ async fn a_built_image_is_pinned_gone_back_to_and_a_failed_build_touches_nothing
     assert_eq!(first.status, DeploymentStatus::Succeeded, "{first:#?}");
     assert_eq!(runs(id), digest(&first));
     let lines = yard.engine.backend().deployments.lines(&yard.admin, first.id, DeploymentLinesQuery::default()).await.unwrap().items;
-    assert!(lines.iter().any(|line| line.stage == Stage::Build && line.message.starts_with("Step 3/")), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.stage == Stage::Build && line.message.starts_with('#') && line.message.contains("3/")),
+        "{lines:?}"
+    );
 
     write(place.path(), "broken", true);
     let failed = yard.deploy(id, NewDeployment::default()).await;

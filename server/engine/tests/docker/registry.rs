@@ -136,6 +136,24 @@ fn written(place: &Path) {
     write(place, &Clock::System.new_uuid().to_string(), false);
 }
 
+/// Puts an image into the registry, as `r1`, that isn't on this machine any more; answers its id.
+async fn only_there(yard: &Yard, registry: &Registry) -> String {
+    let place = tempfile::tempdir().unwrap();
+    know(yard, PASSWORD).await;
+    written(place.path());
+    let maker = built(yard, place.path(), &registry.image()).await;
+    let made = yard.deploy(maker, NewDeployment::default()).await;
+    assert_eq!(made.status, DeploymentStatus::Succeeded, "{made:#?}");
+    let image = runs(maker);
+    let services = yard.engine.backend().services;
+    services.stop(&yard.admin, maker).await.unwrap();
+    until(yard, maker, Status::Stopped).await;
+    services.delete(&yard.admin, maker).await.unwrap();
+    services.purge(&yard.admin, maker).await.unwrap();
+    docker(&["rmi", "--force", &image]);
+    image
+}
+
 async fn lines(yard: &Yard, of: &Deployment) -> Vec<String> {
     let lines = yard.engine.backend().deployments.lines(&yard.admin, of.id, DeploymentLinesQuery::default()).await.unwrap();
     lines.items.into_iter().map(|line| line.message).collect()
@@ -328,18 +346,9 @@ async fn a_push_is_cancelled_at_once_and_done_twice_after_a_restart() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_private_image_is_pulled_with_the_right_password_only() {
-    let (registry, yard, place) = (Registry::start(), yard(60).await, tempfile::tempdir().unwrap());
-    know(&yard, PASSWORD).await;
-    written(place.path());
-    let maker = built(&yard, place.path(), &registry.image()).await;
-    let made = yard.deploy(maker, NewDeployment::default()).await;
-    assert_eq!(made.status, DeploymentStatus::Succeeded, "{made:#?}");
-    let image = runs(maker);
+    let (registry, yard) = (Registry::start(), yard(60).await);
+    let image = only_there(&yard, &registry).await;
     let services = yard.engine.backend().services;
-    services.stop(&yard.admin, maker).await.unwrap();
-    until(&yard, maker, Status::Stopped).await;
-    docker(&["rm", "--force", &format!("pilothouse-{maker}")]);
-    docker(&["rmi", "--force", &image]);
 
     let name = format!("private-{}", Clock::System.new_uuid().simple());
     let source = json!({"image": format!("{}:r1", registry.image())});
@@ -375,7 +384,40 @@ async fn a_private_image_is_pulled_with_the_right_password_only() {
     assert!(told.iter().any(|line| line.contains(&image)), "{told:?}");
     assert_untold(&yard, "wrong-and-secret").await;
     assert_untold(&yard, PASSWORD).await;
-    services.delete(&yard.admin, maker).await.unwrap();
-    services.purge(&yard.admin, maker).await.unwrap();
+    yard.end(id).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn buildkit_begins_with_an_image_that_only_the_account_of_its_registry_may_have() {
+    begins_with_a_private_image("buildkit").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_builder_from_before_begins_with_it_too() {
+    begins_with_a_private_image("classic").await;
+}
+
+async fn begins_with_a_private_image(builder: &str) {
+    let (registry, yard, folder) = (Registry::start(), yard(60).await, tempfile::tempdir().unwrap());
+    only_there(&yard, &registry).await;
+    let mark = Clock::System.new_uuid().simple().to_string();
+    fs::write(folder.path().join("Dockerfile"), format!("FROM {}:r1\nRUN echo {mark} > /mark\n", registry.image())).unwrap();
+    let make = async |account: Option<Value>| {
+        let push = json!({"image": format!("{}/shop/{builder}", registry.address), "registry": account});
+        let build = json!({"folder": folder.path(), "builder": builder, "push": push});
+        let name = format!("from-{}", Clock::System.new_uuid().simple());
+        yard.make(json!({"name": name, "source": {"build": build}, "health": {"kind": "none"}})).await
+    };
+    let id = make(None).await;
+    let failed = yard.deploy(id, NewDeployment::default()).await;
+    let said = (failed.status, failed.stage);
+    assert_eq!(said, (DeploymentStatus::Failed, Stage::Build), "{failed:#?}\n{:#?}", lines(&yard, &failed).await);
+    let services = yard.engine.backend().services;
+    services.delete(&yard.admin, id).await.unwrap();
+    services.purge(&yard.admin, id).await.unwrap();
+    let id = make(Some(account())).await;
+    let made = yard.deploy(id, NewDeployment::default()).await;
+    assert_eq!(made.status, DeploymentStatus::Succeeded, "{made:#?}\n{:#?}", lines(&yard, &made).await);
+    assert_untold(&yard, PASSWORD).await;
     yard.end(id).await;
 }

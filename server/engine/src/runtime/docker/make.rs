@@ -38,7 +38,7 @@ pub async fn make(core: &Core, docker: &Docker, id: ServiceId, mut new: NewConta
             image
         }
         Some(build) => {
-            let built = build::image(docker, id, build, told).await?;
+            let built = build::image(core, docker, id, build, told).await?;
             (new.image, replaced) = (build::name(id), built.replaced);
             built.image
         }

@@ -16,12 +16,13 @@ use super::words;
 use crate::Core;
 use crate::secrets::Vault;
 
-/// The header in which Docker is told who asks the registry.
-const TOLD: &str = "X-Registry-Auth";
+/// The headers in which Docker is told who asks the registry, and who asks each of several.
+const TOLD: [&str; 2] = ["X-Registry-Auth", "X-Registry-Config"];
 /// How much longer Docker may take than the registry, before its connection is given up.
 const MORE: Duration = Duration::from_secs(30);
-/// What Docker calls its own registry where it wants an address.
+/// What Docker calls its own registry where it wants an address, and what BuildKit calls it.
 const HUB: &str = "https://index.docker.io/v1/";
+const HUB_OF_BUILDKIT: &str = "registry-1.docker.io";
 
 /// A registry, asked through the Docker Engine.
 pub struct Registry {
@@ -52,17 +53,34 @@ impl Registry {
             }
         };
         let limit = core.config.registry_limit;
-        let docker = docker.clone().with_timeout(limit.saturating_add(MORE)).with_request_modifier(|mut request| {
-            // Docker reads the alphabet of base64 that is safe in addresses; what is in the other one counts as nobody.
-            if let Some(told) = request.headers_mut().get_mut(TOLD)
-                && let Some(safe) = told.to_str().ok().and_then(|text| text.replace('+', "-").replace('/', "_").parse().ok())
-            {
-                *told = safe;
-                told.set_sensitive(true);
+        let docker = Self::readable(docker.clone().with_timeout(limit.saturating_add(MORE)));
+        Ok(Self { docker, credentials, limit })
+    }
+
+    /// An engine that is told who asks so that it can read it: in the alphabet of base64 that is safe in addresses. What is in the other one counts as nobody.
+    pub fn readable(docker: Docker) -> Docker {
+        docker.with_request_modifier(|mut request| {
+            for name in TOLD {
+                if let Some(told) = request.headers_mut().get_mut(name)
+                    && let Some(safe) = told.to_str().ok().and_then(|text| text.replace('+', "-").replace('/', "_").parse().ok())
+                {
+                    *told = safe;
+                    told.set_sensitive(true);
+                }
             }
             request
-        });
-        Ok(Self { docker, credentials, limit })
+        })
+    }
+
+    /// Who asks, by what either builder calls the registry; none is nobody in particular.
+    pub fn accounts(self) -> Option<HashMap<String, DockerCredentials>> {
+        let account = self.credentials?;
+        let address = account.serveraddress.clone()?;
+        let mut accounts = HashMap::from([(address.clone(), account.clone())]);
+        if address == HUB {
+            accounts.insert(HUB_OF_BUILDKIT.to_owned(), account);
+        }
+        Some(accounts)
     }
 
     /// Begins to hear what the engine says of it.

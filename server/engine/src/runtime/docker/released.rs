@@ -27,7 +27,7 @@ pub async fn image(core: &Core, docker: &Docker, id: ServiceId, new: &NewContain
         Some(build) => {
             let doing = tell.clone();
             let mut told = Told { tell: &move |label| doing(Said::Doing(label)), log: BuildLog::telling(tell.clone()) };
-            (build::image(docker, id, build, &mut told).await?.image.digest, None)
+            (build::image(core, docker, id, build, &mut told).await?.image.digest, None)
         }
         None => pulled(core, docker, id, new, release, tell).await?,
     };

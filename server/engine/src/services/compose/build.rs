@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::scope::{Scope, Surroundings};
 use super::value::{Reading, asks, pairs, shown, text};
 
-/// What builds without BuildKit don't have, or what Pilothouse doesn't give them.
+/// What Pilothouse doesn't give builds: secrets, SSH agents, further contexts, caches of other images, ...
 const LATER: &str = "isn't honoured yet";
 
 /// Reads `build`, short or long.
@@ -45,7 +45,7 @@ pub(super) fn read(scope: &mut Scope<'_>, build: &Value, surroundings: &Surround
     if scope.get("image").is_some_and(asks) {
         scope.note("image", "the image that is built is Pilothouse's own, and isn't given this name");
     }
-    Ok(ImageBuild { folder, repository: None, dockerfile, arguments, target: optional("target")?, push: None })
+    Ok(ImageBuild { folder, repository: None, dockerfile, arguments, target: optional("target")?, builder: None, push: None })
 }
 
 /// The folder that `context` names, from the one that the Compose file is in.

@@ -621,6 +621,16 @@ pub const STARTS: &[(&str, &str, &str)] = &[
     ),
     (
         "image-step-failed",
+        "step 3 of 4, RUN make (builder)",
+        "the image can't be built at step 3 of 4, RUN make (builder): executor failed running [/bin/sh -c make]: exit code: 2",
+    ),
+    (
+        "dockerfile-wrong",
+        "requires BuildKit",
+        "the image can't be built at step 2 of 2, RUN --mount=type=cache,target=/x true: the --mount option requires BuildKit. Refer to the documentation; this Docker Engine, or \"builder\": \"classic\" of the service, builds without it",
+    ),
+    (
+        "image-step-failed",
         "COPY failed: file not found",
         "the image can't be built at step 2 of 2, COPY nothere /x: COPY failed: file not found in build context or excluded by .dockerignore: stat nothere: file does not exist",
     ),

@@ -1,23 +1,29 @@
-//! Builds images by the engine's own builder: what it says goes into the log of the service, and how far it is to whoever waits.
+//! Builds images by the engine's own builders: what they say goes into the log of the service, and how far it is to whoever waits.
+//!
+//! That is BuildKit where the engine has it, as `docker build` does it since Docker 23, and else the builder from before. Either gets the folder as an
+//! archive in the body of the request; with BuildKit there is a session beside it, in which it asks who it is to registries.
 
 use std::io::{self, Write};
 use std::time::Duration;
 
-use api::{Error, ImageBuild, Result, ServiceId};
+use api::{Builder, Error, ImageBuild, Result, ServiceId};
 use bollard::Docker;
 use bollard::models::BuildInfo;
-use bollard::query_parameters::{BuildImageOptions, RemoveImageOptions};
+use bollard::query_parameters::{BuildImageOptions, BuilderVersion, RemoveImageOptions};
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt};
 use tokio::sync::{mpsc, oneshot};
 
 use self::context::Context;
 use super::make::{Image, find};
-use super::registry::Layers;
+use super::registry::Registry;
 use super::seen::{CONTEXT_LABEL, OWN_LABEL};
-use super::words;
+use super::{failed, words};
+use crate::Core;
 use crate::services::blocking;
 
+mod buildkit;
+mod classic;
 mod context;
 mod ignore;
 mod log;
@@ -31,6 +37,8 @@ const PIECE: usize = 64 << 10;
 const PIECES: usize = 8;
 /// Characters of an instruction that are told.
 const INSTRUCTION: usize = 100;
+/// The version of the engine's API since which BuildKit is no experiment.
+const BUILDKIT_SINCE: (u32, u32) = (1, 40);
 
 /// What hears of a build.
 pub struct Told<'a> {
@@ -58,7 +66,7 @@ pub fn name(id: ServiceId) -> String {
 ///
 /// # Errors
 /// `service_failed`, with the step that failed and what Docker said.
-pub async fn image(docker: &Docker, id: ServiceId, build: &ImageBuild, told: &mut Told<'_>) -> Result<Built> {
+pub async fn image(core: &Core, docker: &Docker, id: ServiceId, build: &ImageBuild, told: &mut Told<'_>) -> Result<Built> {
     let read = build.clone();
     let context = blocking(move || Context::read(&read)).await?;
     let context = context.map_err(|why| Error::service(format!("the image can't be built: {why}")))?;
@@ -67,7 +75,7 @@ pub async fn image(docker: &Docker, id: ServiceId, build: &ImageBuild, told: &mu
     if let Some(image) = before.as_ref().filter(|image| image.context.as_deref() == Some(&context.fingerprint)) {
         return Ok(Built { image: image.clone(), replaced: None });
     }
-    run(docker, id, build, context, told).await?;
+    run(core, docker, id, build, context, told).await?;
     let image = find(docker, &name).await?;
     let image = image.ok_or_else(|| Error::service("the image isn't there although it was built; start it again"))?;
     let replaced = before.map(|before| before.digest).filter(|digest| *digest != image.digest);
@@ -103,7 +111,11 @@ pub async fn remove(docker: &Docker, image: &str) {
     }
 }
 
-async fn run(docker: &Docker, id: ServiceId, build: &ImageBuild, context: Context, told: &mut Told<'_>) -> Result<()> {
+async fn run(core: &Core, docker: &Docker, id: ServiceId, build: &ImageBuild, context: Context, told: &mut Told<'_>) -> Result<()> {
+    let builder = match build.builder {
+        Some(builder) => builder,
+        None => builder_of(docker).await?,
+    };
     let labels = [(OWN_LABEL.to_owned(), id.to_string()), (CONTEXT_LABEL.to_owned(), context.fingerprint.clone())];
     let options = BuildImageOptions {
         dockerfile: build.dockerfile().to_owned(),
@@ -114,14 +126,24 @@ async fn run(docker: &Docker, id: ServiceId, build: &ImageBuild, context: Contex
         rm: true,
         // Also when it fails: else each failure leaves a container behind.
         forcerm: true,
+        version: match builder {
+            Builder::Buildkit => BuilderVersion::BuilderBuildKit,
+            Builder::Classic => BuilderVersion::BuilderV1,
+        },
+        session: (builder == Builder::Buildkit).then(|| format!("pilothouse-{}", core.clock.new_uuid())),
         ..BuildImageOptions::default()
     };
     (told.tell)("building the image: sending its folder".into());
     told.log.line(format!("Building the image of {}", build.folder)).await;
     let (archive, unread) = send(context);
-    let docker = docker.clone().with_timeout(LIMIT);
-    let mut said = docker.build_image(options, None, Some(bollard::body_try_stream(archive)));
-    let mut progress = Progress::default();
+    // What it is built from may be in the registry that it is pushed to.
+    let accounts = match &build.push {
+        Some(push) => Registry::of(core, docker, &push.image, push.registry.as_ref()).await?.accounts(),
+        None => None,
+    };
+    let docker = Registry::readable(docker.clone().with_timeout(LIMIT));
+    let mut said = docker.build_image(options, accounts, Some(bollard::body_try_stream(archive)));
+    let mut progress = Progress::of(builder);
     while let Some(info) = said.next().await {
         let failure = match info {
             Ok(info) => progress.take(info, told).await,
@@ -137,6 +159,72 @@ async fn run(docker: &Docker, id: ServiceId, build: &ImageBuild, context: Contex
     }
     progress.finish(told).await;
     Ok(())
+}
+
+/// The builder of an engine where nobody has chosen one. What only speaks Docker's API, as Podman does, has no BuildKit.
+async fn builder_of(docker: &Docker) -> Result<Builder> {
+    let version = docker.version().await.map_err(|error| failed("Docker doesn't say what it builds with", &error))?;
+    let is_dockers = version.components.iter().flatten().all(|part| !part.name.contains("Podman"));
+    let number = version.api_version.as_deref().and_then(|text| {
+        let (major, minor) = text.split_once('.')?;
+        Some((major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?))
+    });
+    let has_it = is_dockers && version.os.as_deref() == Some("linux") && number.is_some_and(|number| number >= BUILDKIT_SINCE);
+    Ok(if has_it { Builder::Buildkit } else { Builder::Classic })
+}
+
+/// How far a build is, as its builder says it.
+enum Progress {
+    Buildkit(buildkit::Progress),
+    Classic(classic::Progress),
+}
+
+impl Progress {
+    fn of(builder: Builder) -> Self {
+        match builder {
+            Builder::Buildkit => Self::Buildkit(buildkit::Progress::default()),
+            Builder::Classic => Self::Classic(classic::Progress::default()),
+        }
+    }
+
+    /// Takes in what the builder says; answers why it has failed.
+    async fn take(&mut self, info: BuildInfo, told: &mut Told<'_>) -> Option<String> {
+        match self {
+            Self::Buildkit(progress) => progress.take(info, told).await,
+            Self::Classic(progress) => progress.take(info, told).await,
+        }
+    }
+
+    /// The last line, which may have no end.
+    async fn finish(&mut self, told: &mut Told<'_>) {
+        match self {
+            Self::Buildkit(progress) => progress.finish(told).await,
+            Self::Classic(progress) => progress.finish(told).await,
+        }
+    }
+
+    /// That it has failed, where, and why.
+    fn failed(&self, why: &str) -> String {
+        let step = match self {
+            Self::Buildkit(progress) => progress.failed_at(),
+            Self::Classic(progress) => progress.step(),
+        };
+        let advice = match why.contains("BuildKit") {
+            true => {
+                "; this Docker Engine, or \"builder\": \"classic\" of the service, builds without it: leave out what needs it, such as RUN --mount"
+            }
+            false => "",
+        };
+        let at = step.map(|step| format!(" at {step}")).unwrap_or_default();
+        format!("the image can't be built{at}: {}{advice}", buildkit::plain(why.trim_end()))
+    }
+}
+
+/// A step in words: `step 3 of 7, RUN make`.
+fn step((at, of): (&str, &str), instruction: &str) -> Option<String> {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let instruction: String = instruction.chars().take(INSTRUCTION).collect();
+    (is_number(at) && is_number(of)).then(|| format!("step {at} of {of}, {instruction}"))
 }
 
 /// The archive of the context piece by piece, and afterwards why it couldn't be written.
@@ -179,86 +267,16 @@ impl Write for Pieces {
     }
 }
 
-/// How far a build is.
-#[derive(Default)]
-struct Progress {
-    /// The beginning of a line.
-    unfinished: String,
-    /// Which step of how many, and what it does.
-    step: Option<(String, String)>,
-    layers: Layers,
-}
-
-impl Progress {
-    /// Takes in what the builder says; answers why it has failed.
-    async fn take(&mut self, info: BuildInfo, told: &mut Told<'_>) -> Option<String> {
-        if let Some(downloaded) = self.layers.take(info.id, info.status.as_deref(), info.progress_detail.as_ref()) {
-            (told.tell)(self.label(Some(&downloaded)));
-        }
-        self.unfinished.push_str(&info.stream.unwrap_or_default());
-        while let Some(end) = self.unfinished.find('\n') {
-            let line: String = self.unfinished.drain(..=end).collect();
-            if let Some(step) = step(line.trim_end()) {
-                self.step = Some(step);
-                (told.tell)(self.label(None));
-            }
-            told.log.line(line).await;
-        }
-        info.error_detail.and_then(|detail| detail.message)
-    }
-
-    /// The last line, which may have no end.
-    async fn finish(&mut self, told: &mut Told<'_>) {
-        told.log.line(std::mem::take(&mut self.unfinished)).await;
-    }
-
-    fn label(&self, doing: Option<&str>) -> String {
-        let parts = self.step.iter().map(|(at, what)| format!("step {at}, {what}")).chain(doing.map(str::to_owned));
-        format!("building the image: {}", parts.collect::<Vec<_>>().join(", "))
-    }
-
-    fn failed(&self, why: &str) -> String {
-        let at = self.step.as_ref().map(|(at, what)| format!(" at step {at}, {what}")).unwrap_or_default();
-        let advice = match why.contains("BuildKit") {
-            true => {
-                "; Pilothouse builds without BuildKit: leave out what needs it, such as RUN --mount, or build it elsewhere and name the image"
-            }
-            false => "",
-        };
-        format!("the image can't be built{at}: {}{advice}", why.trim_end())
-    }
-}
-
-/// The step that a line begins: `Step 3/7 : RUN make` is `3 of 7` and `RUN make`.
-fn step(line: &str) -> Option<(String, String)> {
-    let (place, instruction) = line.strip_prefix("Step ")?.split_once(" : ")?;
-    let (at, of) = place.split_once('/')?;
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let instruction = instruction.chars().take(INSTRUCTION).collect();
-    (is_number(at) && is_number(of)).then(|| (format!("{at} of {of}"), instruction))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Progress, step};
-
-    #[test]
-    fn a_step_is_read_from_what_the_builder_prints() {
-        assert_eq!(
-            step("Step 3/7 : RUN pip install -r requirements.txt"),
-            Some(("3 of 7".into(), "RUN pip install -r requirements.txt".into()))
-        );
-        for other in ["", "Step", "Step 1/2", "Step a/b : RUN x", " ---> Running in 1234", "Steps 1/2 : RUN"] {
-            assert_eq!(step(other), None, "{other}");
-        }
-    }
+    use super::{Progress, classic};
 
     #[test]
     fn a_failure_says_where_and_what_to_do() {
-        let progress = Progress { step: step("Step 2/3 : RUN make"), ..Progress::default() };
+        let progress = Progress::Classic(classic::Progress::at("Step 2/3 : RUN make"));
         let said = progress.failed("The command '/bin/sh -c make' returned a non-zero code: 2\n");
         assert_eq!(said, "the image can't be built at step 2 of 3, RUN make: The command '/bin/sh -c make' returned a non-zero code: 2");
-        let said = Progress::default().failed("the --mount option requires BuildKit");
-        assert!(said.starts_with("the image can't be built: the --mount") && said.ends_with("name the image"), "{said}");
+        let said = Progress::Classic(classic::Progress::default()).failed("the --mount option requires BuildKit");
+        assert!(said.contains("leave out what needs it"), "{said}");
     }
 }
