@@ -133,7 +133,7 @@ on_each_store! {
             let over = yard.over(id).await;
             assert_eq!(over.status, DeploymentStatus::Succeeded, "after {lives} writes: {over:#?}");
             yard.until_alone().await;
-            assert!(NAMES.iter().all(|name| yard.runs(name)), "after {lives} writes");
+            yard.wait(&format!("all run after {lives} writes"), || NAMES.iter().all(|name| yard.runs(name))).await;
             if !is_killed {
                 assert!(lives > 8, "it has been killed at {lives} places");
                 break;
