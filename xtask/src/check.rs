@@ -33,14 +33,8 @@ fn format(steps: &Steps) -> Result {
     steps.take("Check the format", || step::run(place::cargo().args(["fmt", "--check"])))
 }
 
-/// The server's side in one go, then each package that has a side of its own.
 fn native(steps: &Steps) -> Result {
-    steps.take("Lint", || {
-        step::build(
-            place::cargo().args(["clippy", "-p", "api", "-p", "engine", "-p", "server", "-p", "xtask", "--all-targets"]).args(STRICT),
-        )?;
-        step::build(place::cargo().args(["clippy", "-p", "app", "--features", "ssr", "--all-targets"]).args(STRICT))
-    })
+    steps.take("Lint", || step::build(place::cargo().arg("clippy").args(place::NATIVE).arg("--all-targets").args(STRICT)))
 }
 
 fn for_browser(steps: &Steps) -> Result {
@@ -55,15 +49,9 @@ fn for_browser(steps: &Steps) -> Result {
 
 fn docs(steps: &Steps) -> Result {
     steps.take("Check the documentation", || {
-        let doc = |arguments: &[&str]| {
-            step::run(
-                place::cargo()
-                    .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links")
-                    .args(["doc", "--no-deps"])
-                    .args(arguments),
-            )
-        };
-        doc(&["-p", "api", "-p", "engine", "-p", "server", "-p", "app", "--features", "app/ssr"])
+        let mut doc = place::cargo();
+        doc.env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links").args(["doc", "--no-deps"]).args(place::NATIVE);
+        step::run(&mut doc)
     })
 }
 

@@ -7,6 +7,10 @@ use std::sync::OnceLock;
 
 use crate::step::Result;
 
+/// The packages that run on the server or help, in one go. The browser's features are never built together with them, and packages that are asked for by
+/// themselves have other features, and so has all that they are made of: it would be compiled anew.
+pub const NATIVE: [&str; 12] = ["-p", "api", "-p", "app", "-p", "engine", "-p", "server", "-p", "xtask", "--features", "app/ssr"];
+
 /// The checkout's top folder.
 pub fn root() -> &'static Path {
     static ROOT: OnceLock<PathBuf> = OnceLock::new();

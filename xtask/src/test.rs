@@ -12,9 +12,6 @@ use crate::site::Size;
 use crate::step::{self, Result, Steps};
 use crate::{debian, place, serve, site, tools};
 
-/// What is tested. The server's features and the browser's are never built together, so packages are named.
-const PACKAGES: [&str; 12] = ["-p", "api", "-p", "app", "-p", "engine", "-p", "server", "-p", "xtask", "--features", "app/ssr"];
-
 /// What is tested, but for [`BESIDE`]: a test below says that nothing is missing.
 const TARGETS: [&str; 8] = ["--lib", "--bins", "--test", "it", "--test", "process", "--test", "services"];
 
@@ -58,11 +55,11 @@ fn rust(steps: &Steps, filter: &[&String], counts: &mut Counts) -> Result {
     if place::find_program("docker-registry").is_none() {
         debian::need(steps, &["docker-registry"], "the tests push images to a registry of their own")?;
     }
-    steps.take("Build the Rust tests", || step::build(place::cargo().args(["test", "--no-run"]).args(PACKAGES)))?;
+    steps.take("Build the Rust tests", || step::build(place::cargo().args(["test", "--no-run"]).args(place::NATIVE)))?;
     steps.take("Run the Rust tests", || {
         let tests = |targets: &[&str]| {
             let mut cargo = place::cargo();
-            cargo.args(["test", "--no-fail-fast"]).args(PACKAGES).args(targets).args(filter);
+            cargo.args(["test", "--no-fail-fast"]).args(place::NATIVE).args(targets).args(filter);
             cargo.env("PILOTHOUSE_TEST_POSTGRES_URL", postgres.url()).env("PILOTHOUSE_TEST_DOCKER_HOST", docker.host());
             cargo
         };
@@ -94,7 +91,7 @@ fn browser(steps: &Steps, filter: &[&String], counts: &mut Counts) -> Result {
         Some(program) => place::root().join(program),
         None => {
             steps.take("Build Pilothouse for the browser tests", || {
-                step::build(place::cargo().args(["test", "--no-run", "--test", "it"]).args(PACKAGES))
+                step::build(place::cargo().args(["test", "--no-run", "--test", "it"]).args(place::NATIVE))
             })?;
             serve::target().join("debug/pilothouse")
         }
