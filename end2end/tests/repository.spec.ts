@@ -87,7 +87,7 @@ test('a service is made of a Git repository, and its newest commit is deployed',
     await open(page, '/services/new');
     await make(page, 'from-git', 'git@git.example:shop/orders', 'main');
     await page.getByRole('button', { name: 'Make service' }).click();
-    await expect(page.getByRole('alert').first()).toContainText('https://git.example/shop/orders.git');
+    await expect(page.getByRole('alert').first()).toContainText('SSH takes a private key');
     await page.getByLabel('Git repository', { exact: true }).fill(url);
     await page.getByRole('button', { name: 'Show the plan' }).click();
     await expect(page.getByRole('status').filter({ hasText: 'its first deployment fetches' })).toContainText('main of http://127.0.0.1');

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
@@ -54,6 +54,9 @@ fn rust(steps: &Steps, filter: &[&String], counts: &mut Counts) -> Result {
     let docker = Docker::start(steps)?;
     if place::find_program("docker-registry").is_none() {
         debian::need(steps, &["docker-registry"], "the tests push images to a registry of their own")?;
+    }
+    if !Path::new("/usr/sbin/sshd").exists() || place::find_program("ssh").is_none() {
+        debian::need(steps, &["openssh-server", "openssh-client"], "the tests fetch from a Git repository over SSH")?;
     }
     steps.take("Build the Rust tests", || step::build(place::cargo().args(["test", "--no-run"]).args(place::NATIVE)))?;
     steps.take("Run the Rust tests", || {

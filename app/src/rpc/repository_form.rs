@@ -14,6 +14,8 @@ pub struct RepositoryForm {
     pub user: String,
     /// The name of a secret.
     pub secret: String,
+    /// Keys of a server, one a line.
+    pub host_key: String,
 }
 
 impl RepositoryForm {
@@ -26,6 +28,7 @@ impl RepositoryForm {
             folder: text(&repository.folder),
             user: text(&repository.user),
             secret: text(&repository.secret),
+            host_key: text(&repository.host_key),
         }
     }
 
@@ -40,6 +43,7 @@ impl RepositoryForm {
             folder,
             user: text(&self.user),
             secret: text(&self.secret),
+            host_key: text(&self.host_key),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Git repositories: which commit a branch or a tag is now, and its files. What Git does is left to the program `git`, which is told to run nothing
 //! and to read no settings but these.
 
+mod ssh;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -11,6 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::run::{Failure, Stop};
+use crate::Core;
 use crate::runtime::process::{Aside, How};
 use crate::secrets::Vault;
 use crate::services::{Inherited, blocking};
@@ -43,6 +46,8 @@ const SETTINGS: [&str; 10] = [
 pub(super) struct Git {
     /// Where the files of commits are put.
     folder: PathBuf,
+    /// Where the keys of servers are remembered that were asked over SSH.
+    known: PathBuf,
     inherited: BTreeMap<String, String>,
     secrets: Vault,
 }
@@ -52,9 +57,10 @@ type Told<'t> = &'t mut (dyn FnMut(String) + Send);
 
 impl Git {
     /// One that puts files below `folder`.
-    pub fn new(folder: PathBuf, secrets: Vault) -> Self {
+    pub fn new(core: &Core, folder: PathBuf) -> Self {
         let inherited = Inherited::of_process().for_services().clone();
-        Self { folder, inherited, secrets }
+        let known = core.config.data_dir.join("known_hosts");
+        Self { folder, known, inherited, secrets: Vault::of(core) }
     }
 
     /// The id of the commit that is deployed of a repository now, and the branch or the tag that it is.
@@ -180,7 +186,19 @@ impl Git {
         // So that no `.netrc` is read.
         environment.insert("HOME".into(), self.folder.display().to_string());
         let mut settings = SETTINGS.map(String::from).to_vec();
-        if let Some(repository) = asked {
+        let mut files = None;
+        if let Some((repository, to)) = asked.and_then(|repository| Some((repository, repository.ssh()?))) {
+            addresses(to.host, to.port).await?;
+            let key = self.secret(repository).await?.unwrap_or_default();
+            if ssh::has_passphrase(&key) {
+                return Err(ssh::unusable(repository, "it has a passphrase"));
+            }
+            let written = ssh::Files::new(repository, to, &key, &self.known);
+            let written = written.map_err(|error| Failure::new(format!("the settings of ssh can't be written: {error}")))?;
+            settings.extend([written.setting(), "ssh.variant=ssh".to_owned()]);
+            environment.insert("GIT_ALLOW_PROTOCOL".into(), "ssh".into());
+            files = Some(written);
+        } else if let Some(repository) = asked {
             settings.extend(pinned(repository, &environment).await?);
             // Never among the arguments, which everybody on this machine can read.
             if let Some(header) = self.header(repository).await? {
@@ -193,10 +211,16 @@ impl Git {
         command.extend(args);
         let aside = Aside { user: None, command, working_dir: at.to_owned(), environment };
         let ran = aside.run_told(limit, told).await;
+        drop(files);
         let said = || ran.output.iter().filter(|line| !line.trim().is_empty()).cloned().collect::<Vec<_>>();
         match ran.how {
             How::Code(0) => Ok(()),
-            How::Code(_) => Err(explained(asked, said())),
+            How::Code(_) => {
+                let over_ssh = asked.filter(|repository| repository.ssh().is_some());
+                Err(over_ssh
+                    .and_then(|repository| ssh::explained(repository, &said(), &self.known))
+                    .unwrap_or_else(|| explained(asked, said())))
+            }
             How::Signal(signal) => Err(Failure::new(format!("git was ended by signal {signal}")).into()),
             How::TimedOut => Err(api::Error::new(api::ErrorCode::TimedOut, format!("git took more than {} s", limit.as_secs())).into()),
             How::NotStarted(why) => Err(Failure {
@@ -210,12 +234,17 @@ impl Git {
 
     /// What says who asks.
     async fn header(&self, repository: &Repository) -> Result<Option<String>, Stop> {
+        let Some(token) = self.secret(repository).await? else { return Ok(None) };
+        let user = repository.user.as_deref().unwrap_or("git");
+        Ok(Some(format!("Authorization: Basic {}", STANDARD.encode(format!("{user}:{}", token.trim())))))
+    }
+
+    /// The value of the secret that a repository names.
+    async fn secret(&self, repository: &Repository) -> Result<Option<String>, Stop> {
         let Some(name) = &repository.secret else { return Ok(None) };
         let reference = format!("${{secret:{name}}}");
         debug_assert!(matches!(api::secret_parts(&reference)[..], [SecretPart::Reference(_)]));
-        let token = self.secrets.resolve(&reference).await?;
-        let user = repository.user.as_deref().unwrap_or("git");
-        Ok(Some(format!("Authorization: Basic {}", STANDARD.encode(format!("{user}:{}", token.trim())))))
+        Ok(Some(self.secrets.resolve(&reference).await?))
     }
 }
 
@@ -239,20 +268,24 @@ async fn pinned(repository: &Repository, environment: &BTreeMap<String, String>)
     }
     let written = repository.url.split("://").nth(1).and_then(|rest| rest.split('/').next()).and_then(|place| place.rsplit_once(':'));
     let port = written.and_then(|(_, port)| port.parse().ok()).unwrap_or(if is_tls { 443_u16 } else { 80 });
-    let found = tokio::net::lookup_host((host, port)).await;
-    let addresses: Vec<IpAddr> = match found {
-        Ok(found) => found.map(|address| address.ip()).collect(),
-        Err(error) => return Err(api::Error::unavailable(format!("the computer '{host}' isn't found: {error}")).into()),
-    };
-    if let Some(address) = addresses.iter().find(|address| is_closed(**address)) {
-        return Err(Failure::new(format!("'{host}' is {address}, an address that a repository can't be at")).into());
-    }
+    let addresses = addresses(host, port).await?;
     if host.parse::<IpAddr>().is_ok() {
         return Ok(None);
     }
     let all: Vec<String> =
         addresses.iter().map(|address| if address.is_ipv6() { format!("[{address}]") } else { address.to_string() }).collect();
     Ok(Some(format!("http.curloptResolve={host}:{port}:{}", all.join(","))))
+}
+
+/// The addresses of a computer, none of them one that a repository can't be at.
+async fn addresses(host: &str, port: u16) -> Result<Vec<IpAddr>, Stop> {
+    let found = tokio::net::lookup_host((host, port)).await;
+    let found = found.map_err(|error| api::Error::unavailable(format!("the computer '{host}' isn't found: {error}")))?;
+    let addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
+    match addresses.iter().find(|address| is_closed(**address)) {
+        Some(address) => Err(Failure::new(format!("'{host}' is {address}, an address that a repository can't be at")).into()),
+        None => Ok(addresses),
+    }
 }
 
 /// Whether an address is one at which clouds give away what their machines may do, or no computer's at all.
@@ -294,7 +327,7 @@ fn explained(asked: Option<&Repository>, said: Vec<String>) -> Stop {
             format!("{at} isn't open to everybody: {last}"),
             "save an access token as a secret, and name that in the repository of the service",
         )
-    } else if has(&["not found", "returned error: 404"]) {
+    } else if has(&["not found", "returned error: 404", "does not appear to be a git repository"]) {
         let hint = "look at its address; a private repository that no secret is given for looks as if it weren't there";
         (format!("there is no repository at {at}: {last}"), hint)
     } else if has(&["returned error: 30", "unable to update url base"]) {

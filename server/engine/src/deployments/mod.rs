@@ -44,7 +44,6 @@ use async_trait::async_trait;
 
 use crate::events::NewEvent;
 use crate::runtime::Runtimes;
-use crate::secrets::Vault;
 use crate::services::{Services, blocking_as};
 use crate::store::deployments::{deployment_find, frame_list};
 use crate::store::releases::{Placement, ReleaseRow, placement_find, placement_put, release_find, release_list};
@@ -95,7 +94,7 @@ impl Manager {
         feeds: Arc<Frames>,
     ) -> Arc<Self> {
         let archives = Archives::new(releases_folder(&core).join("archives"));
-        let git = Git::new(releases_folder(&core).join("commits"), Vault::of(&core));
+        let git = Git::new(&core, releases_folder(&core).join("commits"));
         let (live, busy, due) = (Mutex::default(), Mutex::default(), Mutex::default());
         Arc::new_cyclic(|me| Self {
             me: me.clone(),

@@ -20,10 +20,10 @@ use crate::testing::TestStore;
 const TOKEN: &str = "token-9fK2-of-git";
 
 /// A server of repositories that is ended with the test.
-struct Server {
+pub(super) struct Server {
     child: Child,
     port: u16,
-    root: PathBuf,
+    pub root: PathBuf,
 }
 
 impl Drop for Server {
@@ -34,7 +34,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    fn begin(root: PathBuf) -> Self {
+    pub fn begin(root: PathBuf) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/deployments/tests/git_server.py");
         fs::create_dir_all(&root).expect("a folder");
         let mut command = Command::new("python3");
@@ -49,7 +49,7 @@ impl Server {
         format!("http://127.0.0.1:{}/{path}/.git", self.port)
     }
 
-    fn git(&self, path: &str, args: &[&str]) -> String {
+    pub fn git(&self, path: &str, args: &[&str]) -> String {
         let folder = self.root.join(path);
         fs::create_dir_all(&folder).expect("a folder");
         let names = ["-c", "user.name=Ann Other", "-c", "user.email=ann@example.org", "-c", "commit.gpgsign=false"];
@@ -59,7 +59,7 @@ impl Server {
     }
 
     /// A repository with one commit.
-    fn make(&self, path: &str) {
+    pub fn make(&self, path: &str) {
         self.git(path, &["init", "--quiet", "--initial-branch=main"]);
         write(&self.root.join(path).join("main.py"), MAIN);
         write(&self.root.join(path).join(".env"), "GREETING=hello\n");
@@ -74,7 +74,7 @@ impl Server {
     }
 }
 
-fn new(repository: Repository) -> NewService {
+pub(super) fn new(repository: Repository) -> NewService {
     NewService {
         name: "shop".into(),
         runtime: None,
@@ -106,7 +106,7 @@ async fn begin(test: &mut TestStore, path: &str) -> (Server, Yard) {
     (server, Yard::on(life, made.service.id, root).await)
 }
 
-fn commit(deployment: &Deployment) -> Commit {
+pub(super) fn commit(deployment: &Deployment) -> Commit {
     match deployment.release.as_ref().map(|release| &release.artifact) {
         Some(Artifact::Files { commit: Some(commit), .. }) => (**commit).clone(),
         other => panic!("{other:?}"),
@@ -118,7 +118,7 @@ fn of(reference: &str) -> NewDeployment {
     NewDeployment { configuration, ..NewDeployment::default() }
 }
 
-async fn failed(yard: &Yard, new: NewDeployment) -> Deployment {
+pub(super) async fn failed(yard: &Yard, new: NewDeployment) -> Deployment {
     let failed = yard.over(yard.deploy(new).await).await;
     assert_eq!(failed.status, DeploymentStatus::Failed, "{failed:#?}");
     assert_eq!(left(yard), 0, "nothing that was fetched is left over");

@@ -4,6 +4,7 @@ mod beside;
 mod environments;
 mod fate;
 mod git;
+mod git_ssh;
 mod inherit;
 mod pushed;
 mod replicas;
