@@ -107,6 +107,7 @@ pub fn engine_config(settings: &Settings) -> EngineConfig {
         services_dir: settings.services_dir.clone(),
         service_users: settings.service_users.clone(),
         registry_limit: EngineConfig::REGISTRY_LIMIT,
+        fetch_limit: EngineConfig::FETCH_LIMIT,
         docker: settings.docker.clone(),
         program: settings.program.clone(),
         demonstration: settings.demonstration,

@@ -29,6 +29,8 @@ pub struct EngineConfig {
     pub docker: DockerHost,
     /// How long a registry of images may not move while an image is pulled or pushed, in whole seconds.
     pub registry_limit: std::time::Duration,
+    /// The most bytes that a commit of a repository may take on the disk while it is fetched, with what Git keeps beside its files.
+    pub fetch_limit: u64,
     /// Whether the demonstration service is there when no other is.
     pub demonstration: bool,
     /// The password of the user `admin`, made when there is no user.
@@ -46,6 +48,8 @@ pub struct EngineConfig {
 impl EngineConfig {
     /// How long a registry may not move, unless somebody says otherwise.
     pub const REGISTRY_LIMIT: std::time::Duration = std::time::Duration::from_secs(120);
+    /// How much may be fetched of a repository, unless somebody says otherwise: 4 GiB.
+    pub const FETCH_LIMIT: u64 = 4 << 30;
 }
 
 /// What the keys of secrets are wrapped with: 256 bits.

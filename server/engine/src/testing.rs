@@ -52,6 +52,7 @@ impl TestStore {
             service_users: Vec::new(),
             docker: crate::DockerHost::Off,
             registry_limit: EngineConfig::REGISTRY_LIMIT,
+            fetch_limit: EngineConfig::FETCH_LIMIT,
             program: "pilothouse".into(),
             demonstration: false,
             admin_password: None,

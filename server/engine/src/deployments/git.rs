@@ -11,6 +11,7 @@ use std::time::Duration;
 use api::{Commit, ReleaseId, Repository, Result, SecretPart, Timestamp, is_commit_id};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use walkdir::WalkDir;
 
 use super::run::{Failure, Stop};
 use crate::Core;
@@ -24,6 +25,8 @@ const ASK: Duration = Duration::from_secs(60);
 const FETCH: Duration = Duration::from_secs(900);
 /// How long it may take to write its files.
 const WRITE: Duration = Duration::from_secs(300);
+/// Between looks at how much has been fetched.
+const LOOK: Duration = Duration::from_secs(2);
 /// Characters of the first line of what was written to a commit.
 const SUBJECT: usize = 200;
 /// What Git is told each time: nothing of the system's or a person's settings counts, it asks nobody, goes to no other address, and runs no program
@@ -48,6 +51,8 @@ pub(super) struct Git {
     folder: PathBuf,
     /// Where the keys of servers are remembered that were asked over SSH.
     known: PathBuf,
+    /// The most bytes that a commit may take on the disk while it is fetched, with what Git keeps beside its files.
+    most: u64,
     inherited: BTreeMap<String, String>,
     secrets: Vault,
 }
@@ -60,7 +65,7 @@ impl Git {
     pub fn new(core: &Core, folder: PathBuf) -> Self {
         let inherited = Inherited::of_process().for_services().clone();
         let known = core.config.data_dir.join("known_hosts");
-        Self { folder, known, inherited, secrets: Vault::of(core) }
+        Self { folder, known, most: core.config.fetch_limit, inherited, secrets: Vault::of(core) }
     }
 
     /// The id of the commit that is deployed of a repository now, and the branch or the tag that it is.
@@ -123,21 +128,24 @@ impl Git {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         // Nothing is taken of the templates of this machine.
         self.run(None, words(&["init", "--quiet", "--template=", "--", &place]), &self.folder, WRITE, &mut |_| {}).await?;
-        told(format!("fetching the commit {id}"));
-        let one = words(&["fetch", "--progress", "--no-tags", "--depth=1", "--", &repository.url, id]);
-        if let Err(stop) = self.run(Some(repository), one, &tree, FETCH, told).await {
+        let fetched = async {
+            told(format!("fetching the commit {id}"));
+            let one = words(&["fetch", "--progress", "--no-tags", "--depth=1", "--", &repository.url, id]);
+            let Err(stop) = self.run(Some(repository), one, &tree, FETCH, told).await else { return Ok(()) };
             let Stop::Failed(why) = stop else { return Err(stop) };
             told(format!("the commit can't be had alone ({}); fetching all of the repository", why.error));
             let all =
                 words(&["fetch", "--progress", "--", &repository.url, "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"]);
-            self.run(Some(repository), all, &tree, FETCH, told).await?;
-        }
+            self.run(Some(repository), all, &tree, FETCH, told).await
+        };
+        self.within(&tree, fetched).await?;
         let named = format!("{id}^{{commit}}");
         if self.run(None, words(&["cat-file", "-e", &named]), &tree, ASK, &mut |_| {}).await.is_err() {
             let failure = Failure::new(format!("no branch or tag of {} has the commit {id}", repository.url));
             return Err(failure.into());
         }
-        self.run(None, words(&["checkout", "--quiet", "--force", "--detach", id]), &tree, WRITE, told).await?;
+        let written = self.run(None, words(&["checkout", "--quiet", "--force", "--detach", id]), &tree, WRITE, told);
+        self.within(&tree, written).await?;
         let mut lines = Vec::new();
         let show = words(&["log", "-1", "--no-show-signature", "--format=%ct%n%an%n%s", id]);
         self.run(None, show, &tree, ASK, &mut |line| lines.push(line)).await?;
@@ -152,6 +160,36 @@ impl Git {
         let (author, subject) = (line(), line());
         let committed_at = seconds.and_then(|seconds| seconds.checked_mul(1_000_000)).map(Timestamp::from_micros);
         Ok(Commit { id: id.to_owned(), reference: reference.map(String::from), subject, author, committed_at })
+    }
+
+    /// Does something that puts files below `tree`, and ends it when they are more than may be.
+    async fn within(&self, tree: &Path, does: impl Future<Output = Result<(), Stop>>) -> Result<(), Stop> {
+        let size = async || -> Result<u64, Stop> {
+            let tree = tree.to_owned();
+            Ok(blocking(move || size(&tree)).await?)
+        };
+        let fills = async {
+            loop {
+                tokio::time::sleep(LOOK).await;
+                let taken = size().await;
+                if !taken.as_ref().is_ok_and(|taken| *taken <= self.most) {
+                    return taken;
+                }
+            }
+        };
+        let taken = tokio::select! {
+            done = does => {
+                done?;
+                size().await?
+            }
+            taken = fills => taken?,
+        };
+        if taken <= self.most {
+            return Ok(());
+        }
+        let error = format!("what is fetched takes more than {} MiB of the disk, which is more than may be", self.most >> 20);
+        let suggestion = "leave what is large out of the repository, such as builds and data, also out of its older commits".to_owned();
+        Err(Failure { error, suggestion: Some(suggestion), lines: Vec::new() }.into())
     }
 
     /// Where the files of the commit of a release are put.
@@ -246,6 +284,12 @@ impl Git {
         debug_assert!(matches!(api::secret_parts(&reference)[..], [SecretPart::Reference(_)]));
         Ok(Some(self.secrets.resolve(&reference).await?))
     }
+}
+
+/// The bytes of all files below a folder; what goes meanwhile has none.
+fn size(folder: &Path) -> u64 {
+    let files = WalkDir::new(folder).into_iter().filter_map(Result::ok).filter(|entry| entry.file_type().is_file());
+    files.filter_map(|file| file.metadata().ok()).map(|file| file.len()).sum()
 }
 
 /// What a name may stand for, the likeliest first. An annotated tag is an object of its own, and `^{}` the commit that it is of.

@@ -249,6 +249,25 @@ on_each_store! {
         yard.life.end().await;
     }
 
+    async fn what_is_too_large_is_said_and_nothing_of_it_is_left(test: TestStore) {
+        let mut test = test;
+        test.config.fetch_limit = 1 << 20;
+        let (server, yard) = begin(&mut test, "shop").await;
+        yard.deployed().await;
+        // What doesn't fit as it is sent, and what only doesn't as files.
+        let random = Command::new("head").args(["-c", "2000000", "/dev/urandom"]).output().expect("head").stdout;
+        for content in [random, vec![b'x'; 2_000_000]] {
+            fs::write(server.root.join("shop/large"), content).expect("a file");
+            server.commit("shop", "Add what is large");
+            let failed = failed(&yard, NewDeployment::default()).await;
+            assert!(failed.error.as_deref().is_some_and(|error| error.contains("takes more than 1 MiB of the disk")), "{failed:#?}");
+        }
+        fs::remove_file(server.root.join("shop/large")).expect("it goes");
+        server.commit("shop", "Remove it");
+        yard.deployed().await;
+        yard.life.end().await;
+    }
+
     async fn who_may_not_run_free_commands_may_deploy_a_repository_and_not_choose_what_of_it(test: TestStore) {
         let mut test = test;
         let (server, yard) = begin(&mut test, "shop").await;
