@@ -115,7 +115,14 @@ impl Manager {
         let wanted = self.states(&marks);
         let json = match self.texts.all(&wanted) {
             Some(texts) => join(&texts, next_cursor),
-            None => self.write(query).await?,
+            None => {
+                let (json, written) = self.write(query).await?;
+                if written != wanted {
+                    // Something has changed since it was asked for, and may change back.
+                    return Ok(json);
+                }
+                json
+            }
         };
         self.pages.keep(Listed { filter, fingerprint, marks, wanted, json: json.as_str().into() });
         Ok(json)
@@ -131,10 +138,10 @@ impl Manager {
         marks.iter().map(state).collect()
     }
 
-    /// Writes each of a page anew.
-    async fn write(&self, query: &DeploymentQuery) -> Result<String> {
+    /// Writes each of a page anew, and answers what they are written of.
+    async fn write(&self, query: &DeploymentQuery) -> Result<(String, Vec<(DeploymentId, State)>)> {
         let page = self.page(query).await?;
-        let mut texts = Vec::with_capacity(page.items.len());
+        let (mut texts, mut written) = (Vec::with_capacity(page.items.len()), Vec::with_capacity(page.items.len()));
         for shown in page.items {
             let text: Arc<str> = serde_json::to_string(&shown).map_err(|_| Error::internal())?.into();
             let state = State {
@@ -143,10 +150,11 @@ impl Manager {
                 is_current: shown.release.as_ref().is_some_and(|release| release.is_current),
                 url: shown.urls.last().cloned(),
             };
-            self.texts.keep(shown.id, state, text.clone());
+            self.texts.keep(shown.id, state.clone(), text.clone());
             texts.push(text);
+            written.push((shown.id, state));
         }
-        Ok(join(&texts, page.next_cursor))
+        Ok((join(&texts, page.next_cursor), written))
     }
 }
 
