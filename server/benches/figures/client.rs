@@ -34,9 +34,9 @@ impl Client {
         Ok(Self { sender, bearer: None, host: address.into() })
     }
 
-    /// GET, compressed with brotli where the server can.
+    /// GET, compressed as browsers ask for it: a page that is made for one visitor is by gzip, what is shipped by brotli.
     pub async fn get(&mut self, path: &str) -> Result<Answer, Failure> {
-        self.send(Method::GET, path, Bytes::new(), "br").await
+        self.send(Method::GET, path, Bytes::new(), "gzip, deflate, br, zstd").await
     }
 
     /// GET, as it is.

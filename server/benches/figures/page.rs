@@ -36,7 +36,7 @@ async fn weigh(table: &mut Table, name: &str, path: &str, client: &mut Client) {
             sum += answer.body.len();
         }
     }
-    table.figure(&format!("{name}, bytes of all bodies (brotli)"), format!("{:.1} kB", sum as f64 / 1e3), "300 kB");
+    table.figure(&format!("{name}, bytes of all bodies"), format!("{:.1} kB", sum as f64 / 1e3), "300 kB");
 }
 
 /// Every quoted or bracketed path that ends like an asset.
