@@ -232,9 +232,9 @@ pub trait Deployments: Send + Sync {
     async fn list(&self, caller: &Caller, query: DeploymentQuery) -> Result<Page<Deployment>>;
 
     /// [`Deployments::list`] as JSON, for those who only pass it on: what hasn't changed isn't written anew.
-    async fn list_json(&self, caller: &Caller, query: DeploymentQuery) -> Result<String> {
+    async fn list_json(&self, caller: &Caller, query: DeploymentQuery) -> Result<Arc<str>> {
         let page = self.list(caller, query).await?;
-        serde_json::to_string(&page).map_err(|_| Error::internal())
+        serde_json::to_string(&page).map(Arc::from).map_err(|_| Error::internal())
     }
 
     /// One deployment. Needs `deployments:read`.

@@ -1,5 +1,7 @@
 //! Releases, and taking them to where they run.
 
+use std::sync::Arc;
+
 use api::{
     Deployment, DeploymentAccepted, DeploymentId, DeploymentLine, DeploymentLinesQuery, DeploymentPlan, DeploymentQuery, ErrorBody,
     NewDeployment, NewRollback, Page, ReleaseDifference, ReleaseDifferenceQuery, Releases, ServiceId,
@@ -7,6 +9,7 @@ use api::{
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
+use bytes::Bytes;
 use http::header;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -17,7 +20,7 @@ use crate::extract::{Id, MaybeBody, Params};
 use crate::middleware::SignedIn;
 use crate::state::Server;
 
-pub fn routes() -> OpenApiRouter<std::sync::Arc<Server>> {
+pub fn routes() -> OpenApiRouter<Arc<Server>> {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(deploy))
@@ -38,7 +41,7 @@ pub fn routes() -> OpenApiRouter<std::sync::Arc<Server>> {
     extensions(("x-permission" = json!("deployments:read"))))]
 async fn list(State(server): Ports, SignedIn(caller): SignedIn, Params(query): Params<DeploymentQuery>) -> Answer<impl IntoResponse> {
     let page = server.backend.deployments.list_json(&caller, query).await?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], page))
+    Ok(kept(page))
 }
 
 /// Takes on a deployment, and answers at once.
@@ -89,7 +92,7 @@ async fn history(
     Params(query): Params<DeploymentQuery>,
 ) -> Answer<impl IntoResponse> {
     let page = server.backend.deployments.list_json(&caller, DeploymentQuery { service_id: Some(id), ..query }).await?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], page))
+    Ok(kept(page))
 }
 
 /// Lists the releases of a service that can be gone back to, newest first, and says whether it is held at one.
@@ -173,4 +176,15 @@ async fn rollback(
     MaybeBody(new): MaybeBody<NewRollback>,
 ) -> Answer<Accepted<DeploymentAccepted>> {
     accepted(server.backend.deployments.rollback(&caller, id, new).await?)
+}
+
+/// JSON that is kept: it is sent from where it is.
+fn kept(page: Arc<str>) -> impl IntoResponse {
+    struct Kept(Arc<str>);
+    impl AsRef<[u8]> for Kept {
+        fn as_ref(&self) -> &[u8] {
+            self.0.as_bytes()
+        }
+    }
+    ([(header::CONTENT_TYPE, "application/json")], Bytes::from_owner(Kept(page)))
 }

@@ -8,7 +8,7 @@ use api::{Deployment, DeploymentId, DeploymentQuery, DeploymentStatus, Error, Pa
 
 use super::Manager;
 use super::live::lock;
-use crate::store::deployments::{DeploymentFilter, DeploymentMark, Fingerprint, deployment_fingerprint, deployment_list, deployment_marks};
+use crate::store::deployments::{DeploymentFilter, DeploymentMark, deployment_list, deployment_marks, deployment_version};
 
 /// Texts that are kept, of about 2.5 kB each: as many as a page may have.
 const KEPT: usize = 1_000;
@@ -50,7 +50,8 @@ impl Texts {
 #[derive(Debug)]
 struct Listed {
     filter: DeploymentFilter,
-    fingerprint: Fingerprint,
+    /// Of the deployments and releases, before it was read.
+    version: i64,
     marks: Vec<DeploymentMark>,
     wanted: Vec<(DeploymentId, State)>,
     json: Arc<str>,
@@ -61,8 +62,8 @@ struct Listed {
 pub(super) struct Pages(Mutex<Vec<Arc<Listed>>>);
 
 impl Pages {
-    fn find(&self, filter: &DeploymentFilter, fingerprint: &Fingerprint) -> Option<Arc<Listed>> {
-        lock(&self.0).iter().find(|page| page.filter == *filter && page.fingerprint == *fingerprint).cloned()
+    fn find(&self, filter: &DeploymentFilter, version: i64) -> Option<Arc<Listed>> {
+        lock(&self.0).iter().find(|page| page.filter == *filter && page.version == version).cloned()
     }
 
     fn keep(&self, page: Listed) {
@@ -100,31 +101,31 @@ impl Manager {
     }
 
     /// [`Manager::page`] as JSON.
-    pub(super) async fn page_json(&self, query: &DeploymentQuery) -> Result<String> {
+    pub(super) async fn page_json(&self, query: &DeploymentQuery) -> Result<Arc<str>> {
         let (filter, limit) = filter(query)?;
-        let fingerprint = deployment_fingerprint(&mut self.core.store.main.read().await?, &filter).await?;
-        if let Some(page) = self.pages.find(&filter, &fingerprint)
+        let version = deployment_version(&mut self.core.store.main.read().await?).await?;
+        if let Some(page) = self.pages.find(&filter, version)
             && page.wanted == self.states(&page.marks)
         {
-            return Ok(page.json.to_string());
+            return Ok(page.json.clone());
         }
         let mut marks = deployment_marks(&mut self.core.store.main.read().await?, &filter).await?;
         let more = marks.len() > limit;
         marks.truncate(limit);
         let next_cursor = marks.last().filter(|_| more).map(|mark| mark.seq.to_string());
         let wanted = self.states(&marks);
-        let json = match self.texts.all(&wanted) {
-            Some(texts) => join(&texts, next_cursor),
+        let json: Arc<str> = match self.texts.all(&wanted) {
+            Some(texts) => join(&texts, next_cursor).into(),
             None => {
                 let (json, written) = self.write(query).await?;
                 if written != wanted {
                     // Something has changed since it was asked for, and may change back.
-                    return Ok(json);
+                    return Ok(json.into());
                 }
-                json
+                json.into()
             }
         };
-        self.pages.keep(Listed { filter, fingerprint, marks, wanted, json: json.as_str().into() });
+        self.pages.keep(Listed { filter, version, marks, wanted, json: json.clone() });
         Ok(json)
     }
 

@@ -252,7 +252,7 @@ impl api::ports::Deployments for Manager {
         self.page(&query).await
     }
 
-    async fn list_json(&self, caller: &Caller, query: DeploymentQuery) -> Result<String> {
+    async fn list_json(&self, caller: &Caller, query: DeploymentQuery) -> Result<Arc<str>> {
         self.may_list(caller, &query)?;
         self.page_json(&query).await
     }

@@ -73,10 +73,6 @@ pub struct DeploymentMark {
     pub release_id: Option<ReleaseId>,
 }
 
-/// What [`deployment_fingerprint`] answers: how many, and sums of what they are known by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fingerprint((i64, i64, i64, i64, i64, i64));
-
 #[derive(sqlx::FromRow)]
 struct RawListed {
     seq: i64,
@@ -175,27 +171,14 @@ pub async fn deployment_marks(db: &mut Conn, filter: &DeploymentFilter) -> Resul
     Ok(rows.into_iter().map(mark).collect())
 }
 
-/// What differs as soon as [`deployment_list`] would answer something else: one row is read in place of all of them. A place may be had again by another
-/// deployment, but not at the same time.
-pub async fn deployment_fingerprint(db: &mut Conn, filter: &DeploymentFilter) -> Result<Fingerprint> {
-    let columns = "d.seq, d.revision, d.created_at, r.id AS release_id";
-    let whole = |page: &str| {
-        let sums = ["count(*)", "sum(seq)", "sum(revision)", "sum(seq * revision)", "sum(created_at)", "count(release_id)"];
-        let sums = sums.map(|sum| format!("CAST(COALESCE({sum}, 0) AS BIGINT)")).join(", ");
-        format!("SELECT {sums} FROM ({page}) AS page")
-    };
-    let rows = selected(db, &whole(&select(columns, filter)), filter).await?;
-    rows.into_iter().next().map(Fingerprint).ok_or_else(|| Error::from(sqlx::Error::RowNotFound))
+/// What differs as soon as [`deployment_list`] may answer something else: one row is read in place of all of them. It grows with each write of a
+/// deployment or release, by whomever.
+pub async fn deployment_version(db: &mut Conn) -> Result<i64> {
+    let statement = "SELECT version FROM versions WHERE name = 'deployments'";
+    Ok(on!(db, |db| sqlx::query_scalar(statement).fetch_one(db).await)?)
 }
 
-async fn listed<T>(db: &mut Conn, columns: &str, filter: &DeploymentFilter) -> Result<Vec<T>>
-where
-    T: for<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow> + for<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> + Send + Unpin,
-{
-    selected(db, &select(columns, filter), filter).await
-}
-
-/// The statement that [`selected`] gives its values to.
+/// The statement that [`listed`] gives its values to.
 fn select(columns: &str, filter: &DeploymentFilter) -> String {
     let mut statement = format!("SELECT {columns} FROM deployments d LEFT JOIN releases r ON r.id = d.release_id WHERE d.seq < $1");
     let mut place = 1;
@@ -211,12 +194,12 @@ fn select(columns: &str, filter: &DeploymentFilter) -> String {
     statement
 }
 
-async fn selected<T>(db: &mut Conn, statement: &str, filter: &DeploymentFilter) -> Result<Vec<T>>
+async fn listed<T>(db: &mut Conn, columns: &str, filter: &DeploymentFilter) -> Result<Vec<T>>
 where
     T: for<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow> + for<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> + Send + Unpin,
 {
     Ok(on!(db, |db| {
-        let mut query = sqlx::query_as(AssertSqlSafe(statement.to_owned())).bind(filter.before.unwrap_or(i64::MAX));
+        let mut query = sqlx::query_as(AssertSqlSafe(select(columns, filter))).bind(filter.before.unwrap_or(i64::MAX));
         if let Some(service_id) = filter.service_id {
             query = query.bind(service_id.0);
         }
@@ -319,13 +302,14 @@ mod tests {
     use api::{DeploymentStatus, ReleaseId};
 
     use super::{
-        DeploymentFilter, DeploymentRow, FrameRow, ListedDeployment, deployment_add, deployment_find, deployment_fingerprint,
-        deployment_forget, deployment_list, deployment_open, deployment_update,
+        DeploymentFilter, DeploymentRow, FrameRow, ListedDeployment, deployment_add, deployment_find, deployment_forget, deployment_list,
+        deployment_open, deployment_update, deployment_version,
     };
     use super::{frame_add, frame_keep, frame_list, frame_newest};
     use crate::deployments::tests::shown;
     use crate::on_each_store;
     use crate::store::data_keys::data_key_list;
+    use crate::store::releases::{ReleaseRow, release_add, release_delete, release_set_good, release_set_version};
 
     fn row(id: u128, service: u128, status: DeploymentStatus) -> DeploymentRow {
         let mut shown = shown();
@@ -335,45 +319,51 @@ mod tests {
     }
 
     on_each_store! {
-        async fn a_page_has_another_fingerprint_when_any_of_it_is_different(test: TestStore) {
+        async fn whatever_is_written_of_deployments_and_releases_is_another_version(test: TestStore) {
             let core = test.core(crate::Clock::System).await;
             let key = data_key_list(&mut core.store.main.read().await.expect("a connection")).await.expect("keys")[0].id;
-            let add = async |row: DeploymentRow| {
-                core.store.main.write(move |db| Box::pin(async move { deployment_add(db, &row, key).await })).await.expect("it is written")
+            let version = async || deployment_version(&mut core.store.main.read().await.expect("a connection")).await.expect("it is read");
+            let first = row(1, 1, DeploymentStatus::Running);
+            let mut next = first.clone();
+            next.shown.revision += 1;
+            let (revision, service) = (first.shown.revision, first.shown.service_id);
+            let release = ReleaseRow {
+                id: ReleaseId(uuid::Uuid::from_u128(9)),
+                service_id: service,
+                number: 1,
+                deployment_id: first.shown.id,
+                artifact: api::Artifact::Files { digest: "0".repeat(64), files: 1, bytes: 1, commit: None },
+                configuration_version: None,
+                created_at: first.shown.created_at,
+                created_by: "admin".into(),
+                is_good: false,
+                sealed: vec![1],
             };
-            let all = DeploymentFilter { limit: 10, ..DeploymentFilter::default() };
-            let of_first = DeploymentFilter { service_id: Some(row(1, 1, DeploymentStatus::Succeeded).shown.service_id), ..all };
-            let now = async || {
-                let mut db = core.store.main.read().await.expect("a connection");
-                let read = async |db: &mut crate::store::Conn, filter| deployment_fingerprint(db, &filter).await.expect("it is read");
-                (read(&mut db, all).await, read(&mut db, of_first).await)
-            };
-            let none = now().await;
-            assert_eq!(none.0, none.1);
-            let mut first = row(1, 1, DeploymentStatus::Running);
-            add(first.clone()).await;
-            let one = now().await;
-            assert!(one.0 != none.0 && one.0 == one.1, "{one:?}");
-            assert_eq!(add(row(2, 2, DeploymentStatus::Succeeded)).await, 2);
-            let two = now().await;
-            assert!(two.0 != one.0 && two.1 == one.1, "{two:?}");
-
-            // One of the same place and revision that came later is another one.
-            let gone = row(2, 2, DeploymentStatus::Succeeded).shown.service_id;
-            core.store.main.write(move |db| Box::pin(deployment_forget(db, gone))).await.expect("it is forgotten");
-            assert_eq!(now().await, one);
-            let mut later = row(3, 3, DeploymentStatus::Succeeded);
-            later.shown.created_at = api::Timestamp::from_micros(later.shown.created_at.micros() + 1);
-            assert_eq!(add(later).await, 2);
-            assert_ne!(now().await.0, two.0);
-
-            let before = now().await;
-            (first.shown.status, first.shown.revision) = (DeploymentStatus::Failed, first.shown.revision + 1);
-            let revision = first.shown.revision - 1;
-            let done = core.store.main.write(move |db| Box::pin(async move { deployment_update(db, &first, revision, key).await })).await;
-            assert!(done.expect("it is written"));
-            let after = now().await;
-            assert!(after.0 != before.0 && after.1 != before.1, "{after:?}");
+            let id = release.id;
+            let mut last = version().await;
+            macro_rules! differs {
+                ($($what:literal: |$db:ident| $write:expr;)*) => {$(
+                    core.store.main.write(move |$db| Box::pin(async move { $write.await.map(|_| ()) })).await.expect($what);
+                    let now = version().await;
+                    assert!(now > last, "{}: {now} after {last}", $what);
+                    last = now;
+                )*};
+            }
+            differs! {
+                "a deployment is added": |db| deployment_add(db, &first, key);
+                "it goes on": |db| deployment_update(db, &next, revision, key);
+                "a release is added": |db| release_add(db, &release, key);
+                "it belongs to a version": |db| release_set_version(db, id, Some(2));
+                "it is good": |db| release_set_good(db, id);
+                "it is not kept": |db| release_delete(db, id);
+                "the service is forgotten": |db| deployment_forget(db, service);
+            }
+            // What fails counts for nothing.
+            core.store.main.write(move |db| Box::pin(async move {
+                deployment_add(db, &row(2, 1, DeploymentStatus::Running), key).await?;
+                Err::<(), _>(crate::store::Error::from(sqlx::Error::RowNotFound))
+            })).await.expect_err("it is undone");
+            assert_eq!(version().await, last);
         }
 
         async fn deployments_are_read_as_they_were_written_and_two_can_not_go_on_with_one(test: TestStore) {
