@@ -1,6 +1,6 @@
 //! The pages of deployments and releases as they are sent, and what their forms do without any JavaScript.
 
-use api::{DeploymentLine, DeploymentStatus, Hold, Releases, Role, Source, Stage};
+use api::{DeploymentLine, DeploymentStatus, EarlierSecret, Hold, Releases, Role, Source, Stage};
 
 use crate::fake::{Fake, NOW, deployment, release, service};
 use crate::page_tests::{call, get, get_with, has, has_not, post, post_as};
@@ -28,7 +28,7 @@ fn some() -> Fake {
             deployment(2, DeploymentStatus::Succeeded),
             deployment(1, DeploymentStatus::Succeeded),
         ],
-        releases: Releases { items: vec![release(3, false), release(2, true), release(1, false)], held: None, is_changed: true },
+        releases: Releases { items: vec![release(3, false), release(2, true), release(1, false)], is_changed: true, ..Releases::default() },
         deployment_lines: vec![line(4, false, "unpacking <files>"), line(9, true, "no space left")],
         ..Fake::default()
     }
@@ -143,6 +143,14 @@ async fn the_tab_says_what_runs_and_offers_what_the_viewer_may_do() {
     let held = page(held(), Role::Developer, &path).await;
     has(&held, &["ada went back to it", "3 was &lt;slow&gt;", "/rpc/let_go", "Let it go above to deploy it."]);
     has_not(&held, &["/rpc/deploy_service"]);
+
+    let secrets = vec![EarlierSecret { name: "orders.db".into(), version: 3, present: Some(5), is_kept: true }];
+    let earlier = || Fake { releases: Releases { secrets: secrets.clone(), ..some().releases }, ..some() };
+    let given = "It is given earlier values of secrets, as it was before: orders.db (version 3, now 5).";
+    has(&page(earlier(), Role::Developer, &path).await, &[given, "Take the present ones", "/rpc/let_go"]);
+    let viewer = page(earlier(), Role::Viewer, &path).await;
+    has(&viewer, &[given, "Its next deployment takes the present ones."]);
+    has_not(&viewer, &["/rpc/let_go"]);
     let never = Fake { services: vec![service(1, "accounts")], ..Fake::default() };
     has(&page(never, Role::Developer, &path).await, &["It was never deployed", "Show plan", "Nothing of it was deployed yet."]);
     let image = Source::Image { image: "shop/orders:1".into(), container_port: None, options: Box::default(), registry: None };
@@ -207,6 +215,15 @@ async fn going_back_shows_what_would_change_and_asks() {
     has(
         &asked,
         &["Roll back to release 1?", "From release 2 to release 1", "&lt;debug&gt;", "/rpc/roll_back", &format!("value=\"{}\"", id(1))],
+    );
+    has(
+        &asked,
+        &[
+            "the values of then of these secrets: orders.db (version 3, now 5).",
+            "name=\"present_secrets\"",
+            "aren't kept, so it is given the present ones: mail (version 1, now 2).",
+            "until they are set again: old (version 1, deleted since).",
+        ],
     );
     has(&page(some(), Role::Developer, &format!("{path}/roll-back?to=2")).await, &["It runs that release"]);
     has(&page(some(), Role::Developer, &format!("{path}/roll-back")).await, &["That release isn't kept"]);

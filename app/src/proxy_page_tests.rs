@@ -18,7 +18,7 @@ fn named(name: &str) -> Fake {
 
 /// A service with a proxy in front of it.
 fn proxied() -> Fake {
-    let releases = api::Releases { items: vec![release(1, true)], held: None, is_changed: false };
+    let releases = api::Releases { items: vec![release(1, true)], ..api::Releases::default() };
     Fake { proxy_port: Some(8101), releases, ..named("accounts") }
 }
 

@@ -1,6 +1,6 @@
 //! The pages of secrets as they are sent, and what their forms do without any JavaScript.
 
-use api::{NamedSecret, Role, SecretUse, SecretValue};
+use api::{NamedSecret, Role, SecretGivenEarlier, SecretUse, SecretValue};
 
 use crate::fake::{Fake, NOW, secret, service};
 use crate::page_tests::{get, get_with, post, post_as};
@@ -17,6 +17,8 @@ fn some() -> Fake {
         unused: false,
         value_set_at: NOW.plus_seconds(-200 * 86_400),
         stale: true,
+        former_versions: vec![1, 3],
+        given_earlier: vec![SecretGivenEarlier { service_id: service(2, "pay <b>").id, service_name: "pay <b>".into(), version: 3 }],
         ..secret("orders.db", 4)
     };
     Fake { secrets: vec![secret("api-key", 1), password], ..Fake::default() }
@@ -94,6 +96,8 @@ async fn the_page_of_a_secret_has_its_uses_and_its_forms_and_no_value() {
     for text in [
         "<title>orders.db",
         "${secret:orders.db}",
+        "pay &lt;b&gt;</a> is given version 3 of it",
+        "Its values of versions 1, 3 are kept sealed too",
         "200 d ago",
         "by <!>anna &lt;b&gt;",
         "2 services refer to it",

@@ -349,6 +349,9 @@ pub struct Releases {
     pub held: Option<Hold>,
     /// Whether settings or configuration were changed since the release that it runs: it doesn't run wholly what that says.
     pub is_changed: bool,
+    /// The secrets that it is given in an earlier version since it was taken back, until it is deployed or let go.
+    #[serde(default)]
+    pub secrets: Vec<crate::EarlierSecret>,
 }
 
 /// That a service is held at a release.

@@ -129,4 +129,7 @@ pub struct DeploymentAccepted {
 pub struct NewRollback {
     /// Why, at most 500 characters.
     pub message: String,
+    /// Whether secrets keep their present values, such as when the earlier ones aren't taken any more. Otherwise they are those that were in force when
+    /// the release was made, as far as they are kept.
+    pub present_secrets: bool,
 }

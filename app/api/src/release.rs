@@ -119,6 +119,34 @@ pub struct ReleaseDifference {
     pub files_total: u64,
     /// The image before and after, when it is another.
     pub images: Option<(String, String)>,
+    /// The secrets of the one after, when that is a release, that have another version now: going back to it gives the service those that are kept.
+    #[serde(default)]
+    pub secrets: Vec<EarlierSecret>,
+}
+
+/// A secret in a version that isn't the present one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EarlierSecret {
+    /// Its name.
+    pub name: String,
+    /// The version that is meant.
+    pub version: u64,
+    /// The version that it has now; none when it was deleted.
+    pub present: Option<u64>,
+    /// Whether the value of that version is kept.
+    pub is_kept: bool,
+}
+
+impl EarlierSecret {
+    /// `orders.db (version 3, now 5)`.
+    pub fn label(&self) -> String {
+        let Self { name, version, present, .. } = self;
+        match present {
+            Some(present) => format!("{name} (version {version}, now {present})"),
+            None => format!("{name} (version {version}, deleted since)"),
+        }
+    }
 }
 
 impl ReleaseDifference {

@@ -83,6 +83,24 @@ pub struct NamedSecret {
     pub unused: bool,
     /// Whether its value is older than 180 days.
     pub stale: bool,
+    /// Versions of before whose values are kept, oldest first: releases were made with them, or they are the one before the present.
+    #[serde(default)]
+    pub former_versions: Vec<u64>,
+    /// The services that are given one of those, since they were taken back to a release.
+    #[serde(default)]
+    pub given_earlier: Vec<SecretGivenEarlier>,
+}
+
+/// A service that is given a secret in an earlier version.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SecretGivenEarlier {
+    /// The service.
+    pub service_id: ServiceId,
+    /// Its name.
+    pub service_name: String,
+    /// The version.
+    pub version: u64,
 }
 
 impl NamedSecret {

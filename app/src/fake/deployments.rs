@@ -178,6 +178,11 @@ impl Deployments for Fake {
             files: vec![FileChange { path: "main <1>.py".into(), change: FileChangeKind::Changed }],
             files_total: 201,
             images: None,
+            secrets: vec![
+                EarlierSecret { name: "orders.db".into(), version: 3, present: Some(5), is_kept: true },
+                EarlierSecret { name: "mail".into(), version: 1, present: Some(2), is_kept: false },
+                EarlierSecret { name: "old".into(), version: 1, present: None, is_kept: false },
+            ],
         })
     }
 

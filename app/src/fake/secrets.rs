@@ -78,6 +78,8 @@ pub fn secret(name: &str, version: u64) -> NamedSecret {
         used_by: Vec::new(),
         unused: true,
         stale: false,
+        former_versions: Vec::new(),
+        given_earlier: Vec::new(),
     }
 }
 

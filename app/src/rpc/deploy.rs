@@ -67,10 +67,15 @@ pub async fn cancel_deployment(id: DeploymentId, #[server(default)] form_token: 
 
 /// Goes back to the release that a deployment deployed, and leads to where one sees how far that is.
 #[server(prefix = "/rpc", output = Json, endpoint = "roll_back")]
-pub async fn roll_back(id: DeploymentId, #[server(default)] message: String, #[server(default)] form_token: String) -> RpcResult<()> {
+pub async fn roll_back(
+    id: DeploymentId,
+    #[server(default)] message: String,
+    #[server(default)] present_secrets: bool,
+    #[server(default)] form_token: String,
+) -> RpcResult<()> {
     let context = RequestContext::current();
     context.check_form_token(&form_token)?;
-    let new = api::NewRollback { message: message.trim().to_owned() };
+    let new = api::NewRollback { message: message.trim().to_owned(), present_secrets };
     let accepted = context.backend.deployments.rollback(context.caller()?, id, new).await?;
     leptos_axum::redirect(&crate::path::deployment(accepted.deployment_id));
     Ok(())

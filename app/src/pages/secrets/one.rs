@@ -10,6 +10,7 @@ use super::reveal::RevealPanel;
 use super::row::{by_service, marks, service};
 use crate::components::Ago;
 use crate::erase::{Erase, Erased};
+use crate::path;
 use crate::viewer::Viewer;
 
 /// The secret once it is loaded.
@@ -64,11 +65,32 @@ fn uses(secret: &NamedSecret) -> Erased {
         let services: Vec<_> = services.into_iter().map(|uses| view! { <li>{service(uses)}</li> }.erase()).collect();
         view! { <ul>{services}</ul> }.erase()
     };
+    let given: Vec<_> = secret
+        .given_earlier
+        .iter()
+        .map(|one| {
+            let text = format!(" is given version {} of it, since it was taken back to a release of before.", one.version);
+            view! { <p class="hint"><span><a href=path::deployments_of(one.service_id)>{one.service_name.clone()}</a>{text}</span></p> }
+                .erase()
+        })
+        .collect();
+    let former = (!secret.former_versions.is_empty()).then(|| {
+        let versions: Vec<_> = secret.former_versions.iter().map(u64::to_string).collect();
+        let (s, are) = if versions.len() == 1 { ("", "is") } else { ("s", "are") };
+        let text = format!(
+            "Its value{s} of version{s} {} {are} kept sealed too, so that a service can be taken back to what it ran with. They go with the releases that \
+             were made with them, and with the secret.",
+            versions.join(", ")
+        );
+        view! { <p class="field-hint">{text}</p> }.erase()
+    });
     view! {
         <section class="panel" aria-labelledby="secret-uses">
             <header class="panel-head"><h2 class="panel-title" id="secret-uses">"Used by"</h2></header>
             <div class="settings-form">
                 {list}
+                {given}
+                {former}
                 <p class="field-hint">"A variable of a service gets it by "<samp>{reference}</samp>", also in the middle of other text."</p>
             </div>
         </section>

@@ -161,7 +161,8 @@ impl Manager {
                 let first = self.counted(id, copy.id).await?;
                 let _gate = self.services.hold(copy.id).await;
                 let (at, row) = (self.core.clock.now(), self.services.row_of(copy.id)?);
-                let placement = Placement { service_id: copy.id, release_id: release, hold: None };
+                let secrets = self.secrets_for(&record).await?;
+                let placement = Placement { service_id: copy.id, release_id: release, hold: None, secrets: secrets.clone() };
                 let asked = copy.id;
                 let also: Also = Box::new(move |db| {
                     Box::pin(async move {
@@ -175,7 +176,7 @@ impl Manager {
                     }
                 };
                 self.save(live, change, Vec::new(), Some(also)).await?;
-                let pinned = Some(Arc::new(content.pinned(release, number)));
+                let pinned = Some(Arc::new(content.pinned(release, number, secrets)));
                 self.services.switch(copy.id, Switch { spec: row.spec, pinned, at, runs: true }).await;
                 at
             }

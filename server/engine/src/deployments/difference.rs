@@ -54,8 +54,12 @@ impl Manager {
         }
         let files_total = files.len() as u64;
         files.truncate(ReleaseDifference::FILES);
+        let secrets = match &to {
+            Some(row) => self.secrets_of(row.id, &after.configuration.named).await?,
+            None => Vec::new(),
+        };
         let shown = |row: Option<ReleaseRow>| row.map(|row| self.shown_release(row));
-        Ok(ReleaseDifference { from: shown(from), to: shown(to), changes, files, files_total, images })
+        Ok(ReleaseDifference { from: shown(from), to: shown(to), changes, files, files_total, images, secrets })
     }
 
     /// What a deployment would make now, but for what only making it shows.

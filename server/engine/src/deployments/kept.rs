@@ -16,6 +16,7 @@ use crate::secrets::keyring::key_of;
 use crate::services::Pinned;
 use crate::store::deployments::DeploymentRow;
 use crate::store::releases::{Placement, ReleaseRow, placement_list, release_placed};
+use crate::store::secret_values::SecretVersions;
 
 /// What a release is made of, secrets in clear: only ever kept sealed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,12 +36,12 @@ pub(super) struct Content {
 
 impl Content {
     /// What the service runs with it.
-    pub fn pinned(&self, release: ReleaseId, number: u64) -> Pinned {
+    pub fn pinned(&self, release: ReleaseId, number: u64, secrets: SecretVersions) -> Pinned {
         let image = match &self.artifact {
             Artifact::Image { digest, .. } => Some(digest.clone()),
             Artifact::Files { .. } | Artifact::Command => None,
         };
-        Pinned { release, number, folder: self.folder.clone(), image, of_files: self.of_files.clone() }
+        Pinned { release, number, folder: self.folder.clone(), image, of_files: self.of_files.clone(), secrets }
     }
 
     /// What the service was asked to be, in what it is by now: its labels, what it needs and its description aren't a release's.
@@ -66,6 +67,9 @@ pub(super) struct Before {
     pub configuration: Released,
     /// Whether it ran.
     pub ran: bool,
+    /// The versions of secrets that it ran with, where that is certain.
+    #[serde(default)]
+    pub secrets: SecretVersions,
 }
 
 /// Why a deployment is undone, and what it ends as.
@@ -90,6 +94,9 @@ pub(super) struct Order {
     /// Who has asked for it; none when that wasn't a person.
     #[serde(default)]
     pub asked_by: Option<UserId>,
+    /// Whether a rollback leaves secrets as they are now.
+    #[serde(default)]
+    pub present_secrets: bool,
     /// The commit that is deployed, and the branch or the tag that it was, once that is known.
     #[serde(default)]
     pub commit: Option<(String, Option<String>)>,
@@ -194,10 +201,10 @@ pub(crate) async fn placed(core: &Core) -> Result<HashMap<ServiceId, std::result
     };
     let rows: HashMap<ReleaseId, ReleaseRow> = rows.into_iter().map(|row| (row.id, row)).collect();
     let mut all = HashMap::new();
-    for Placement { service_id, release_id, .. } in placements {
+    for Placement { service_id, release_id, secrets, .. } in placements {
         let pinned = match rows.get(&release_id) {
             Some(row) => {
-                content(core, row).await.map(|content| Arc::new(content.pinned(row.id, row.number))).map_err(|error| error.message)
+                content(core, row).await.map(|content| Arc::new(content.pinned(row.id, row.number, secrets))).map_err(|error| error.message)
             }
             None => Err("its release isn't in the store any more".to_owned()),
         };

@@ -24,6 +24,7 @@ mod progress;
 mod push;
 mod rules;
 mod run;
+mod secrets;
 mod stages;
 mod step;
 mod switch;
@@ -44,7 +45,7 @@ use async_trait::async_trait;
 
 use crate::events::NewEvent;
 use crate::runtime::Runtimes;
-use crate::services::{Services, blocking_as};
+use crate::services::{Pinned, Services, blocking_as};
 use crate::store::deployments::{deployment_find, frame_list};
 use crate::store::releases::{Placement, ReleaseRow, placement_find, placement_put, release_find, release_list};
 use crate::user::SystemUser;
@@ -213,23 +214,40 @@ impl Manager {
             None => false,
         };
         let items = rows.into_iter().filter(is_shown).map(|row| self.shown_release(row)).collect();
-        Ok(Releases { items, held, is_changed })
+        // What can't be read is told when it is started.
+        let secrets = self.secrets_held(id).await.unwrap_or_default();
+        Ok(Releases { items, held, is_changed, secrets })
     }
 
     async fn end_hold(&self, caller: &Caller, id: ServiceId) -> Result<Releases> {
         self.services.may_change()?;
         let row = self.services.row_of(id)?;
-        let placement = self.placement(id).await?.filter(|placement| placement.hold.is_some());
+        let _gate = self.services.hold(id).await;
+        let placement = self.placement(id).await?.filter(|placement| placement.hold.is_some() || !placement.secrets.is_empty());
         let placement = placement.ok_or_else(|| Error::conflict(format!("'{}' isn't held at a release", row.name)))?;
-        let text = format!("{} let {} be deployed again", caller.name, row.name);
+        let text = match (&placement.hold, placement.secrets.is_empty()) {
+            (Some(_), true) => format!("{} let {} be deployed again", caller.name, row.name),
+            (Some(_), false) => {
+                format!(
+                    "{} let {} be deployed again, and be given the present values of its secrets at its next start",
+                    caller.name, row.name
+                )
+            }
+            (None, _) => format!("{} let {} be given the present values of its secrets at its next start", caller.name, row.name),
+        };
         let event = NewEvent::new(EventKind::DeploymentHoldEnded, text).on(id, &row.name).by(caller);
         let write = self.core.events.write(move |db| {
             Box::pin(async move {
-                placement_put(db, id, Some(&Placement { hold: None, ..placement })).await?;
+                let let_go = Placement { hold: None, secrets: Default::default(), ..placement };
+                placement_put(db, id, Some(&let_go)).await?;
                 Ok(((), vec![event]))
             })
         });
         write.await?;
+        if let Some(pinned) = self.services.pinned(id)?.filter(|pinned| !pinned.secrets.is_empty()) {
+            let present = Pinned { secrets: Default::default(), ..(*pinned).clone() };
+            self.services.pin(id, Some(Ok(Arc::new(present))));
+        }
         self.all_releases(id).await
     }
 }

@@ -375,11 +375,12 @@ impl Manager {
             is_good: false,
             sealed: seal(&self.core, &release_context(release), &content)?,
         };
+        let secrets = content.configuration.named.clone();
         // First the release, then what says that it is there: the number is known only then.
         let write = self.core.store.main.write(move |db| {
             Box::pin(async move {
                 let key = require_key(db, &row.sealed).await?;
-                release_add(db, &row, key).await
+                release_add(db, &row, key, &secrets).await
             })
         });
         write.await?;

@@ -34,7 +34,9 @@ impl Manager {
             let row = self.services.row_of(id)?;
             let (release, hold) = self.placement(id).await?.map(|at| (Some(at.release_id), at.hold)).unwrap_or_default();
             let configuration = self.configurations.released(id, &Default::default()).await?;
-            let before = Before { release, hold, ran: row.desired == api::Desired::Running, spec: row.spec, configuration };
+            let secrets = self.secrets_running(id, configuration.named.keys()).await?;
+            let ran = row.desired == api::Desired::Running;
+            let before = Before { release, hold, ran, spec: row.spec, configuration, secrets };
             self.save(live, move |record| record.order.before = Some(before), Vec::new(), None).await?;
             record = live.record();
         }
@@ -138,7 +140,8 @@ impl Manager {
         let at = self.core.clock.now();
         let seconds = self.seconds_to_be_well(live);
         let (written, is_new) = (self.services.sealed_spec(id, &spec)?, record.shown.kind == DeploymentKind::Deploy);
-        let placement = Placement { service_id: id, release_id: release, hold: None };
+        let secrets = self.secrets_for(&record).await?;
+        let placement = Placement { service_id: id, release_id: release, hold: None, secrets: secrets.clone() };
         let also: Also = Box::new(move |db| {
             Box::pin(async move {
                 placement_put(db, id, Some(&placement)).await?;
@@ -154,7 +157,7 @@ impl Manager {
             record.order.healthy_until = Some(at.plus_seconds(START + seconds));
         };
         self.save(live, change, Vec::new(), Some(also)).await?;
-        let pinned = Some(Arc::new(content.pinned(release, number)));
+        let pinned = Some(Arc::new(content.pinned(release, number, secrets)));
         self.services.switch(id, Switch { spec, pinned, at, runs: true }).await;
         Ok(at)
     }
@@ -336,10 +339,11 @@ impl Manager {
         };
         let data = serde_json::json!({ "deployment_id": record.shown.id, "release": number });
         let event = NewEvent::new(event, text).on(id, &name).about(record.shown.id).with(data);
+        let secrets = self.placement(id).await?.map(|placement| placement.secrets).unwrap_or_default();
         let also: Also = Box::new(move |db| {
             Box::pin(async move {
                 release_set_good(db, release).await?;
-                placement_put(db, id, Some(&Placement { service_id: id, release_id: release, hold })).await
+                placement_put(db, id, Some(&Placement { service_id: id, release_id: release, hold, secrets })).await
             })
         });
         let change = move |record: &mut Record| {

@@ -69,13 +69,14 @@ impl Manager {
             Some(release) => release_find(&mut self.core.store.main.read().await?, release).await?,
             None => None,
         };
+        let secrets = self.secrets_back(before, live.record().order.undoing.is_some_and(|undoing| undoing.holds)).await?;
         let pinned = match &kept {
             Some(row) => {
                 let content = content(&self.core, row).await?;
                 if let Err(why) = self.put_files(&content).await {
                     live.line(&self.core, live.record().shown.stage, why.error, true);
                 }
-                Some(Arc::new(content.pinned(row.id, row.number)))
+                Some(Arc::new(content.pinned(row.id, row.number, secrets.clone())))
             }
             None => None,
         };
@@ -88,7 +89,7 @@ impl Manager {
         // What somebody has stopped meanwhile stays down.
         let runs = before.ran && row.desired == Desired::Running;
         let at = self.core.clock.now();
-        let placement = kept.map(|row| Placement { service_id: id, release_id: row.id, hold: before.hold.clone() });
+        let placement = kept.map(|row| Placement { service_id: id, release_id: row.id, hold: before.hold.clone(), secrets });
         let (written, desired) = (self.services.sealed_spec(id, &spec)?, if runs { Desired::Running } else { Desired::Stopped });
         let also: Also = Box::new(move |db| {
             Box::pin(async move {

@@ -18,13 +18,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use api::{
-    Caller, Error, EventKind, KeyRotation, NamedSecret, NewSecret, Permission, Result, Secret, SecretImport, SecretImportReport,
-    SecretName, SecretReveal, SecretUse, SecretValue, Timestamp, secret_references,
+    Caller, Error, EventKind, KeyRotation, NamedSecret, NewSecret, Permission, Result, Secret, SecretGivenEarlier, SecretImport,
+    SecretImportReport, SecretName, SecretReveal, SecretUse, SecretValue, Timestamp, secret_references,
 };
 use async_trait::async_trait;
 use serde_json::json;
 
 use crate::events::NewEvent;
+use crate::store::secret_values::{placement_secrets, secret_value_list};
 use crate::store::secrets::{SecretRow, secret_delete, secret_find, secret_list, secrets_changed, secrets_revision};
 use crate::{Core, SecretsKey, auth};
 pub(crate) use aead::cipher;
@@ -38,6 +39,13 @@ const POLL: Duration = Duration::from_secs(2);
 
 /// What refers to secrets, by their names.
 pub type Uses = BTreeMap<String, Vec<SecretUse>>;
+
+/// What is known of secrets beside their rows, by their names.
+struct Known {
+    uses: Uses,
+    former: BTreeMap<String, Vec<u64>>,
+    given: BTreeMap<String, Vec<SecretGivenEarlier>>,
+}
 
 type OnUses = Box<dyn Fn() -> Uses + Send + Sync>;
 
@@ -151,16 +159,23 @@ impl Manager {
         }
     }
 
-    /// Takes the present values out of logs from now on. While the keys of secrets can't be opened nothing is known of them.
+    /// Takes the present values, and those of before that are kept, out of logs from now on. While the keys of secrets can't be opened nothing is
+    /// known of them.
     async fn mask(&self) -> Result<()> {
-        let rows = secret_list(&mut self.core.store.main.read().await?).await?;
+        let (rows, former) = {
+            let mut db = self.core.store.main.read().await?;
+            (secret_list(&mut db).await?, secret_value_list(&mut db, None).await?)
+        };
         if self.core.keyring.ready().is_err() {
             return Ok(());
         }
-        let mut values: Vec<Secret> = Vec::with_capacity(rows.len());
+        let mut values: Vec<Secret> = Vec::with_capacity(rows.len() + former.len());
         for row in &rows {
             // One that can't be opened is told when it is used.
             values.extend(self.vault.value(row).await.ok());
+        }
+        for row in &former {
+            values.extend(self.vault.former(row).await.ok());
         }
         self.core.mask.set(values);
         Ok(())
@@ -197,11 +212,35 @@ impl Manager {
         uses
     }
 
-    fn shown(&self, row: SecretRow, uses: &mut Uses) -> Result<NamedSecret> {
-        let used_by = uses.remove(&row.name).unwrap_or_default();
+    /// What is known of all secrets, or of one.
+    async fn known(&self, name: Option<&str>) -> Result<Known> {
+        let mut known = Known { uses: self.all_uses(), former: BTreeMap::new(), given: BTreeMap::new() };
+        let (former, given) = {
+            let mut db = self.core.store.main.read().await?;
+            (secret_value_list(&mut db, name).await?, placement_secrets(&mut db).await?)
+        };
+        for row in former {
+            known.former.entry(row.name).or_default().push(row.version.unsigned_abs());
+        }
+        for (service_id, versions) in given {
+            let Some(entry) = self.core.catalog.find(service_id) else { continue };
+            for (name, version) in versions {
+                let given = SecretGivenEarlier { service_id, service_name: entry.service.name.clone(), version };
+                known.given.entry(name).or_default().push(given);
+            }
+        }
+        Ok(known)
+    }
+
+    fn shown(&self, row: SecretRow, known: &mut Known) -> Result<NamedSecret> {
+        let used_by = known.uses.remove(&row.name).unwrap_or_default();
+        let mut given_earlier = known.given.remove(&row.name).unwrap_or_default();
+        given_earlier.retain(|one| one.version != row.version.unsigned_abs());
+        given_earlier.sort_by(|one, other| (&one.service_name, one.service_id).cmp(&(&other.service_name, other.service_id)));
         let value_set_at = Timestamp::from_micros(row.value_set_at);
+        let name: SecretName = row.name.parse().map_err(|_| Error::internal())?;
         Ok(NamedSecret {
-            name: row.name.parse().map_err(|_| Error::internal())?,
+            name: name.clone(),
             description: row.description,
             version: row.version.unsigned_abs(),
             created_at: Timestamp::from_micros(row.created_at),
@@ -211,6 +250,8 @@ impl Manager {
             unused: used_by.is_empty(),
             used_by,
             stale: NamedSecret::is_stale(value_set_at, self.core.clock.now()),
+            former_versions: known.former.remove(name.as_str()).unwrap_or_default(),
+            given_earlier,
         })
     }
 
@@ -225,8 +266,8 @@ impl api::ports::Secrets for Manager {
         caller.require(Permission::SecretsRead)?;
         let mut rows = secret_list(&mut self.core.store.main.read().await?).await?;
         rows.sort_by(|one, other| one.name.cmp(&other.name));
-        let mut uses = self.all_uses();
-        rows.into_iter().map(|row| self.shown(row, &mut uses)).collect()
+        let mut known = self.known(None).await?;
+        rows.into_iter().map(|row| self.shown(row, &mut known)).collect()
     }
 
     async fn put(&self, caller: &Caller, name: SecretName, new: NewSecret) -> Result<NamedSecret> {
@@ -236,7 +277,8 @@ impl api::ports::Secrets for Manager {
         let before = self.find(&name).await?;
         let change = self.change(caller, name, new, before).await?;
         let row = self.write(caller, vec![change]).await?.pop().ok_or_else(Error::internal)?;
-        self.shown(row, &mut self.all_uses())
+        let mut known = self.known(Some(&row.name)).await?;
+        self.shown(row, &mut known)
     }
 
     async fn delete(&self, caller: &Caller, name: SecretName, force: bool) -> Result<()> {

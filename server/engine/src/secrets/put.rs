@@ -1,11 +1,12 @@
 //! Writing secrets: one that somebody sets, or those of a `.env` text.
 
-use api::{Caller, Error, EventKind, NewSecret, Result, SecretName};
+use api::{Caller, Error, ErrorCode, EventKind, NewSecret, Result, SecretName};
 use serde_json::json;
 
 use super::keyring::require_key;
 use super::{Manager, vault};
 use crate::events::NewEvent;
+use crate::store::secret_values::{secret_value_delete, secret_value_list};
 use crate::store::secrets::{SecretRow, secret_count, secret_find, secret_put, secrets_changed};
 
 /// The most secrets that there may be.
@@ -17,6 +18,8 @@ pub(super) struct Change {
     row: SecretRow,
     /// The version that it takes the place of; 0 for none.
     before: i64,
+    /// Versions up to that one whose values can't be opened, and so aren't kept.
+    broken: Vec<i64>,
     /// What is done, for the audit.
     what: &'static str,
 }
@@ -56,7 +59,21 @@ impl Manager {
             updated_at: now,
             updated_by: caller.name.clone(),
         };
-        Ok(Change { name, row, before: version, what: if new.value.is_some() { "set" } else { "changed what is said of" } })
+        let broken = self.broken(name.as_str(), before.as_ref()).await?;
+        Ok(Change { name, row, before: version, broken, what: if new.value.is_some() { "set" } else { "changed what is said of" } })
+    }
+
+    /// The versions of a secret up to this one whose values can't be opened: kept, they would be in the way of each rotation of keys.
+    async fn broken(&self, name: &str, present: Option<&SecretRow>) -> Result<Vec<i64>> {
+        let former = secret_value_list(&mut self.core.store.main.read().await?, Some(name)).await?;
+        let mut broken = Vec::new();
+        for row in &former {
+            broken.extend(self.vault.former(row).await.is_err_and(|error| error.code == ErrorCode::Internal).then_some(row.version));
+        }
+        if let Some(row) = present {
+            broken.extend(self.vault.value(row).await.is_err_and(|error| error.code == ErrorCode::Internal).then_some(row.version));
+        }
+        Ok(broken)
     }
 
     /// Writes all of these with an event each, or none; what they are is taken out of logs then. Answers their rows.
@@ -68,13 +85,16 @@ impl Manager {
         let write = self.core.events.write(move |db| {
             Box::pin(async move {
                 let (mut rows, mut events) = (Vec::with_capacity(changes.len()), Vec::with_capacity(changes.len()));
-                for Change { name, mut row, before, what } in changes {
+                for Change { name, mut row, before, broken, what } in changes {
                     let present = secret_find(db, &row.name).await?;
                     if present.as_ref().map_or(0, |row| row.version) != before {
                         return Err(changed(&name, before.unsigned_abs(), present.as_ref()).into());
                     }
                     row.key_id = require_key(db, &row.sealed).await?;
                     secret_put(db, &row).await?;
+                    for version in broken {
+                        secret_value_delete(db, &row.name, version).await?;
+                    }
                     let message = format!("{} {what} the secret '{}' (version {})", by.name, row.name, row.version);
                     let event = NewEvent::new(EventKind::SecretSet, message).by(&by).about(&row.name);
                     events.push(event.with(json!({ "name": row.name, "version": row.version })));

@@ -25,6 +25,14 @@ pub const SEALED: &[SealedTable] = &[
         },
     },
     SealedTable {
+        name: "secret_values",
+        keys: &[KeyColumn::Text("name"), KeyColumn::Number("version")],
+        context: |keys| match keys {
+            [KeyPart::Text(name), KeyPart::Number(version)] => vault::context(name, *version).to_vec(),
+            _ => Vec::new(),
+        },
+    },
+    SealedTable {
         name: "configuration_versions",
         keys: &[KeyColumn::Id("service_id"), KeyColumn::Number("version")],
         context: |keys| match keys {

@@ -194,7 +194,7 @@ on_each_store! {
         let resolved = vault.resolve("postgres://u:${secret:db}@h/$${secret:db}/$HOME").await.expect("it is resolved");
         assert_eq!(resolved, "postgres://u:p$ss${secret:x}@h/${secret:db}/$HOME", "a value is taken as it is");
         let variables = [("A".to_owned(), "1".to_owned()), ("URL".to_owned(), "${secret:gone}".to_owned())].into();
-        let error = vault.environment(&variables).await.expect_err("it isn't there");
+        let error = vault.environment(&variables, &Default::default()).await.expect_err("it isn't there");
         assert_eq!(error.code, ErrorCode::ServiceFailed);
         assert!(error.message.contains("URL") && error.message.contains("'gone'") && error.message.contains("set that secret"), "{error}");
         assert_eq!(code(vault.resolve("${secret:}").await), ErrorCode::ServiceFailed);
@@ -221,6 +221,7 @@ on_each_store! {
         assert_eq!(vault.resolve("${secret:two}").await.expect("it opens"), "second value");
         assert_eq!(data_keys(&core).await, [1, 2]);
         put(&manager, "one", "third value").await;
+        // What it was before can't be opened, and isn't kept.
         assert_eq!(manager.renew(&Caller::system()).await.expect("all are").resealed, 2);
         assert_eq!(data_keys(&core).await, [3]);
         let old = of("two");

@@ -9,6 +9,7 @@ use super::Keyring;
 use super::keyring::key_of;
 use crate::Core;
 use crate::store::Store;
+use crate::store::secret_values::{SecretValueRow, SecretVersions, secret_value_find};
 use crate::store::secrets::{SecretRow, secret_find};
 
 /// What a secret's value is sealed for.
@@ -34,33 +35,60 @@ impl Vault {
     /// # Errors
     /// `internal` when it was changed outside Pilothouse, `unavailable` when the keys of secrets couldn't be opened.
     pub async fn value(&self, row: &SecretRow) -> Result<Secret> {
+        self.open(&row.name, row.version, &row.sealed).await
+    }
+
+    /// A value of before.
+    ///
+    /// # Errors
+    /// As [`Vault::value`].
+    pub async fn former(&self, row: &SecretValueRow) -> Result<Secret> {
+        self.open(&row.name, row.version, &row.sealed).await
+    }
+
+    async fn open(&self, name: &str, version: i64, sealed: &[u8]) -> Result<Secret> {
         self.keyring.ready()?;
-        if key_of(&row.sealed).is_some_and(|key| !self.keyring.knows(key)) {
+        if key_of(sealed).is_some_and(|key| !self.keyring.knows(key)) {
             // Another instance has made a new one.
             self.keyring.reload().await?;
         }
-        let context = context(&row.name, row.version);
-        let plain = self.keyring.open_sealed(&context.each_ref().map(Vec::as_slice), &row.sealed)?;
+        let context = context(name, version);
+        let plain = self.keyring.open_sealed(&context.each_ref().map(Vec::as_slice), sealed)?;
         let text = std::str::from_utf8(&plain).map_err(|_| {
-            tracing::error!(secret = row.name, "secret_not_text");
+            tracing::error!(secret = name, "secret_not_text");
             Error::internal()
         })?;
         Ok(Secret::new(text))
     }
 
-    /// `text` with the value of each secret in the place of the `${secret:NAME}` that refers to it; `$${secret:` becomes `${secret:`.
+    /// `text` with the present value of each secret in the place of the `${secret:NAME}` that refers to it; `$${secret:` becomes `${secret:`.
     ///
     /// # Errors
     /// `service_failed` when there is no such secret, or a reference can't be read; `unavailable` when the keys of secrets couldn't be opened.
     pub async fn resolve(&self, text: &str) -> Result<String> {
+        self.resolve_at(text, &SecretVersions::new()).await
+    }
+
+    /// [`Vault::resolve`] with the values of those versions, where they are kept.
+    async fn resolve_at(&self, text: &str, versions: &SecretVersions) -> Result<String> {
         let mut resolved = String::with_capacity(text.len());
         for part in api::secret_parts(text) {
             match part {
                 SecretPart::Text(text) => resolved.push_str(text),
                 SecretPart::Reference(name) => {
-                    let row = secret_find(&mut self.store.main.read().await?, name).await?;
+                    let mut db = self.store.main.read().await?;
+                    let row = secret_find(&mut db, name).await?;
                     let row = row.ok_or_else(|| Error::service(format!("there is no secret '{name}'")))?;
-                    resolved.push_str(self.value(&row).await?.reveal());
+                    let former = match versions.get(name).filter(|version| **version != row.version.unsigned_abs()) {
+                        Some(version) => secret_value_find(&mut db, name, *version).await?,
+                        None => None,
+                    };
+                    drop(db);
+                    let value = match &former {
+                        Some(former) => self.former(former).await?,
+                        None => self.value(&row).await?,
+                    };
+                    resolved.push_str(value.reveal());
                 }
                 SecretPart::Broken(_) => {
                     return Err(Error::service(api::secret_reference_fault(text).unwrap_or("a secret is referred to in a wrong way")));
@@ -70,14 +98,15 @@ impl Vault {
         Ok(resolved)
     }
 
-    /// [`Vault::resolve`] for each variable. The message of an error names the variable, and says what to do.
+    /// [`Vault::resolve`] for each variable, with the values of `versions` where it names a secret. The message of an error names the variable, and
+    /// says what to do.
     ///
     /// # Errors
     /// As [`Vault::resolve`].
-    pub async fn environment(&self, variables: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
+    pub async fn environment(&self, variables: &BTreeMap<String, String>, versions: &SecretVersions) -> Result<BTreeMap<String, String>> {
         let mut resolved = BTreeMap::new();
         for (name, text) in variables {
-            let value = self.resolve(text).await.map_err(|error| explained(name, error))?;
+            let value = self.resolve_at(text, versions).await.map_err(|error| explained(name, error))?;
             resolved.insert(name.clone(), value);
         }
         Ok(resolved)

@@ -10,6 +10,7 @@ use super::failure::LAST_LINES;
 use super::launch::Preparing;
 use super::told::Unreadable;
 use super::{Services, entry, image, lock};
+use crate::store::secret_values::SecretVersions;
 use crate::user::SystemUser;
 
 /// What a service runs in place of what its source is now.
@@ -25,6 +26,8 @@ pub(crate) struct Pinned {
     pub image: Option<String>,
     /// What the files with variables of its folder said when it was made.
     pub of_files: BTreeMap<String, String>,
+    /// The versions of secrets that it runs with since it was taken back, in place of the present ones.
+    pub secrets: SecretVersions,
 }
 
 impl std::fmt::Debug for Pinned {

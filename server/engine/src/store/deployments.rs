@@ -260,6 +260,7 @@ pub async fn deployment_forget(db: &mut Conn, id: ServiceId) -> Result<()> {
     ] {
         execute!(db, statement, id.0)?;
     }
+    super::secret_values::secret_value_prune(db, None).await?;
     super::deployment_rules::rules_forget(db, id).await
 }
 
@@ -352,7 +353,7 @@ mod tests {
             differs! {
                 "a deployment is added": |db| deployment_add(db, &first, key);
                 "it goes on": |db| deployment_update(db, &next, revision, key);
-                "a release is added": |db| release_add(db, &release, key);
+                "a release is added": |db| release_add(db, &release, key, &Default::default());
                 "it belongs to a version": |db| release_set_version(db, id, Some(2));
                 "it is good": |db| release_set_good(db, id);
                 "it is not kept": |db| release_delete(db, id);

@@ -52,6 +52,7 @@ mod migrations;
 pub mod releases;
 mod reserve;
 pub mod sealed;
+pub mod secret_values;
 pub mod secrets;
 pub mod services;
 pub mod sessions;

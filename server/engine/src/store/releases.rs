@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use api::{Artifact, DeploymentId, Hold, ReleaseId, ServiceId, Timestamp};
 use uuid::Uuid;
 
+use super::secret_values::{SecretVersions, placement_secrets, placement_secrets_put, release_secrets_put, secret_value_prune};
 use super::{Conn, Error, Result, execute, on};
 
 /// A release as it is kept.
@@ -41,6 +42,8 @@ pub struct Placement {
     pub release_id: ReleaseId,
     /// That it is held at it.
     pub hold: Option<Hold>,
+    /// The versions of secrets that it runs with since it was taken back, in place of the present ones.
+    pub secrets: SecretVersions,
 }
 
 #[derive(sqlx::FromRow)]
@@ -58,8 +61,8 @@ struct Raw {
 }
 
 /// Adds a release with the next number of its service, and answers that; when it is there already, the number that it has. `key_id` is the data key
-/// that it is sealed with.
-pub async fn release_add(db: &mut Conn, row: &ReleaseRow, key_id: i64) -> Result<u64> {
+/// that it is sealed with, `secrets` the versions of those that are in force.
+pub async fn release_add(db: &mut Conn, row: &ReleaseRow, key_id: i64, secrets: &SecretVersions) -> Result<u64> {
     if let Some(there) = release_find(db, row.id).await? {
         return Ok(there.number);
     }
@@ -81,6 +84,7 @@ pub async fn release_add(db: &mut Conn, row: &ReleaseRow, key_id: i64) -> Result
         key_id,
         row.sealed.as_slice()
     )?;
+    release_secrets_put(db, row.id, secrets).await?;
     let number: i64 = on!(db, |db| sqlx::query_scalar("SELECT number FROM releases WHERE id = $1").bind(row.id.0).fetch_one(db).await)?;
     Ok(number.unsigned_abs())
 }
@@ -135,19 +139,21 @@ pub async fn release_set_good(db: &mut Conn, id: ReleaseId) -> Result<()> {
     Ok(())
 }
 
-/// Forgets a release.
+/// Forgets a release, with the values of secrets that only it needed.
 pub async fn release_delete(db: &mut Conn, id: ReleaseId) -> Result<()> {
     execute!(db, "DELETE FROM releases WHERE id = $1", id.0)?;
-    Ok(())
+    secret_value_prune(db, None).await
 }
 
 /// Which release each service runs.
 pub async fn placement_list(db: &mut Conn) -> Result<Vec<Placement>> {
     let statement = "SELECT service_id, release_id, hold FROM placements";
     let rows: Vec<(Uuid, Uuid, Option<String>)> = on!(db, |db| sqlx::query_as(statement).fetch_all(db).await)?;
+    let mut secrets = placement_secrets(db).await?;
     let placement = |(service_id, release_id, hold): (Uuid, Uuid, Option<String>)| {
-        let hold = hold.as_deref().map(parse).transpose()?;
-        Ok(Placement { service_id: ServiceId(service_id), release_id: ReleaseId(release_id), hold })
+        let (service_id, hold) = (ServiceId(service_id), hold.as_deref().map(parse).transpose()?);
+        let secrets = secrets.remove(&service_id).unwrap_or_default();
+        Ok(Placement { service_id, release_id: ReleaseId(release_id), hold, secrets })
     };
     rows.into_iter().map(placement).collect()
 }
@@ -159,14 +165,15 @@ pub async fn placement_find(db: &mut Conn, id: ServiceId) -> Result<Option<Place
 
 /// Says which release a service runs; none lets it run what its source is again.
 pub async fn placement_put(db: &mut Conn, id: ServiceId, placement: Option<&Placement>) -> Result<()> {
-    let Some(Placement { release_id, hold, .. }) = placement else {
+    let Some(Placement { release_id, hold, secrets, .. }) = placement else {
         execute!(db, "DELETE FROM placements WHERE service_id = $1", id.0)?;
-        return Ok(());
+        return secret_value_prune(db, None).await;
     };
     let statement = "INSERT INTO placements (service_id, release_id, hold) VALUES ($1, $2, $3)
         ON CONFLICT (service_id) DO UPDATE SET release_id = excluded.release_id, hold = excluded.hold";
     execute!(db, statement, id.0, release_id.0, hold.as_ref().map(json).transpose()?)?;
-    Ok(())
+    placement_secrets_put(db, id, secrets).await?;
+    secret_value_prune(db, None).await
 }
 
 impl TryFrom<Raw> for ReleaseRow {

@@ -1,5 +1,6 @@
 //! Named secrets; values are sealed.
 
+use super::secret_values::{secret_value_forget, secret_value_keep, secret_value_prune};
 use super::{Conn, Result, execute, on};
 
 /// One row.
@@ -43,8 +44,9 @@ pub async fn secret_count(db: &mut Conn) -> Result<i64> {
     Ok(on!(db, |db| sqlx::query_scalar("SELECT CAST(count(*) AS BIGINT) FROM secrets").fetch_one(db).await)?)
 }
 
-/// Adds a secret, or puts it in place of the one of the same name.
+/// Adds a secret, or puts it in place of the one of the same name, whose value is kept as long as something needs it.
 pub async fn secret_put(db: &mut Conn, row: &SecretRow) -> Result<()> {
+    secret_value_keep(db, row).await?;
     let statement = "INSERT INTO secrets (name, description, sealed, key_id, version, value_set_at, created_at, updated_at, updated_by)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         ON CONFLICT (name) DO UPDATE SET description = excluded.description, sealed = excluded.sealed, key_id = excluded.key_id,
@@ -63,11 +65,12 @@ pub async fn secret_put(db: &mut Conn, row: &SecretRow) -> Result<()> {
         row.updated_at,
         row.updated_by.as_str(),
     )?;
-    Ok(())
+    secret_value_prune(db, Some(&row.name)).await
 }
 
-/// Deletes a secret; answers whether it was there.
+/// Deletes a secret with all that it was before; answers whether it was there.
 pub async fn secret_delete(db: &mut Conn, name: &str) -> Result<bool> {
+    secret_value_forget(db, name).await?;
     Ok(execute!(db, "DELETE FROM secrets WHERE name = $1", name)? == 1)
 }
 

@@ -1,6 +1,6 @@
 //! What is different between two releases, and the question before one of them is gone back to.
 
-use api::{Permission, Releases, ServiceId};
+use api::{EarlierSecret, Permission, Releases, ServiceId};
 use leptos::prelude::*;
 
 use super::super::difference::{difference, title};
@@ -75,7 +75,11 @@ pub fn RollBack(
             {move || Suspend::new(async move {
                 match wait(loads.releases).await {
                     None => ().erase(),
-                    Some(Ok(releases)) => question(id, loads.chosen.get_untracked().1, releases, loads),
+                    Some(Ok(releases)) => {
+                        // What can't be compared is told below.
+                        let secrets = wait(loads.difference).await.and_then(|found| Some(found.ok()?.secrets)).unwrap_or_default();
+                        question(id, loads.chosen.get_untracked().1, releases, &secrets, loads)
+                    }
                     Some(Err(error)) => view! { <Failure error=error.0 /> }.erase(),
                 }
             })}
@@ -84,7 +88,7 @@ pub fn RollBack(
     .erase()
 }
 
-fn question(id: ServiceId, to: Option<u64>, releases: Releases, loads: Loads) -> Erased {
+fn question(id: ServiceId, to: Option<u64>, releases: Releases, secrets: &[EarlierSecret], loads: Loads) -> Erased {
     let wanted = to.and_then(|number| releases.items.into_iter().find(|release| release.number == number));
     let is_kept = wanted.is_some();
     let Some(release) = wanted.filter(|release| !release.is_current) else {
@@ -98,13 +102,14 @@ fn question(id: ServiceId, to: Option<u64>, releases: Releases, loads: Loads) ->
         let text = view! { <p>{why}</p><BackLink id /> };
         return view! { <Empty symbol=Symbol::Info title text=text.erase() /> }.erase();
     };
-    let number = release.number;
+    let (number, given) = (release.number, with_secrets(secrets));
     view! {
         <section class="panel" aria-labelledby="roll-back-title">
             <header class="panel-head"><h2 class="panel-title" id="roll-back-title">{format!("Roll back to release {number}?")}</h2></header>
             <LiveForm action="/rpc/roll_back">
                 <input type="hidden" name="id" value=release.deployment_id.to_string() />
                 <p>"It is deployed as it was, with the settings and the configuration of then, and the service is held at it: it isn't deployed until somebody lets it go."</p>
+                {given}
                 <div class="field">
                     <label for="roll-back-message">"Why"</label>
                     <input id="roll-back-message" name="message" type="text" maxlength="500" autocomplete="off" />
@@ -118,4 +123,29 @@ fn question(id: ServiceId, to: Option<u64>, releases: Releases, loads: Loads) ->
         <Compared loads />
     }
     .erase()
+}
+
+/// Which values of secrets it is given, when those of then are others.
+fn with_secrets(secrets: &[EarlierSecret]) -> Erased {
+    let names = |is_wanted: fn(&EarlierSecret) -> bool| {
+        let names: Vec<_> = secrets.iter().filter(|one| is_wanted(one)).map(EarlierSecret::label).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    };
+    let kept = names(|one| one.is_kept).map(|names| {
+        view! {
+            <div class="field">
+                <p>{format!("It is given the values of then of these secrets: {names}.")}</p>
+                <label><input type="checkbox" name="present_secrets" value="true" />" Give it the present values instead, such as when those of then aren't taken any more"</label>
+            </div>
+        }
+        .erase()
+    });
+    let lost = names(|one| !one.is_kept && one.present.is_some()).map(|names| {
+        view! { <p>{format!("The values of then of these secrets aren't kept, so it is given the present ones: {names}.")}</p> }.erase()
+    });
+    let gone = names(|one| one.present.is_none()).map(|names| {
+        view! { <p role="alert">{format!("These secrets were deleted, so it can't be started with that release until they are set again: {names}.")}</p> }
+            .erase()
+    });
+    view! { {kept}{lost}{gone} }.erase()
 }

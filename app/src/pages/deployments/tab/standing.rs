@@ -1,6 +1,6 @@
 //! Which release a service runs, whether it is held at it, and whether something was changed since.
 
-use api::{Deployment, DeploymentId, DeploymentStatus, Hold, Permission, Release, Releases, ServiceId, Timestamp};
+use api::{Deployment, DeploymentId, DeploymentStatus, EarlierSecret, Hold, Permission, Release, Releases, ServiceId, Timestamp};
 use leptos::prelude::*;
 
 use crate::components::{Ago, Empty, Icon, LiveForm, Symbol, sentence};
@@ -43,9 +43,14 @@ pub fn Standing(
 ) -> impl IntoView {
     let held = Memo::new(move |_| releases.with(|releases| releases.held.clone()));
     let is_changed = Memo::new(move |_| releases.with(|releases| releases.is_changed) && current.with(Option::is_some));
+    let secrets = Memo::new(move |_| releases.with(|releases| releases.secrets.clone()));
     view! {
         {shown(move || current.get().map_or_else(never, runs))}
         {shown(move || held.get().map(|hold| is_held(id, hold)))}
+        {shown(move || {
+            let secrets = secrets.get();
+            (!secrets.is_empty()).then(|| has_earlier(id, held.with(Option::is_some), &secrets))
+        })}
         {shown(move || is_changed.get().then(|| was_changed(id)))}
     }
     .erase()
@@ -82,17 +87,8 @@ fn is_held(id: ServiceId, hold: Hold) -> Erased {
     let by = by.unwrap_or_else(|| "Pilothouse".into());
     let reason = (!reason.is_empty()).then(|| view! { " “"{reason}"”" }.erase());
     let form = if expect_context::<Viewer>().may(Permission::DeploymentsRun) {
-        view! {
-            <details class="form-part">
-                <summary>"Let it go…"</summary>
-                <LiveForm action="/rpc/let_go">
-                    <p>"It keeps running that release until somebody deploys it. What was wrong with what came after may still be wrong."</p>
-                    <input type="hidden" name="id" value=id.to_string() />
-                    <button type="submit" class="button" data-kind="primary">"Let it go"</button>
-                </LiveForm>
-            </details>
-        }
-        .erase()
+        let why = "It keeps running that release until somebody deploys it. What was wrong with what came after may still be wrong.";
+        let_go(id, "Let it go", why)
     } else {
         view! { <p>"Your role may not let it go. Ask somebody who is a Developer or an Admin."</p> }.erase()
     };
@@ -103,6 +99,42 @@ fn is_held(id: ServiceId, hold: Hold) -> Erased {
                 <p><strong>{format!("It is held at release {release}.")}</strong>" "{by}" went back to it "<Ago at=since />"."{reason}" It isn't deployed until somebody lets it go."</p>
                 {form}
             </div>
+        </section>
+    }
+    .erase()
+}
+
+fn let_go(id: ServiceId, label: &'static str, why: &'static str) -> Erased {
+    view! {
+        <details class="form-part">
+            <summary>{label}"…"</summary>
+            <LiveForm action="/rpc/let_go">
+                <p>{why}</p>
+                <input type="hidden" name="id" value=id.to_string() />
+                <button type="submit" class="button" data-kind="primary">{label}</button>
+            </LiveForm>
+        </details>
+    }
+    .erase()
+}
+
+/// That a service is given earlier values of secrets.
+fn has_earlier(id: ServiceId, is_held: bool, secrets: &[EarlierSecret]) -> Erased {
+    let names: Vec<_> = secrets.iter().map(EarlierSecret::label).collect();
+    let text = format!("It is given earlier values of secrets, as it was before: {}.", names.join(", "));
+    let more = match (is_held, expect_context::<Viewer>().may(Permission::DeploymentsRun)) {
+        (true, _) => view! { <p>"Once it is let go, it is given the present ones at its next start."</p> }.erase(),
+        (false, true) => {
+            let why =
+                "They are what it is given at its next start, as with its next deployment. It may have been taken back because of them.";
+            let_go(id, "Take the present ones", why)
+        }
+        (false, false) => view! { <p>"Its next deployment takes the present ones."</p> }.erase(),
+    };
+    view! {
+        <section class="hint" aria-label="Earlier values of secrets">
+            <Icon symbol=Symbol::Key />
+            <div><p>{text}</p>{more}</div>
         </section>
     }
     .erase()

@@ -187,7 +187,7 @@ on_each_store! {
         let first = yard.deployed().await;
         crate::services::tests::write(&yard.source().join("main.py"), "print(2)\n");
         yard.deployed().await;
-        let back = yard.manager.rollback(&yard.life.admin, first.id, NewRollback { message: "two is slow".into() }).await;
+        let back = yard.manager.rollback(&yard.life.admin, first.id, NewRollback { message: "two is slow".into(), ..NewRollback::default() }).await;
         yard.over(back.expect("it is taken on").deployment_id).await;
         let held = yard.manager.receive(made.hook.id, github(secret, "1", GITHUB)).await.expect_err("it is held");
         assert_eq!(held.code, ErrorCode::Conflict);

@@ -10,6 +10,7 @@ mod pushed;
 mod replicas;
 mod rollout;
 mod rules;
+mod secrets;
 mod watched;
 mod whole;
 

@@ -51,7 +51,7 @@ on_each_store! {
         assert_eq!(second.previous_release, Some(1));
         assert!(second.expected_seconds.is_some());
 
-        let back = yard.manager.rollback(&yard.life.admin, first.id, NewRollback { message: "two is slow".into() }).await;
+        let back = yard.manager.rollback(&yard.life.admin, first.id, NewRollback { message: "two is slow".into(), ..NewRollback::default() }).await;
         let back = yard.over(back.expect("it is taken on").deployment_id).await;
         assert_eq!((back.status, back.kind), (DeploymentStatus::Succeeded, DeploymentKind::Rollback));
         assert_eq!(back.release.as_ref().map(|release| release.number), Some(1));

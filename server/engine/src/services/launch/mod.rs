@@ -23,6 +23,7 @@ use crate::proxy;
 use crate::runtime::process::Aside;
 use crate::runtime::{Launch, NewContainer, Prepare, ProcessLaunch};
 use crate::secrets::{Mask, Vault};
+use crate::store::secret_values::SecretVersions;
 use crate::user::{SystemUser, not_as};
 
 /// What a launch is planned from.
@@ -248,20 +249,28 @@ impl Planner {
             environment.extend(of_files);
         }
         environment.insert("PYTHONUNBUFFERED".into(), "1".into());
-        environment.extend(self.variables(&spec.environment, told).await?);
+        environment.extend(self.variables(&spec.environment, told, pinned).await?);
         environment.extend(port.map(|port| ("PORT".to_owned(), port.to_string())));
         Ok(environment)
     }
 
     /// The variables that people have set, with the values of secrets in the place of what refers to them.
-    async fn variables(&self, set: &BTreeMap<String, String>, told: Option<&Told>) -> Result<BTreeMap<String, String>> {
+    async fn variables(
+        &self,
+        set: &BTreeMap<String, String>,
+        told: Option<&Told>,
+        pinned: Option<&Pinned>,
+    ) -> Result<BTreeMap<String, String>> {
         let set = told.map_or(set, |told| &told.variables);
         if told.is_none() {
             // What is in a saved configuration is known.
             self.mask.learn(secrets_among(set));
         }
         match &self.secrets {
-            Some(secrets) => secrets.environment(set).await,
+            Some(secrets) => {
+                let present = SecretVersions::new();
+                secrets.environment(set, pinned.map_or(&present, |pinned| &pinned.secrets)).await
+            }
             None => Ok(set.clone()),
         }
     }
@@ -314,7 +323,7 @@ impl Planner {
         let container = NewContainer {
             name: plan.name.to_owned(),
             command: plan.spec.command.clone().unwrap_or_default(),
-            environment: self.variables(&plan.spec.environment, plan.told).await?,
+            environment: self.variables(&plan.spec.environment, plan.told, plan.pinned).await?,
             port: Some(port),
             container_port,
             limits: plan.spec.limits,
