@@ -123,7 +123,7 @@ impl Manager {
         let strategy = strategy(&asked, &content.spec_in(&row.spec))?;
         let text = format!("{} asked for a rollback of {} to {}", caller.name, row.name, release.label());
         let message = new.message.trim().to_owned();
-        let order = Order { new: asked, ..order(release.id, Some(content)) };
+        let order = Order { new: asked, present_secrets: new.present_secrets, ..order(release.id, Some(content)) };
         let (accepted, _) =
             self.add(caller, &row, (DeploymentKind::Rollback, strategy), order, message, Queueing::Replace, text, None).await?;
         Ok(accepted)
@@ -175,7 +175,8 @@ impl Manager {
             message,
             revision: 1,
         };
-        progress::expect(&mut shown, &self.history(service, kind).await?);
+        let is_canary = strategy == Strategy::Canary && row.desired == api::Desired::Running;
+        progress::expect(&mut shown, &self.history(service, kind).await?, progress::watches(&order.new, is_canary));
         let release_id = (kind == DeploymentKind::Rollback).then_some(order.release);
         let record = Record { shown, seq: 0, release_id, order };
         let new = record.row(&self.core)?;
@@ -273,11 +274,20 @@ impl Manager {
         waiting.map(|row| Record::open(&self.core, row)).collect()
     }
 
-    /// The last deployments of that kind that succeeded.
-    async fn history(&self, service: ServiceId, kind: DeploymentKind) -> Result<Vec<Deployment>> {
+    /// The last deployments of that kind that succeeded, each with the seconds for which it watched its release.
+    async fn history(&self, service: ServiceId, kind: DeploymentKind) -> Result<Vec<(Deployment, u32)>> {
         let filter = DeploymentFilter { service_id: Some(service), status: Some(DeploymentStatus::Succeeded), before: None, limit: 20 };
         let rows = deployment_list(&mut self.core.store.main.read().await?, &filter).await?;
-        Ok(rows.into_iter().map(|row| row.shown).filter(|shown| shown.kind == kind).take(HISTORY).collect())
+        let mut before = Vec::new();
+        for row in rows.into_iter().filter(|row| row.shown.kind == kind).take(HISTORY) {
+            // One that can't be read says nothing.
+            let Ok(Record { shown, order, .. }) = self.record(row.shown.id).await else { continue };
+            // One that nothing ran before has no steps.
+            let is_canary = shown.deployment_type == Strategy::Canary && shown.traffic.len() > 1;
+            let watched = progress::watches(&order.new, is_canary);
+            before.push((shown, watched));
+        }
+        Ok(before)
     }
 
     /// What this instance has of a deployment that isn't over.
@@ -293,6 +303,7 @@ fn order(release: ReleaseId, content: Option<Content>) -> Order {
         new: NewDeployment::default(),
         release,
         asked_by: None,
+        present_secrets: false,
         commit: None,
         content,
         before: None,

@@ -1,6 +1,6 @@
 //! How far a deployment is: the state of its stages, and how long it will take by what those before took.
 
-use api::{Deployment, Stage, StageReport, StageStatus, Timestamp};
+use api::{Deployment, NewDeployment, Stage, StageReport, StageStatus, Timestamp};
 
 /// The stages of a new deployment.
 pub(super) fn stages() -> Vec<StageReport> {
@@ -72,14 +72,23 @@ pub(super) fn count(shown: &mut Deployment, now: Timestamp) {
     shown.progress = shown.progress.max(percent);
 }
 
-/// Says how long each stage will take, by what the last that succeeded took: the middle of them.
-pub(super) fn expect(shown: &mut Deployment, before: &[Deployment]) {
+/// Seconds for which a deployment will watch its release, as was asked for: with all requests, and before that in each step of a canary.
+pub(super) fn watches(new: &NewDeployment, is_canary: bool) -> u32 {
+    let steps = is_canary.then(|| new.canary.clone().unwrap_or_default());
+    let steps = steps.map_or(0, |canary| canary.step_seconds.saturating_mul(canary.steps.len() as u32));
+    steps.saturating_add(new.watch_seconds.unwrap_or_default())
+}
+
+/// Says how long each stage will take, by what the last that succeeded took: the middle of them. Each is there with the seconds for which it watched its
+/// release, in place of which come those for which this one `watches` its own.
+pub(super) fn expect(shown: &mut Deployment, before: &[(Deployment, u32)], watches: u32) {
     let mut total = 0;
     let mut is_known = !before.is_empty();
     for report in &mut shown.stages {
-        let mut seconds: Vec<u32> = before.iter().filter_map(|deployment| taken(deployment, report.name)).collect();
+        let mut seconds: Vec<u32> = before.iter().filter_map(|(before, watched)| taken(before, report.name, *watched)).collect();
         seconds.sort_unstable();
-        report.expected_seconds = seconds.get(seconds.len() / 2).copied();
+        let watches = if report.name == Stage::HealthCheck { watches } else { 0 };
+        report.expected_seconds = seconds.get(seconds.len() / 2).map(|seconds| seconds + watches);
         match report.expected_seconds {
             Some(seconds) => total += seconds,
             None => is_known = false,
@@ -88,18 +97,19 @@ pub(super) fn expect(shown: &mut Deployment, before: &[Deployment]) {
     shown.expected_seconds = is_known.then_some(total);
 }
 
-/// Whole seconds that a stage took.
-fn taken(deployment: &Deployment, stage: Stage) -> Option<u32> {
+/// Whole seconds that a stage took, but for those of the watch.
+fn taken(deployment: &Deployment, stage: Stage, watched: u32) -> Option<u32> {
     let report = deployment.stages.iter().find(|report| report.name == stage)?;
     let seconds = report.finished_at?.seconds_since(report.started_at?);
-    Some(seconds.round().clamp(0.0, 1e6) as u32)
+    let watched = if stage == Stage::HealthCheck { watched } else { 0 };
+    Some((seconds.round().clamp(0.0, 1e6) as u32).saturating_sub(watched))
 }
 
 #[cfg(test)]
 mod tests {
     use api::{DeploymentStatus, Stage, StageStatus, Timestamp};
 
-    use super::{begin, count, end, expect};
+    use super::{begin, count, end, expect, watches};
     use crate::deployments::tests::shown;
 
     fn at(seconds: i64) -> Timestamp {
@@ -135,11 +145,20 @@ mod tests {
             deployment
         };
         let mut deployment = shown();
-        expect(&mut deployment, &[of(10), of(100), of(20)]);
+        expect(&mut deployment, &[of(10), of(100), of(20)].map(|before| (before, 0)), 0);
         assert_eq!(deployment.expected_seconds, Some(20));
         assert_eq!(deployment.stages[2].expected_seconds, Some(20));
-        expect(&mut deployment, &[]);
+        expect(&mut deployment, &[], 60);
         assert_eq!(deployment.expected_seconds, None);
+        // What is watched is known, however long those before were.
+        let canary = api::Canary { steps: vec![10, 50], step_seconds: 60, min_requests: 0 };
+        let new = api::NewDeployment { canary: Some(canary), watch_seconds: Some(30), ..api::NewDeployment::default() };
+        assert_eq!((watches(&new, true), watches(&new, false)), (150, 30));
+        let mut watched = of(10);
+        watched.stages[5].finished_at = Some(at(158));
+        let mut again = shown();
+        expect(&mut again, &[(watched, 150), (of(10), 0)], 30);
+        assert_eq!((again.stages[5].expected_seconds, again.expected_seconds), (Some(38), Some(48)));
         // A stage that is begun again keeps when it was begun first.
         begin(&mut deployment, Stage::Build, at(5));
         begin(&mut deployment, Stage::Build, at(9));
