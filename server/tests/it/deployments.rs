@@ -262,7 +262,8 @@ async fn a_service_that_is_restarted_without_a_break_is_deployed_without_one() {
     write_handed(&folder, "two");
     let second = over(&admin, &deploy(&admin, &id, json!({})).await).await;
     assert_eq!(second["status"], "succeeded", "{second}");
-    let back = admin.post(&format!("/api/deploy/{}/rollback", first["id"].as_str().unwrap()), json!({"present_secrets": true})).await.json();
+    let back =
+        admin.post(&format!("/api/deploy/{}/rollback", first["id"].as_str().unwrap()), json!({"present_secrets": true})).await.json();
     let back = over(&admin, back["deployment_id"].as_str().unwrap()).await;
     assert_eq!(back["status"], "succeeded", "{back}");
     ends.store(true, is_over);
