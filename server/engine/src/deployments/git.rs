@@ -25,6 +25,8 @@ const ASK: Duration = Duration::from_secs(60);
 const FETCH: Duration = Duration::from_secs(900);
 /// How long it may take to write its files.
 const WRITE: Duration = Duration::from_secs(300);
+/// How long one of several addresses of a server of SSH may take to answer.
+const REACH: Duration = Duration::from_secs(5);
 /// Between looks at how much has been fetched.
 const LOOK: Duration = Duration::from_secs(2);
 /// Characters of the first line of what was written to a commit.
@@ -226,12 +228,13 @@ impl Git {
         let mut settings = SETTINGS.map(String::from).to_vec();
         let mut files = None;
         if let Some((repository, to)) = asked.and_then(|repository| Some((repository, repository.ssh()?))) {
-            addresses(to.host, to.port).await?;
+            let address = reachable(addresses(to.host, to.port).await?, to.port).await;
+            let address = address.ok_or_else(|| api::Error::unavailable(format!("the computer '{}' isn't found", to.host)))?;
             let key = self.secret(repository).await?.unwrap_or_default();
             if ssh::has_passphrase(&key) {
                 return Err(ssh::unusable(repository, "it has a passphrase"));
             }
-            let written = ssh::Files::new(repository, to, &key, &self.known);
+            let written = ssh::Files::new(repository, to, address, &key, &self.known);
             let written = written.map_err(|error| Failure::new(format!("the settings of ssh can't be written: {error}")))?;
             settings.extend([written.setting(), "ssh.variant=ssh".to_owned()]);
             environment.insert("GIT_ALLOW_PROTOCOL".into(), "ssh".into());
@@ -330,6 +333,16 @@ async fn addresses(host: &str, port: u16) -> Result<Vec<IpAddr>, Stop> {
         Some(address) => Err(Failure::new(format!("'{host}' is {address}, an address that a repository can't be at")).into()),
         None => Ok(addresses),
     }
+}
+
+/// The first of several addresses that answers, since `ssh` is let go to one; the first of all when none does, so that it says why.
+async fn reachable(addresses: Vec<IpAddr>, port: u16) -> Option<IpAddr> {
+    for address in addresses.iter().filter(|_| addresses.len() > 1) {
+        if matches!(tokio::time::timeout(REACH, tokio::net::TcpStream::connect((*address, port))).await, Ok(Ok(_))) {
+            return Some(*address);
+        }
+    }
+    addresses.first().copied()
 }
 
 /// Whether an address is one at which clouds give away what their machines may do, or no computer's at all.

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
@@ -21,8 +22,9 @@ pub struct Files {
 }
 
 impl Files {
-    /// Writes them: for `to`, with that private key. `known` is where the keys of servers are remembered, for those of which none was told.
-    pub fn new(repository: &Repository, to: Ssh<'_>, key: &str, known: &Path) -> io::Result<Self> {
+    /// Writes them: for `to`, which is at `address`, with that private key. `known` is where the keys of servers are remembered, for those of which none
+    /// was told.
+    pub fn new(repository: &Repository, to: Ssh<'_>, address: IpAddr, key: &str, known: &Path) -> io::Result<Self> {
         // What was pasted may have the line ends of another system, and lack the last one, which OpenSSH wants.
         let key = file(&format!("{}\n", key.trim().replace("\r\n", "\n")))?;
         let alias = if to.port == 22 { to.host.to_owned() } else { format!("[{}]:{}", to.host, to.port) };
@@ -33,6 +35,7 @@ impl Files {
             None => ("accept-new", known.to_owned()),
         };
         let settings = [
+            ("HostName", address.to_string()),
             ("HostKeyAlias", alias),
             ("StrictHostKeyChecking", strict.to_owned()),
             ("UserKnownHostsFile", quoted(&known)),

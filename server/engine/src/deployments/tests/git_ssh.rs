@@ -148,6 +148,9 @@ on_each_store! {
         set("no key").await;
         fails("isn't a private key that can be used").await;
         set(&key).await;
+        // A name is looked up once, and the keys are those of the name.
+        change(Repository { url: shop.url.replace("127.0.0.1", "localhost"), ..told.clone() }).await;
+        yard.deployed().await;
         let url = format!("{}/nothing", shop.url);
         change(Repository { url, ..told }).await;
         fails("there is no repository at").await;
