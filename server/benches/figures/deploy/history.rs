@@ -74,7 +74,7 @@ async fn fill(store: &TestStore, services: &[String]) {
         Box::pin(async move {
             for (deployment, release) in &rows {
                 deployment_add(db, deployment, key).await?;
-                release_add(db, release, key).await?;
+                release_add(db, release, key, &Default::default()).await?;
             }
             Ok(())
         })

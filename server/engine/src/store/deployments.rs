@@ -310,7 +310,7 @@ mod tests {
     use crate::deployments::tests::shown;
     use crate::on_each_store;
     use crate::store::data_keys::data_key_list;
-    use crate::store::releases::{ReleaseRow, release_add, release_delete, release_set_good, release_set_version};
+    use crate::store::releases::{ReleaseRow, release_add, release_delete, release_set_artifact, release_set_good, release_set_version};
 
     fn row(id: u128, service: u128, status: DeploymentStatus) -> DeploymentRow {
         let mut shown = shown();
@@ -356,6 +356,7 @@ mod tests {
                 "a release is added": |db| release_add(db, &release, key, &Default::default());
                 "it belongs to a version": |db| release_set_version(db, id, Some(2));
                 "it is good": |db| release_set_good(db, id);
+                "it is pushed": |db| release_set_artifact(db, id, &api::Artifact::Command, key, &[2]);
                 "it is not kept": |db| release_delete(db, id);
                 "the service is forgotten": |db| deployment_forget(db, service);
             }

@@ -147,7 +147,7 @@ fn Make(id: ServiceId, loads: Loads) -> impl IntoView {
                 <input type="hidden" name="form_token" value=form_token />
                 <input type="hidden" name="id" value=id.to_string() />
                 <Field name="form[name]" label="Name" takes=Takes::Line(80, true) value=form.name example="GitHub" hint="Who calls it. What it deploys is made under that name." />
-                <Field name="form[branch]" label="Branch" takes=Takes::Line(255, false) value=form.branch example="main" hint="Only pushes to it deploy; empty takes those to every branch." />
+                <Field name="form[branch]" label="Branch" takes=Takes::Line(255, false) value=form.branch example="main" hint="Only pushes to it deploy; empty takes those to every branch, or of a Git repository those to the branch that its settings name." />
                 <button type="submit" class="button" data-kind="primary" disabled=move || is_busy.get() on:click=click>{label}</button>
                 <div role="status">{content}</div>
             </form>
