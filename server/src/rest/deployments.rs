@@ -119,11 +119,11 @@ async fn difference(
     json(server.backend.deployments.difference(&caller, id, query).await?)
 }
 
-/// Lets a service that is held at a release, since it was gone back to, be deployed again.
+/// Lets a service that is held at a release, since it was gone back to, be deployed again, and be given the present values of its secrets at its next start.
 #[utoipa::path(post, path = "/api/deploy/services/{id}/let-go", tag = "deployments",
     params(("id" = ServiceId, Path, description = "The service.")), responses(
         (status = 200, body = Releases, description = "Its releases."),
-        (status = 409, body = ErrorBody, description = "It isn't held.")),
+        (status = 409, body = ErrorBody, description = "It isn't held, and is given no earlier value of a secret.")),
     extensions(("x-permission" = json!("deployments:run"))))]
 async fn let_go(State(server): Ports, SignedIn(caller): SignedIn, Id(id): Id<ServiceId>) -> Answer<Json<Releases>> {
     json(server.backend.deployments.let_go(&caller, id).await?)

@@ -244,7 +244,8 @@ impl Manager {
             })
         });
         write.await?;
-        if let Some(pinned) = self.services.pinned(id)?.filter(|pinned| !pinned.secrets.is_empty()) {
+        // One that can't be read is read anew when Pilothouse starts.
+        if let Some(pinned) = self.services.pinned(id).ok().flatten().filter(|pinned| !pinned.secrets.is_empty()) {
             let present = Pinned { secrets: Default::default(), ..(*pinned).clone() };
             self.services.pin(id, Some(Ok(Arc::new(present))));
         }

@@ -21,9 +21,9 @@ impl Manager {
         Ok(then.into_iter().filter(|(name, _)| !earlier.iter().any(|one| one.name == *name && !one.is_kept)).collect())
     }
 
-    /// The versions of secrets that a service runs with now, of those names; without those of which that isn't certain.
+    /// The versions of secrets that a service runs with now, of those names; without those of which that isn't certain, as where its release can't be read.
     pub(super) async fn secrets_running<'a>(&self, id: ServiceId, names: impl Iterator<Item = &'a String>) -> Result<SecretVersions> {
-        let mut running = self.services.pinned(id)?.map(|pinned| pinned.secrets.clone()).unwrap_or_default();
+        let mut running = self.services.pinned(id).ok().flatten().map(|pinned| pinned.secrets.clone()).unwrap_or_default();
         let Some(since) = self.core.catalog.find(id).and_then(|entry| entry.service.started_at) else { return Ok(running) };
         let mut db = self.core.store.main.read().await?;
         for name in names {

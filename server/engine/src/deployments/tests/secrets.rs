@@ -12,6 +12,7 @@ use super::Yard;
 use crate::on_each_store;
 use crate::secrets;
 use crate::services::tests::{MAIN, write};
+use crate::store::execute;
 use crate::store::secret_values::secret_value_list;
 use crate::testing::TestStore;
 
@@ -145,6 +146,19 @@ on_each_store! {
         // With a service its releases go, and what only they needed.
         yard.manager.forget_all(yard.id).await.expect("it is forgotten");
         assert_eq!(yard.kept().await, [2]);
+        yard.life.end().await;
+    }
+
+    async fn one_whose_release_can_not_be_read_is_deployed_again(test: TestStore) {
+        let mut test = test;
+        let yard = Yard::told_a_secret(&mut test).await;
+        let statement = "UPDATE releases SET sealed = $1";
+        let write = yard.life.core.store.main.write(move |db| Box::pin(async move { Ok(execute!(db, statement, &[1_u8, 2][..])?) }));
+        assert_eq!(write.await.expect("it is written"), 1);
+        let yard = yard.again(&test).await;
+        assert!(yard.life.services.pinned(yard.id).is_err());
+        yard.deployed().await;
+        assert_eq!(yard.launched().1["DB"], "value one");
         yard.life.end().await;
     }
 
