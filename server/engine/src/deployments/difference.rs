@@ -69,9 +69,14 @@ impl Manager {
         Ok(Content { spec: row.spec, of_files: Default::default(), configuration, artifact: Artifact::Command, folder: None })
     }
 
-    /// Whether settings or configuration were changed since a release.
+    /// Whether settings, configuration or the secrets that its service is given were changed since a release.
     pub(super) async fn is_changed_since(&self, id: ServiceId, row: &ReleaseRow) -> Result<bool> {
-        Ok(!changes_of(&content(&self.core, row).await?, &self.content_now(id).await?).is_empty())
+        let mut now = self.content_now(id).await?;
+        if let Some(pinned) = self.services.pinned(id)? {
+            let given = |(name, version): (&String, &mut u64)| *version = pinned.secrets.get(name).copied().unwrap_or(*version);
+            now.configuration.named.iter_mut().for_each(given);
+        }
+        Ok(!changes_of(&content(&self.core, row).await?, &now).is_empty())
     }
 
     /// The files of a release, or, when it isn't one yet, of the folder that it would be made of. None where nothing is made of a folder's files.

@@ -67,6 +67,11 @@ impl Yard {
         self.manager.releases(&self.life.admin, self.id).await.expect("they are listed").secrets
     }
 
+    /// Whether it says that it doesn't run wholly what its release says.
+    async fn is_changed(&self) -> bool {
+        self.manager.releases(&self.life.admin, self.id).await.expect("they are listed").is_changed
+    }
+
     async fn later(&self, release: u64) -> Vec<EarlierSecret> {
         let query = ReleaseDifferenceQuery { from: None, to: Some(release) };
         self.manager.difference(&self.life.admin, self.id, query).await.expect("they are compared").secrets
@@ -100,8 +105,10 @@ on_each_store! {
         assert_eq!((yard.later(1).await, yard.later(2).await), (one(1, 5, true), one(2, 5, true)));
         assert_eq!(yard.earlier().await, []);
 
+        assert!(yard.is_changed().await, "it is given another one at its next start");
         yard.go_back(1, false).await;
         assert_eq!((yard.launched().1["DB"].as_str(), yard.earlier().await), ("value one", one(1, 5, true)));
+        assert!(!yard.is_changed().await, "it is given what its release says");
         yard.set("value six").await;
         assert_eq!((yard.told().await.as_str(), yard.earlier().await), ("value one", one(1, 6, true)));
         yard.secrets().await.rotate(&yard.life.admin).await.expect("everything is sealed anew");
