@@ -263,8 +263,8 @@ pub trait Deployments: Send + Sync {
     /// What is different between two releases, or between one and what a deployment would make now. Needs `deployments:read`.
     async fn difference(&self, caller: &Caller, id: ServiceId, query: ReleaseDifferenceQuery) -> Result<ReleaseDifference>;
 
-    /// Lets a service that is held at a release be deployed again, and be given the present values of its secrets at its next start. Needs `deployments:run`. Fails with `conflict` when it isn't
-    /// held and is given no earlier value of a secret.
+    /// Lets a service that is held at a release be deployed again, and be given the present values of its secrets at its next start. Needs
+    /// `deployments:run`. Fails with `conflict` when it isn't held and is given no earlier value of a secret.
     async fn let_go(&self, caller: &Caller, id: ServiceId) -> Result<Releases>;
 
     /// When a service may be deployed. Needs `deployments:read`.
