@@ -1,7 +1,7 @@
 //! Copies of a service that are ended while another one lives: the one before a restart without a break, or a new one that couldn't take over.
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use api::Level;
 use rustix::process::WaitStatus;
@@ -9,7 +9,7 @@ use rustix::process::WaitStatus;
 use super::child::Child;
 use super::socket::copy_of;
 use super::stop::{Root, Stopping};
-use super::{Supervisor, Work, has_ended};
+use super::{GATHER, Supervisor, Work, has_ended};
 use crate::runtime::process::procfs::{Kin, Process, ProcessId, Snapshot, snapshot};
 use crate::runtime::process::state::Stage;
 
@@ -61,6 +61,8 @@ impl Supervisor {
             };
             if leaving.stopping.advance(root, || self.members_of(leaving.id)) {
                 self.copy_ended(leaving.id);
+                // The last of it may not be collected yet, and nothing else would wake us for that.
+                self.read_from = self.read_from.max(Instant::now() + GATHER);
             } else {
                 self.leaving.push(leaving);
             }
