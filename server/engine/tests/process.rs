@@ -16,6 +16,8 @@ use engine::testing::{StoreKind, TestStore};
 use engine::{Clock, Core};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
+#[path = "process/fork_server.rs"]
+mod fork_server;
 #[path = "process/handover.rs"]
 mod handover;
 #[path = "process/lost.rs"]

@@ -42,6 +42,11 @@ impl RunFolder {
         self.0.join("log")
     }
 
+    /// Where its supervisor writes what fails of its own.
+    pub fn errors(&self) -> PathBuf {
+        self.0.join("supervisor.err")
+    }
+
     /// Makes it.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 mod aside;
 mod cgroup;
 mod folder;
+mod fork_server;
 mod handover;
 pub mod prepared;
 mod procfs;

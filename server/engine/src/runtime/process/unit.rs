@@ -13,8 +13,9 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Mutex, Semaphore, mpsc, watch};
 
 use super::folder::{RunFolder, SOCKET};
+use super::fork_server::{ForkServer, WORDS};
 use super::state::{Ask, Phase, Request, State, VERSION};
-use super::supervisor::READY;
+use super::supervisor::{READY, RUN_FOLDER};
 use crate::Core;
 use crate::runtime::Observation;
 
@@ -29,6 +30,7 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 pub struct Shared {
     pub core: Arc<Core>,
     pub events: mpsc::UnboundedSender<(ServiceId, Observation)>,
+    fork_server: ForkServer,
     places: Semaphore,
 }
 
@@ -47,7 +49,8 @@ pub struct Unit {
 impl Shared {
     /// For the units of this runtime.
     pub fn new(core: Arc<Core>, events: mpsc::UnboundedSender<(ServiceId, Observation)>) -> Arc<Self> {
-        Arc::new(Self { core, events, places: Semaphore::new(AT_ONCE) })
+        let fork_server = ForkServer::new(core.config.program.clone(), super::runs(&core));
+        Arc::new(Self { core, events, fork_server, places: Semaphore::new(AT_ONCE) })
     }
 }
 
@@ -175,15 +178,30 @@ impl Unit {
     /// # Errors
     /// `service_failed` when it can't be started or can't begin.
     pub async fn supervise(&self, shared: &Shared) -> Result<()> {
+        let forked = shared.fork_server.supervise(&self.folder, PATIENCE).await;
+        // A second one for the same folder finds that it is locked, and is content.
+        let said = match forked {
+            Ok(said) if !said.is_empty() => said,
+            Ok(_) => self.execute(shared, "it has ended").await?,
+            Err(error) => self.execute(shared, &error.to_string()).await?,
+        };
+        match said.trim() {
+            READY => Ok(()),
+            said => Err(Error::service(format!("the supervisor has failed: {said}"))),
+        }
+    }
+
+    /// Starts a supervisor by itself, because of `why` none was forked; answers its first words.
+    async fn execute(&self, shared: &Shared, why: &str) -> Result<String> {
+        tracing::warn!(service = %self.id, why, "supervisor_not_forked");
         let program = &shared.core.config.program;
         let failed = |error: std::io::Error| {
             Error::service(format!("the supervisor {} can't be started: {error}; is the program still there?", program.display()))
         };
-        let errors = self.folder.path().join("supervisor.err");
-        let errors = std::fs::OpenOptions::new().create(true).append(true).open(errors).map_err(failed)?;
+        let errors = std::fs::OpenOptions::new().create(true).append(true).open(self.folder.errors()).map_err(failed)?;
         let mut child = tokio::process::Command::new(program)
             .arg("supervise")
-            .arg("--run-folder")
+            .arg(RUN_FOLDER)
             .arg(self.folder.path())
             .env_clear()
             .current_dir(self.folder.path())
@@ -194,15 +212,12 @@ impl Unit {
             .map_err(failed)?;
         let mut said = String::new();
         if let Some(stdout) = child.stdout.take() {
-            let mut stdout = stdout.take(4096);
+            let mut stdout = stdout.take(WORDS);
             let read = tokio::time::timeout(PATIENCE, stdout.read_to_string(&mut said));
             read.await.map_err(|_| Error::service("the supervisor doesn't answer; the machine may be overloaded"))?.map_err(failed)?;
         }
         // The child is left to itself; it is collected when it ends.
-        match said.trim() {
-            READY => Ok(()),
-            said => Err(Error::service(format!("the supervisor has failed: {said}"))),
-        }
+        Ok(said)
     }
 
     /// Reads states and sends requests until the line breaks.

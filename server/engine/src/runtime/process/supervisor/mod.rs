@@ -8,6 +8,7 @@ mod begin;
 mod child;
 mod clients;
 mod ending;
+mod fork_server;
 mod handover;
 mod leaving;
 mod limits;
@@ -60,23 +61,43 @@ const LOCK_RETRY: Duration = Duration::from_millis(200);
 /// How long processes that the service left behind may take to end.
 const LEFTOVER_GRACE: Duration = Duration::from_secs(5);
 
-/// Supervises one service to its end. The arguments, after the name of the command: `--run-folder DIR`.
+/// The argument before the run folder.
+pub(super) const RUN_FOLDER: &str = "--run-folder";
+/// The argument of the process that forks supervisors. What follows it is only to be seen.
+pub(super) const FORK_SERVER: &str = "--fork-server";
+
+/// Supervises one service to its end, or forks supervisors. The arguments, after the name of the command: `--run-folder DIR`, or
+/// `--fork-server` with anything after it.
 ///
-/// Must be called before threads are started. It leaves the session and the standard streams of who called it: first it writes
+/// Must be called before threads are started. A supervisor leaves the session and the standard streams of who called it: first it writes
 /// `ready`, or why it can't begin, to standard output, which it then closes.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut args = args.into_iter();
-    let (Some(flag), Some(folder), None) = (args.next(), args.next(), args.next()) else { return usage() };
-    if flag != "--run-folder" {
-        return usage();
+    let flag = args.next().unwrap_or_default();
+    if flag == FORK_SERVER {
+        return match fork_server::serve() {
+            Ok(None) => ExitCode::SUCCESS,
+            Ok(Some(folder)) => supervise(folder),
+            Err(error) => {
+                complain(&format!("no supervisor can be forked: {error}"));
+                ExitCode::FAILURE
+            }
+        };
     }
-    match Supervisor::begin(RunFolder::new(PathBuf::from(folder))) {
+    match (args.next(), args.next()) {
+        (Some(folder), None) if flag == RUN_FOLDER => supervise(RunFolder::new(PathBuf::from(folder))),
+        _ => usage(),
+    }
+}
+
+fn supervise(folder: RunFolder) -> ExitCode {
+    match Supervisor::begin(folder) {
         Ok(None) => {
-            println!("{READY}");
+            answer(READY);
             ExitCode::SUCCESS
         }
         Ok(Some(mut supervisor)) => {
-            println!("{READY}");
+            answer(READY);
             if let Err(error) = leave_stdout() {
                 complain(&format!("standard output stays open: {error}"));
             }
@@ -84,10 +105,15 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            println!("the supervisor can't begin: {error}");
+            answer(&format!("the supervisor can't begin: {error}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Writes to standard output. Who was to read it may have ended, which is no reason to leave the service alone: `println` would panic.
+fn answer(text: &str) {
+    let _ = writeln!(io::stdout(), "{text}");
 }
 
 /// The user that a service runs as; none is this one. Fails with words for people: then it runs as nobody.
