@@ -12,6 +12,8 @@ mod compose;
 mod connections;
 #[path = "docker/deploy.rs"]
 mod deploy;
+#[path = "docker/fastapi.rs"]
+mod fastapi;
 #[path = "docker/ports.rs"]
 mod ports;
 #[path = "docker/registry.rs"]

@@ -72,6 +72,7 @@ impl Services {
             log: Log::of(searched),
             taken,
             has_requirements,
+            is_contained: before.spec.source.runtime() == RuntimeKind::Docker,
             others: &self.neighbours(id),
             needs: &self.bad_needs(id).await,
             changed: self.last_change(id, before.service.started_at, ended.at).await,

@@ -25,13 +25,13 @@ fn write(at: &Path, said: &str) {
 }
 
 /// Somebody who asks one request after the other, from when there is an answer.
-struct Asker {
+pub struct Asker {
     is_over: Arc<AtomicBool>,
     asking: std::thread::JoinHandle<BTreeMap<String, u32>>,
 }
 
 impl Asker {
-    fn of(port: u16) -> Self {
+    pub fn of(port: u16) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let told = is_over.clone();
         let asking = std::thread::spawn(move || {
@@ -49,7 +49,7 @@ impl Asker {
         Self { is_over, asking }
     }
 
-    fn end(self) -> BTreeMap<String, u32> {
+    pub fn end(self) -> BTreeMap<String, u32> {
         self.is_over.store(true, Ordering::Relaxed);
         self.asking.join().unwrap()
     }
@@ -102,7 +102,7 @@ async fn a_container_is_replaced_behind_its_proxy_and_nobody_who_asks_notices() 
 }
 
 /// Waits until so many services go with the one of that name and run.
-async fn parts(yard: &Yard, name: &str, wanted: usize) {
+pub async fn parts(yard: &Yard, name: &str, wanted: usize) {
     let services = yard.engine.backend().services;
     let deadline = Instant::now() + Duration::from_secs(120);
     loop {

@@ -21,6 +21,8 @@ pub(in crate::services) struct Facts<'a> {
     pub taken: Option<(u16, Option<Holder>)>,
     /// Whether its folder says what it requires.
     pub has_requirements: bool,
+    /// Whether it runs in a container, which has what was installed when its image was made.
+    pub is_contained: bool,
     /// The other services.
     pub others: &'a [Neighbour],
     /// What it needs that doesn't run, isn't well or isn't there any more.
@@ -81,7 +83,7 @@ impl<'a> Facts<'a> {
     pub fn of(id: ServiceId) -> Self {
         let (log, restarts, limits) = (Log::default(), Restarts::default(), Limits::default());
         let (others, needs): (&'a [Neighbour], &'a [Dependency]) = (&[], &[]);
-        let (has_requirements, now) = (false, Timestamp::default());
+        let (has_requirements, is_contained, now) = (false, false, Timestamp::default());
         Self {
             id,
             ended: None,
@@ -89,6 +91,7 @@ impl<'a> Facts<'a> {
             log,
             taken: None,
             has_requirements,
+            is_contained,
             others,
             needs,
             changed: None,

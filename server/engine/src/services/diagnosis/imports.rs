@@ -194,7 +194,11 @@ fn missing<'a>(facts: &'a Facts<'_>) -> Option<(&'a str, Finding)> {
 fn module_missing(facts: &Facts<'_>) -> Option<Finding> {
     let (module, shown) = missing(facts)?;
     let (name, package) = (part(module), part(module.split('.').next().unwrap_or(module)));
-    let action = if facts.has_requirements {
+    let action = if facts.is_contained {
+        format!(
+            "add the package of {package} to what its image installs (its Dockerfile, or the requirements that this reads), then deploy the new image"
+        )
+    } else if facts.has_requirements {
         format!("add the package of {package} to the requirements in its folder, then start it again")
     } else {
         format!("write a requirements.txt with the package of {package} into its folder, then start it again: it will be installed")
@@ -206,7 +210,10 @@ fn too_new(facts: &Facts<'_>) -> Option<Finding> {
     let (module, shown) = missing(facts)?;
     let (name, version) = REMOVED.iter().find(|(name, _)| module.split('.').next() == Some(name))?;
     let cause = format!("its code needs the module '{name}', which Python has no more since {version}");
-    let action = format!("run it with a Python before {version} (an environment .venv in its folder), or update the package that needs it");
+    let action = match facts.is_contained {
+        true => format!("begin its image with a Python before {version}, or update the package that needs it"),
+        false => format!("run it with a Python before {version} (an environment .venv in its folder), or update the package that needs it"),
+    };
     Some(Finding { cause, action, ..shown })
 }
 
@@ -214,7 +221,10 @@ fn too_old(facts: &Facts<'_>) -> Option<Finding> {
     let line = facts.log.find(&["no module named 'tomllib'", "cannot import name"])?;
     let (name, version) = ADDED.iter().find(|(name, _)| line.text.contains(name))?;
     let cause = format!("its code needs Python {version} or newer: {} isn't in older ones", name.replace('\'', ""));
-    let action = format!("install Python {version} or newer and make an environment with it in its folder (.venv)");
+    let action = match facts.is_contained {
+        true => format!("begin its image with Python {version} or newer"),
+        false => format!("install Python {version} or newer and make an environment with it in its folder (.venv)"),
+    };
     Some(Finding::new(cause, action).by(Some(line)))
 }
 

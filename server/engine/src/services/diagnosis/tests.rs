@@ -204,6 +204,23 @@ fn one_cause_is_told_once() {
 }
 
 #[test]
+fn what_is_missing_in_a_container_is_installed_when_its_image_is_made() {
+    let exit = ended(End::Code(1));
+    let cases = [
+        ("ModuleNotFoundError: No module named 'redis'", "module-missing", "requirements.txt"),
+        ("ModuleNotFoundError: No module named 'tomllib'", "python-too-old", ".venv"),
+        ("ModuleNotFoundError: No module named 'distutils'", "python-too-new", ".venv"),
+    ];
+    for (text, rule, of_folder) in cases {
+        let lines = [text.to_owned()];
+        let of = |is_contained| diagnose(Facts { ended: Some(&exit), log: Log::of(&lines), is_contained, ..Facts::of(id(1)) }).remove(0);
+        assert_eq!((of(true).rule.as_str(), of(false).rule.as_str()), (rule, rule));
+        assert!(of(false).actions[0].contains(of_folder), "{:?}", of(false));
+        assert!(of(true).actions[0].contains("image") && !of(true).actions[0].contains(of_folder), "{:?}", of(true));
+    }
+}
+
+#[test]
 fn an_old_trace_that_it_survived_is_no_cause() {
     let old = "Traceback (most recent call last):\n  File \"a.py\", line 1, in <module>\n    import redis\nModuleNotFoundError: No module named 'redis'\n";
     let since = "GET /health: 200\n".repeat(60);
