@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::docker::Docker;
 use crate::site::Size;
 use crate::step::{self, Result, Steps};
-use crate::{place, serve, site, tools};
+use crate::{debian, place, serve, site, tools};
 
 /// Builds the release binary with its site and measures it; `name` picks the scenarios whose name contains it.
 pub fn run(steps: &Steps, name: Option<&str>) -> Result {
@@ -35,7 +35,11 @@ fn rivals(steps: &Steps) -> Vec<(&'static str, PathBuf)> {
     found
 }
 
-/// A Docker Engine for `deploy`; containers are left out where none can be had.
+/// A Docker Engine for `deploy`, and Compose; what can't be had is left out.
 fn docker(steps: &Steps) -> Option<Docker> {
-    Docker::start(steps).inspect_err(|problem| eprintln!("    without containers: {problem}")).ok()
+    let docker = Docker::start(steps).inspect_err(|problem| eprintln!("    without containers: {problem}")).ok()?;
+    if let Err(problem) = debian::need(steps, &["docker-compose"], "deployments are compared with those of Compose") {
+        eprintln!("    not compared with: {problem}");
+    }
+    Some(docker)
 }

@@ -1,5 +1,5 @@
-//! A folder with a Dockerfile, beside the `docker` command: build, stop, remove, run, and ask until it is well. The work of the Docker Engine is in the
-//! wall times of both and in the CPU of neither.
+//! A folder with a Dockerfile, beside Compose (`up -d --build`) and the `docker` command (build, stop, remove, run), each asked until it is well. The work
+//! of the Docker Engine is in the wall times of all and in the CPU of none.
 
 use std::fs;
 use std::net::TcpListener;
@@ -19,6 +19,8 @@ use crate::table::Table;
 const ENGINE: &str = "PILOTHOUSE_BENCH_DOCKER_HOST";
 /// A small image, made without a network.
 const BASE: &str = "pilothouse-test:1";
+/// The program: version 1, which is what Debian has.
+const COMPOSE: &str = "docker-compose";
 /// What the command line calls its own.
 const BASELINE: &str = "pilothouse-bench-baseline";
 
@@ -32,6 +34,10 @@ pub async fn measure(table: &mut Table) {
     let ours = pilothouse(&host).await;
     let theirs = by_hand(&host).await;
     ours.compare("deployment of a container; baseline: docker build, stop, rm, run", &theirs, table);
+    match compose(&host).await {
+        Some(theirs) => ours.compare("deployment of a container; baseline: docker-compose up -d --build", &theirs, table),
+        None => println!("deployments by Compose are not measured: `cargo xtask bench` installs {COMPOSE} on Debian"),
+    }
 }
 
 async fn pilothouse(host: &str) -> Cost {
@@ -66,9 +72,47 @@ async fn pilothouse(host: &str) -> Cost {
     cost
 }
 
+/// By Compose; none where it isn't installed.
+async fn compose(host: &str) -> Option<Cost> {
+    Command::new(COMPOSE).arg("version").output().ok()?;
+    let place = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let file = place.path().join("docker-compose.yml");
+    let service = json!({ "build": ".", "image": BASELINE, "ports": [format!("127.0.0.1:{port}:80")] });
+    fs::write(&file, json!({ "version": "3", "services": { "contained": service } }).to_string()).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(COMPOSE);
+        command.args(["--project-name", BASELINE, "--file"]).arg(&file).args(arguments).env("DOCKER_HOST", host);
+        let done = command.output().unwrap();
+        assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    };
+    let mut cost = Cost::default();
+    for round in 0..=ROUNDS {
+        write(place.path(), "theirs", round);
+        let (before, begun) = (processes::waited_for(), Instant::now());
+        run(&["up", "--detach", "--build"]);
+        await_well(port).await;
+        if round > 0 {
+            cost.add(begun.elapsed().as_secs_f64(), processes::waited_for() - before);
+        }
+    }
+    run(&["down", "--rmi", "all"]);
+    prune(host);
+    Some(cost)
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Removes the images of rounds before the last.
+fn prune(host: &str) {
+    docker(host, &["image", "prune", "--force", "--filter", &format!("label={BASELINE}")]);
+}
+
 async fn by_hand(host: &str) -> Cost {
     let place = tempfile::tempdir().unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let published = format!("127.0.0.1:{port}:80");
     let folder = place.path().to_str().unwrap();
     let mut cost = Cost::default();
@@ -88,7 +132,7 @@ async fn by_hand(host: &str) -> Cost {
     }
     docker(host, &["rm", "--force", BASELINE]);
     docker(host, &["rmi", BASELINE]);
-    docker(host, &["image", "prune", "--force", "--filter", &format!("label={BASELINE}")]);
+    prune(host);
     cost
 }
 
