@@ -178,6 +178,7 @@ impl Manager {
                 self.save(live, change, Vec::new(), Some(also)).await?;
                 let pinned = Some(Arc::new(content.pinned(release, number, secrets)));
                 self.services.switch(copy.id, Switch { spec: row.spec, pinned, at, runs: true }).await;
+                self.tell_secrets(live, copy.id).await;
                 at
             }
         };

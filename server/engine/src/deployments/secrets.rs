@@ -4,6 +4,7 @@ use api::{DeploymentKind, EarlierSecret, ReleaseId, Result, ServiceId};
 
 use super::Manager;
 use super::kept::{Before, Record};
+use super::live::Live;
 use crate::store::Conn;
 use crate::store::secret_values::{SecretVersions, release_secrets, secret_value_find, secret_version_at};
 use crate::store::secrets::secret_find;
@@ -54,6 +55,20 @@ impl Manager {
         let mut held = earlier(&mut self.core.store.main.read().await?, &pinned.secrets).await?;
         held.retain(|one| one.is_kept);
         Ok(held)
+    }
+
+    /// Says in the deployment's lines which secrets a service that was just switched is given in another version than the present one.
+    pub(super) async fn tell_secrets(&self, live: &Live, id: ServiceId) {
+        let held = match self.secrets_held(id).await {
+            Ok(held) if held.is_empty() => return,
+            Ok(held) => held,
+            Err(error) => {
+                tracing::warn!(error = %error.message, service = %id, "earlier_secrets_not_told");
+                return;
+            }
+        };
+        let which: Vec<String> = held.iter().map(EarlierSecret::label).collect();
+        live.line(&self.core, live.record().shown.stage, format!("it is given secrets as they were: {}", which.join(", ")), false);
     }
 
     /// The secrets of a release that have another version by now. `named` are those that it says.

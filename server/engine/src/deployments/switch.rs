@@ -159,6 +159,7 @@ impl Manager {
         self.save(live, change, Vec::new(), Some(also)).await?;
         let pinned = Some(Arc::new(content.pinned(release, number, secrets)));
         self.services.switch(id, Switch { spec, pinned, at, runs: true }).await;
+        self.tell_secrets(live, id).await;
         Ok(at)
     }
 

@@ -105,6 +105,7 @@ impl Manager {
         };
         self.save(live, change, Vec::new(), Some(also)).await?;
         self.services.switch(id, Switch { spec, pinned, at, runs }).await;
+        self.tell_secrets(live, id).await;
         Ok(at)
     }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use api::ports::{Deployments as _, Secrets as _, Services as _};
 use api::{
-    DeploymentStatus, EarlierSecret, NewDeployment, NewRollback, NewSecret, ReleaseDifferenceQuery, Secret, ServicePatch, Stage, Status,
+    DeploymentId, DeploymentLinesQuery, DeploymentStatus, EarlierSecret, NewDeployment, NewRollback, NewSecret, ReleaseDifferenceQuery,
+    Secret, ServicePatch, Stage, Status,
 };
 
 use super::super::live::lock;
@@ -54,13 +55,20 @@ impl Yard {
         self.launched().1["DB"].clone()
     }
 
-    async fn go_back(&self, release: u64, present_secrets: bool) {
+    /// Goes back; answers what its lines say of secrets.
+    async fn go_back(&self, release: u64, present_secrets: bool) -> Vec<String> {
         let all = self.manager.releases(&self.life.admin, self.id).await.expect("they are listed").items;
         let to = all.iter().find(|one| one.number == release).expect("it is kept").deployment_id;
         let new = NewRollback { present_secrets, ..NewRollback::default() };
         let id = self.manager.rollback(&self.life.admin, to, new).await.expect("it is taken on").deployment_id;
         let back = self.over(id).await;
         assert_eq!(back.status, DeploymentStatus::Succeeded, "{back:#?}");
+        self.said(id).await
+    }
+
+    async fn said(&self, id: DeploymentId) -> Vec<String> {
+        let lines = self.manager.lines(&self.life.admin, id, DeploymentLinesQuery::default()).await.expect("they are listed").items;
+        lines.into_iter().map(|line| line.message).filter(|line| line.contains("secrets")).collect()
     }
 
     async fn earlier(&self) -> Vec<EarlierSecret> {
@@ -106,7 +114,7 @@ on_each_store! {
         assert_eq!(yard.earlier().await, []);
 
         assert!(yard.is_changed().await, "it is given another one at its next start");
-        yard.go_back(1, false).await;
+        assert_eq!(yard.go_back(1, false).await, ["it is given secrets as they were: orders.db (version 1, now 5)"]);
         assert_eq!((yard.launched().1["DB"].as_str(), yard.earlier().await), ("value one", one(1, 5, true)));
         assert!(!yard.is_changed().await, "it is given what its release says");
         yard.set("value six").await;
@@ -123,7 +131,7 @@ on_each_store! {
         assert_eq!(yard.told().await, "value six");
         yard.go_back(2, false).await;
         assert_eq!(yard.launched().1["DB"], "value two");
-        yard.go_back(1, true).await;
+        assert!(yard.go_back(1, true).await.is_empty(), "there is nothing to say");
         assert_eq!((yard.launched().1["DB"].as_str(), yard.earlier().await), ("value six", vec![]), "as it was asked for");
         yard.manager.let_go(&yard.life.admin, yard.id).await.expect("it is let go");
         yard.go_back(2, false).await;
@@ -182,6 +190,7 @@ on_each_store! {
         let launches = yard.life.runtime.launches(yard.id);
         let told: Vec<_> = launches.iter().rev().take(2).map(|launch| launch.environment["DB"].as_str()).collect();
         assert_eq!((undone.status, &told[..]), (DeploymentStatus::RolledBack, &["value one", "a wrong value"][..]), "{undone:#?}");
+        assert_eq!(yard.said(undone.id).await, ["it is given secrets as they were: orders.db (version 1, now 2)"]);
         let releases = yard.manager.releases(&yard.life.admin, yard.id).await.expect("they are listed");
         assert_eq!((releases.held, releases.secrets), (None, one(1, 2, true)));
         assert_eq!(yard.told().await, "value one", "and keeps it");
