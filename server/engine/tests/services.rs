@@ -183,6 +183,71 @@ async fn failures_say_their_real_cause() {
     house.engine.shutdown().await;
 }
 
+/// Says which idna is installed, and ends.
+const PINNED: &str = r#"
+import importlib.metadata, sys
+print("idna", importlib.metadata.version("idna"))
+sys.exit(3)
+"#;
+
+/// What uv makes of a project that depends on idna, when 3.6 is the newest.
+const LOCK: &str = r#"version = 1
+revision = 3
+requires-python = ">=3.8"
+
+[[package]]
+name = "idna"
+version = "3.6"
+source = { registry = "https://index.example.org/simple" }
+sdist = { url = "https://files.example.org/packages/bf/3f/ea4b9117521a1e9c50344b909be7886dd00a519552724809bb1f486986c2/idna-3.6.tar.gz", hash = "sha256:9ecdbbd083b06798ae1e86adcbfe8ab1479cf864e4ee30fe4e46a003d12491ca", size = 175426 }
+wheels = [
+    { url = "https://files.example.org/packages/c2/e7/a82b05cf63a603df6e68d59ae6a68bf5064484a0718ea5033660af4b54a9/idna-3.6-py3-none-any.whl", hash = "sha256:c05567e9c24a6b9faaa835c4821bad0590fbb9d5779e7caa6e1cc4978e7eb24f", size = 61567 },
+]
+
+[[package]]
+name = "pinned"
+version = "1"
+source = { virtual = "." }
+dependencies = [
+    { name = "idna" },
+]
+
+[package.metadata]
+requires-dist = [{ name = "idna" }]
+"#;
+
+/// With idna from PyPI.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_with_a_lock_runs_with_what_that_pins_and_not_with_another_file() {
+    let project = "[project]\nname = 'pinned'\nversion = '1'\ndependencies = ['idna']\n";
+    let other = LOCK.replace("sha256:9", "sha256:0").replace("sha256:c", "sha256:0");
+    let house = House::with(&[
+        ("pinned/main.py", PINNED),
+        ("pinned/pyproject.toml", project),
+        ("pinned/uv.lock", LOCK),
+        ("changed/main.py", PINNED),
+        ("changed/pyproject.toml", project),
+        ("changed/uv.lock", &other),
+        ("local/main.py", PINNED),
+        ("local/pyproject.toml", project),
+        ("local/uv.lock", &LOCK.replace("registry = \"https://index.example.org/simple\"", "directory = \"../idna\"")),
+    ])
+    .await;
+    let id = house.started("pinned").await;
+    let detail = house.until(id, Status::Error).await;
+    assert_eq!(detail.last_exit.unwrap().last_lines, ["idna 3.6"], "{:?}", detail.service.status_reason);
+
+    let id = house.started("changed").await;
+    let detail = house.until(id, Status::Error).await;
+    let reason = detail.service.status_reason.unwrap_or_default();
+    assert!(reason.starts_with("installing 1 requirement failed"), "{reason}");
+
+    let id = house.started("local").await;
+    let reason = house.until(id, Status::Error).await.service.status_reason.unwrap_or_default();
+    assert!(reason.contains("its uv.lock needs 'idna' from '../idna'"), "{reason}");
+    house.engine.shutdown().await;
+}
+
 /// Calls another service at its start.
 const CALLER: &str = r#"
 import os, urllib.request

@@ -41,7 +41,8 @@ impl Manager {
                         steps.push(format!("keep the files of {folder} as a release"));
                         steps.push("unpack them into a folder of their own".into());
                         if let Some(requirements) = &found.requirements {
-                            steps.push(format!("install {} requirements, unless that has been done", requirements.count()));
+                            let what = requirements.count().map_or("what its uv.lock pins".into(), |count| format!("{count} requirements"));
+                            steps.push(format!("install {what}, unless that has been done"));
                         }
                     }
                     Ok(None) => {

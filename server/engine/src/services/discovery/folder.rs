@@ -8,7 +8,7 @@ use super::port::{in_command_line, in_config, in_dockerfile, in_main, in_prose, 
 use super::python::{Module, keyword, text_of};
 
 /// The files that are read. A change of one of them makes the folder be read again.
-pub(super) const FILES: [&str; 11] = [
+pub(super) const FILES: [&str; 12] = [
     "main.py",
     "app.py",
     "config.py",
@@ -16,6 +16,7 @@ pub(super) const FILES: [&str; 11] = [
     ".env",
     "pyproject.toml",
     "requirements.txt",
+    "uv.lock",
     "README.md",
     "readme.md",
     "Dockerfile",
@@ -54,16 +55,20 @@ pub enum Requirements {
         /// How many it names.
         count: usize,
     },
+    /// The versions that the `uv.lock` beside its `pyproject.toml` pins. Which they are depends on the interpreter, so the lock is read when it is
+    /// known, at a launch; what is wrong with it is said there.
+    Lock,
     /// The dependencies in its `pyproject.toml`.
     List(Vec<String>),
 }
 
 impl Requirements {
-    /// How many there are.
-    pub fn count(&self) -> usize {
+    /// How many there are; none when a lock says it.
+    pub fn count(&self) -> Option<usize> {
         match self {
-            Self::File { count } => *count,
-            Self::List(all) => all.len(),
+            Self::File { count } => Some(*count),
+            Self::Lock => None,
+            Self::List(all) => Some(all.len()),
         }
     }
 }
@@ -181,11 +186,16 @@ fn setting(names: &[&str], variables: &[(String, String)], config: Option<&Modul
     })
 }
 
+/// The first of: `requirements.txt`, which people and Dockerfiles install by pip and which is often written of a lock for that; `uv.lock`, also one
+/// that can't be read, as what it pins must not be installed in other versions; the list of the project.
 fn requirements(folder: &Guarded, project: Option<&toml::Table>) -> Option<Requirements> {
     if let Some(text) = folder.read("requirements.txt") {
         let count = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', '-'])).count();
         let includes = text.lines().any(|line| line.trim_start().starts_with('-'));
         return (count > 0 || includes).then_some(Requirements::File { count });
+    }
+    if folder.stat("uv.lock").is_some() && folder.stat("pyproject.toml").is_some() {
+        return Some(Requirements::Lock);
     }
     let all = strings(project?.get("dependencies")?)?;
     let all: Vec<String> = all.into_iter().filter(|one| !one.trim_start().starts_with('-')).collect();

@@ -90,7 +90,12 @@ impl Guarded {
 
     /// The text of the file `name`, at most [`FILE_BYTES`]; none when there is none, or it is a link, a device or not readable.
     pub fn read(&self, name: &str) -> Option<String> {
-        text(&self.fd, name, OFlags::NOFOLLOW)
+        self.read_up_to(name, FILE_BYTES)
+    }
+
+    /// [`Guarded::read`] of at most `most` bytes.
+    pub fn read_up_to(&self, name: &str, most: u64) -> Option<String> {
+        text(&self.fd, name, OFlags::NOFOLLOW, most)
     }
 
     /// Whether `name`, when it is there, is of somebody who may own a folder here and written by nobody else. Fails with why not.
@@ -141,8 +146,8 @@ impl Guarded {
     }
 }
 
-/// The text of the regular file `name` of `folder`, at most [`FILE_BYTES`]; `more` says how it is opened.
-pub(super) fn text(folder: impl AsFd, name: impl rustix::path::Arg, more: OFlags) -> Option<String> {
+/// The text of the regular file `name` of `folder`, at most `most` bytes; `more` says how it is opened.
+pub(super) fn text(folder: impl AsFd, name: impl rustix::path::Arg, more: OFlags, most: u64) -> Option<String> {
     // NONBLOCK: opening a FIFO would wait for ever.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | more;
     let fd = openat(folder, name, flags, Mode::empty()).ok()?;
@@ -150,8 +155,8 @@ pub(super) fn text(folder: impl AsFd, name: impl rustix::path::Arg, more: OFlags
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return None;
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(stat.st_size).unwrap_or(0).min(FILE_BYTES as usize));
-    std::fs::File::from(fd).take(FILE_BYTES).read_to_end(&mut bytes).ok()?;
+    let mut bytes = Vec::with_capacity(usize::try_from(stat.st_size).unwrap_or(0).min(most as usize));
+    std::fs::File::from(fd).take(most).read_to_end(&mut bytes).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 

@@ -1,7 +1,7 @@
 //! Discovery: finds services in the folders of the services folder, by reading only.
 //!
 //! Nothing is imported or run, no link is followed, folders that others may write are passed over. Limits, each reported when it is
-//! met: 5,000 folders are looked at, and 1 MiB is read of each file.
+//! met: 5,000 folders are looked at, and 1 MiB is read of each file. A `uv.lock` is read at a launch, up to 16 MiB.
 
 pub(crate) mod environment;
 mod folder;
@@ -26,6 +26,8 @@ use crate::user::{SystemUser, not_as};
 
 /// Folders that are looked at.
 const FOLDERS: usize = 5_000;
+/// Bytes of a `uv.lock`. Those of projects with several hundred packages have a few million.
+const LOCK_BYTES: u64 = 16 << 20;
 
 /// What a look through the services folder has found.
 #[derive(Clone, Debug, Default)]
@@ -107,7 +109,23 @@ pub fn read_folder(path: &Path) -> Result<Option<Found>, String> {
 
 /// The text of the regular file at `path`, which may be a link; at most 1 MiB.
 pub(crate) fn read_text(path: &Path) -> Option<String> {
-    guarded::text(rustix::fs::CWD, path, OFlags::empty())
+    guarded::text(rustix::fs::CWD, path, OFlags::empty(), guarded::FILE_BYTES)
+}
+
+/// The text of the `uv.lock` of the folder `path`, read with the care of its other files. Fails, with words for people, when it has more than 16 MiB,
+/// isn't there any more, is a link or is closed to who reads.
+pub(crate) fn read_lock(path: &Path) -> Result<String, String> {
+    let folder = Guarded::root(path)?;
+    if folder.stat("uv.lock").is_some_and(|stat| u64::try_from(stat.st_size).is_ok_and(|size| size > LOCK_BYTES)) {
+        return Err(format!(
+            "its uv.lock has more than {} MiB, which aren't read; write a requirements.txt of it (uv export --no-dev --no-emit-project -o \
+             requirements.txt), which counts more, or make an environment in its folder: .venv",
+            LOCK_BYTES >> 20
+        ));
+    }
+    folder.read_up_to("uv.lock", LOCK_BYTES).ok_or_else(|| {
+        "its uv.lock can't be read: it is a link, no file, or closed to the user that it would run as; put the file itself there".into()
+    })
 }
 
 /// Whether nobody but the owner of the services folder `root`, Pilothouse and root can change what is at `path` in it, or lead it elsewhere:

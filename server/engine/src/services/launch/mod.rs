@@ -1,8 +1,10 @@
 //! From what a service is to what its runtime runs: folder, interpreter, preparation, port, environment.
 
 mod environment;
+mod marker;
 mod port;
 mod python;
+mod uv_lock;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -464,3 +466,5 @@ fn never_deployed(repository: &api::Repository) -> Error {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod uv_lock_tests;

@@ -1,6 +1,6 @@
 //! Which Python a service runs with, and how its virtual environment is made.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::DirBuilder;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -12,15 +12,39 @@ use sha2::{Digest, Sha256};
 use tokio::process::Command;
 use tokio::sync::Mutex;
 
+use super::uv_lock::{For, Pins};
 use super::{Inherited, blocking_as};
 use crate::runtime::{Prepare, PrepareStep};
-use crate::services::discovery::{Requirements, read_text};
+use crate::services::discovery::{Requirements, read_lock, read_text};
 use crate::user::SystemUser;
 
 /// How long the interpreter may take to say its version.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Files that a `requirements.txt` may include, itself included.
 const INCLUDES: usize = 20;
+/// A lock says all that is needed.
+const NO_DEPS: &str = "--no-deps";
+/// Asks an interpreter for its version, for the variables of its markers, and whether it can make environments; a line each.
+const QUESTION: &str = "\
+import json, os, platform, sys
+print('%d.%d.%d' % sys.version_info[:3], flush=True)
+print(json.dumps({
+    'implementation_name': sys.implementation.name,
+    'implementation_version': '%d.%d.%d' % sys.implementation.version[:3],
+    'os_name': os.name,
+    'platform_machine': platform.machine(),
+    'platform_python_implementation': platform.python_implementation(),
+    'platform_release': platform.release(),
+    'platform_system': platform.system(),
+    'platform_version': platform.version(),
+    'python_full_version': '%d.%d.%d' % sys.version_info[:3],
+    'python_version': '%d.%d' % sys.version_info[:2],
+    'sys_platform': sys.platform,
+}), flush=True)
+import venv, ensurepip
+print('venv')";
+/// Writes the lines that follow into the file that comes first. pip takes hashes from a file only.
+const WRITE: &str = "import sys; open(sys.argv[1], 'w').write(''.join(line + '\\n' for line in sys.argv[2:]))";
 
 /// The interpreters of this machine.
 pub(super) struct Python {
@@ -33,7 +57,16 @@ pub(super) struct Python {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Interpreter {
     version: String,
+    /// Its variables, as markers name them.
+    variables: BTreeMap<String, String>,
     has_venv: bool,
+}
+
+/// What is to be installed.
+enum Needs {
+    File { count: usize },
+    List(Vec<String>),
+    Pins(Pins),
 }
 
 /// What a service runs with.
@@ -59,8 +92,19 @@ impl Python {
             return Ok(Chosen { interpreter: venv.join("bin/python"), venv: Some(venv), prepare: None });
         }
         let (path, interpreter) = self.system(user).await?;
-        let Some(requirements) = requirements else {
-            return Ok(Chosen { interpreter: path, venv: None, prepare: None });
+        let plain = Chosen { interpreter: path.clone(), venv: None, prepare: None };
+        let Some(requirements) = requirements else { return Ok(plain) };
+        let needs = match requirements {
+            Requirements::File { count } => Needs::File { count: *count },
+            Requirements::List(all) => Needs::List(all.clone()),
+            Requirements::Lock => {
+                let (own, variables) = (folder.to_owned(), interpreter.variables.clone());
+                let pins = blocking_as(user, move || pins(&own, &variables)).await?.map_err(Error::service)?;
+                if pins.count() == 0 {
+                    return Ok(plain);
+                }
+                Needs::Pins(pins)
+            }
         };
         if !interpreter.has_venv {
             let minor = interpreter.version.rsplit_once('.').map_or(interpreter.version.as_str(), |(minor, _)| minor);
@@ -70,25 +114,21 @@ impl Python {
                 interpreter.version
             )));
         }
-        let (own, needs) = (folder.to_owned(), requirements.clone());
-        let key = blocking_as(user, move || key(&own, &needs, &interpreter.version)).await?;
+        let own = folder.to_owned();
+        let (key, needs) = blocking_as(user, move || (key(&own, &needs, &interpreter.version), needs)).await?;
         let (venvs, environment) = match user {
             None => (self.venvs.clone(), self.environment.for_preparation().clone()),
             Some(user) => (home_of(user).await?, self.environment.for_user(user)),
         };
         let venv = venvs.join(&key);
         let python = venv.join("bin/python");
-        let install = install(folder, requirements, &python);
         let make = vec![path.display().to_string(), "-m".into(), "venv".into(), "--clear".into(), venv.display().to_string()];
-        let count = requirements.count();
-        let label = format!("installing {count} requirement{}", if count == 1 { "" } else { "s" });
         let prepare = Prepare {
             lock: venvs.join(format!("{key}.lock")),
             marker: venv.join("pilothouse-complete"),
-            steps: vec![
-                PrepareStep { label: "making a virtual environment".into(), command: make },
-                PrepareStep { label, command: install },
-            ],
+            steps: std::iter::once(PrepareStep { label: "making a virtual environment".into(), command: make })
+                .chain(install(folder, &needs, &venv))
+                .collect(),
             environment,
         };
         Ok(Chosen { interpreter: python, venv: Some(venv), prepare: Some(prepare) })
@@ -116,10 +156,9 @@ impl Python {
     }
 
     async fn ask(&self, path: &Path) -> Result<Interpreter> {
-        let question = "import sys; print('%d.%d.%d' % sys.version_info[:3], flush=True); import venv, ensurepip; print('venv')";
         let mut command = Command::new(path);
         command
-            .args(["-I", "-c", question])
+            .args(["-I", "-c", QUESTION])
             .env_clear()
             .envs(self.environment.for_preparation())
             .stdin(Stdio::null())
@@ -134,7 +173,8 @@ impl Python {
         let mut lines = text.lines();
         let version = lines.next().filter(|version| version.starts_with('3'));
         let version = version.ok_or_else(|| refused("it doesn't say that it is Python 3".into()))?.to_owned();
-        Ok(Interpreter { version, has_venv: lines.next() == Some("venv") })
+        let variables = lines.next().and_then(|line| serde_json::from_str(line).ok()).unwrap_or_default();
+        Ok(Interpreter { version, variables, has_venv: text.lines().any(|line| line == "venv") })
     }
 }
 
@@ -182,27 +222,52 @@ fn is_program(path: &Path) -> Option<SystemTime> {
     (metadata.is_file() && metadata.permissions().mode() & 0o111 != 0).then(|| metadata.modified().ok()).flatten()
 }
 
-fn install(folder: &Path, requirements: &Requirements, python: &Path) -> Vec<String> {
-    let pip = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off"];
-    let mut command = vec![python.display().to_string()];
-    command.extend(pip.map(String::from));
-    match requirements {
-        Requirements::File { .. } => command.extend(["-r".into(), folder.join("requirements.txt").display().to_string()]),
-        Requirements::List(all) => {
-            command.push("--".into());
-            command.extend(all.iter().cloned());
+/// What the lock of `folder` pins for an interpreter with these `variables`. Fails with why that can't be installed.
+fn pins(folder: &Path, variables: &BTreeMap<String, String>) -> std::result::Result<Pins, String> {
+    let project = read_text(&folder.join("pyproject.toml")).unwrap_or_default();
+    Pins::of(&read_lock(folder)?, For { interpreter: variables, project: &project })
+}
+
+fn install(folder: &Path, needs: &Needs, venv: &Path) -> Vec<PrepareStep> {
+    let python = venv.join("bin/python").display().to_string();
+    let pip = |count: usize, more: &str, arguments: Vec<String>| {
+        let words = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off"].map(String::from);
+        let command = std::iter::once(python.clone()).chain(words).chain(arguments).collect();
+        PrepareStep { label: format!("installing {count} requirement{}{more}", if count == 1 { "" } else { "s" }), command }
+    };
+    let named = |all: &[String]| std::iter::once("--".to_owned()).chain(all.iter().cloned()).collect::<Vec<_>>();
+    match needs {
+        Needs::File { count } => vec![pip(*count, "", vec!["-r".into(), folder.join("requirements.txt").display().to_string()])],
+        Needs::List(all) => vec![pip(all.len(), "", named(all))],
+        Needs::Pins(Pins { hashed, unhashed }) => {
+            let mut steps = Vec::new();
+            if !hashed.is_empty() {
+                // In the environment: made by who installs, and gone with it.
+                let file = venv.join("pilothouse-requirements.txt").display().to_string();
+                let write = [python.clone(), "-I".into(), "-c".into(), WRITE.into(), file.clone()];
+                let command = write.into_iter().chain(hashed.iter().cloned()).collect();
+                steps.push(PrepareStep { label: "writing down what its uv.lock pins".into(), command });
+                steps.push(pip(hashed.len(), "", [NO_DEPS, "--require-hashes", "-r", &file].map(String::from).into()));
+            }
+            if !unhashed.is_empty() {
+                let arguments = std::iter::once(NO_DEPS.to_owned()).chain(named(unhashed)).collect();
+                steps.push(pip(unhashed.len(), " that its uv.lock has no hash of", arguments));
+            }
+            steps
         }
     }
-    command
 }
 
 /// Names the environment: the same for the same requirements, whatever service has them.
-fn key(folder: &Path, requirements: &Requirements, version: &str) -> String {
+fn key(folder: &Path, needs: &Needs, version: &str) -> String {
     let mut hash = Sha256::new();
     hash.update(format!("python {version}\n"));
-    match requirements {
-        Requirements::List(all) => hash.update(all.join("\n")),
-        Requirements::File { .. } => {
+    match needs {
+        Needs::List(all) => hash.update(all.join("\n")),
+        Needs::Pins(Pins { hashed, unhashed }) => {
+            hash.update(format!("uv.lock {NO_DEPS}\n{}\nno hash\n{}", hashed.join("\n"), unhashed.join("\n")));
+        }
+        Needs::File { .. } => {
             let mut waiting = vec![folder.join("requirements.txt")];
             let mut seen = BTreeSet::new();
             while let Some(path) = waiting.pop().filter(|_| seen.len() < INCLUDES) {
