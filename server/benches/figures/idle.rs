@@ -78,7 +78,8 @@ async fn ports(client: &mut Client) -> Vec<u16> {
 /// The processes of the supervisors, and those of the services.
 fn kept_by(program: &Program) -> (Vec<u32>, Vec<u32>) {
     let is_service = |process: &Process| process.command.ends_with(" role-target");
-    let (services, supervisors): (Vec<_>, Vec<_>) = processes::descendants(program.pid()).into_iter().partition(is_service);
+    let all = processes::descendants(program.pid()).into_iter().filter(|process| !process.is_fork_server());
+    let (services, supervisors): (Vec<_>, Vec<_>) = all.partition(is_service);
     assert_eq!((services.len(), supervisors.len()), (SERVICES, SERVICES));
     let pids = |all: Vec<Process>| all.into_iter().map(|process| process.pid).collect();
     (pids(supervisors), pids(services))

@@ -11,13 +11,20 @@ pub struct Process {
     parent: u32,
 }
 
+impl Process {
+    /// Whether it is the one that forks supervisors, which lives as long as Pilothouse.
+    pub fn is_fork_server(&self) -> bool {
+        self.command.contains(" supervise --fork-server ")
+    }
+}
+
 /// CPU seconds of a program with all that it has started.
 pub struct Spent {
     /// Of the program, of all that descends from it, and of what has ended and was waited for.
     all: f64,
     /// Of the living services alone, from their forks on.
     services: f64,
-    /// Of the living descendants that aren't services.
+    /// Of the living descendants that aren't services, and of what those have waited for.
     pub helpers: f64,
 }
 
@@ -34,7 +41,9 @@ impl Spent {
     pub fn by_those(program: u32, is_service: impl Fn(&str) -> bool) -> Self {
         let (services, helpers): (Vec<_>, Vec<_>) = descendants(program).into_iter().partition(|process| is_service(&process.command));
         let sum = |processes: Vec<Process>| 0.0 + processes.iter().map(|process| cpu_seconds_of_threads(process.pid)).sum::<f64>();
-        let (services, helpers): (f64, f64) = (sum(services), sum(helpers));
+        // Who forks supervisors collects them.
+        let collected: f64 = helpers.iter().filter_map(|process| stat(process.pid)).map(|fields| waited(&fields)).sum();
+        let (services, helpers): (f64, f64) = (sum(services), sum(helpers) + collected);
         Self { all: own_and_waited_for(program) + services + helpers, services, helpers }
     }
 
@@ -85,8 +94,11 @@ pub fn cpu_seconds_of_threads(pid: u32) -> f64 {
 
 /// CPU seconds of the processes that this one has waited for, in steps of a hundredth.
 pub fn waited_for() -> f64 {
-    let fields = stat(std::process::id()).unwrap();
-    ticks(&fields, 13) + ticks(&fields, 14)
+    waited(&stat(std::process::id()).unwrap())
+}
+
+fn waited(fields: &[String]) -> f64 {
+    ticks(fields, 13) + ticks(fields, 14)
 }
 
 /// Bytes of memory that the process shares with nobody.

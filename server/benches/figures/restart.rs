@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::processes::{self, Spent};
+use crate::processes::{self, Process, Spent};
 use crate::program::Program;
 use crate::rival::Rival;
 use crate::table::Table;
@@ -67,7 +67,7 @@ async fn pilothouse() -> Cost {
         tell("Pilothouse", &rounds, &after);
     }
     bulk(&mut client, "stop").await;
-    until("are stopped", || processes::descendants(program.pid()).is_empty()).await;
+    until("are stopped", || processes::descendants(program.pid()).iter().all(Process::is_fork_server)).await;
     median(&rounds)
 }
 
