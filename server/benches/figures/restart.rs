@@ -116,11 +116,13 @@ async fn cost_of(rival: &Rival) -> Cost {
     median(&rounds)
 }
 
-/// Prints the last round, and the part of helpers that live, which in Pilothouse are the new supervisors.
+/// Prints the last round, and what helpers that live have used since their start with all that they have collected.
 fn tell(name: &str, rounds: &[Cost], after: &Spent) {
     if let Some(Cost { wall, keeper, all }) = rounds.last() {
         let helpers = after.helpers;
-        println!("restart by {name}: {wall:.3} s, {keeper:.3} CPU s ({helpers:.3} of living helpers), {all:.3} with the services");
+        println!(
+            "restart by {name}: {wall:.3} s, {keeper:.3} CPU s ({helpers:.3} of living helpers since their start), {all:.3} with the services"
+        );
     }
 }
 
